@@ -1,0 +1,3 @@
+from pspgui.app import main
+
+main()

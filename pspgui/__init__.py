@@ -1,0 +1,1 @@
+"""pspgui: see what PSPNet sees, correct it with a brush, and teach it."""

@@ -1,0 +1,75 @@
+"""What every test stands on: no screen, no network, no one's own settings, no thread left over."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+# Before Qt is imported by anything.
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Before torch is: its threads fight over the few cores of a test machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of reference data and weights beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("the reference folder ../shared is not there")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory, monkeypatch):
+    """Give every test a home of its own, so that it reads and writes no user's files."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setattr("pspgui.places.user_folder", lambda: home / "pspgui")
+    settings = _qt_settings()
+    if settings is not None:
+        settings.setPath(settings.Format.IniFormat, settings.Scope.UserScope, str(home))
+    return home
+
+
+def _qt_settings():
+    """Return QSettings where PySide6 is installed; the command line is tested without it too."""
+    try:
+        from PySide6.QtCore import QSettings
+    except ImportError:
+        return None
+    return QSettings
+
+
+@pytest.fixture
+def no_threads_left():
+    """Fail a test that leaves a thread running, and name it."""
+    before = set(threading.enumerate())
+    yield
+    left = [t for t in threading.enumerate() if t not in before and not t.daemon and t.is_alive()]
+    left += [t for t in threading.enumerate() if t not in before and t.name.startswith("pspgui")]
+    assert not left, f"threads left running: {[t.name for t in left]}"
+
+
+@pytest.fixture
+def no_qthreads_left():
+    """Fail a test that leaves a QThread running: dropping one ends the process."""
+    import gc
+
+    import shiboken6
+    from PySide6.QtCore import QThread
+
+    yield
+    threads = [t for t in gc.get_objects() if isinstance(t, QThread) and shiboken6.isValid(t)]
+    running = [t for t in threads if t.isRunning() and t is not QThread.currentThread()]
+    names = [t.objectName() for t in running]
+    for thread in running:
+        if hasattr(thread, "close"):
+            thread.close()
+    assert not running, f"QThreads left running: {names}"
