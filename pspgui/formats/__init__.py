@@ -1,0 +1,35 @@
+"""Import and export of data sets, one file a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pspgui.formats.dataset_folder import ExportItem, ExportReport, export_dataset
+from pspgui.formats.errors import FormatError
+from pspgui.formats.reading import Sample, read_dataset, splits_of
+
+
+class ExportFormat(NamedTuple):
+    """A way to export: its key on the command line, its title in menus, and what does it."""
+
+    key: str
+    title: str
+    export: Callable[..., ExportReport]
+
+
+FORMATS: tuple[ExportFormat, ...] = (
+    ExportFormat("folder", "Data set folder (images, labels, classes.json)", export_dataset),
+)
+
+__all__ = [
+    "FORMATS",
+    "ExportFormat",
+    "ExportItem",
+    "ExportReport",
+    "FormatError",
+    "Sample",
+    "export_dataset",
+    "read_dataset",
+    "splits_of",
+]

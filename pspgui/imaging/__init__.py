@@ -1,0 +1,42 @@
+"""The one decoder of image and label files; everything here gives arrays or one clear error."""
+
+from __future__ import annotations
+
+from pspgui.durable import printable
+from pspgui.imaging.checked_pillow import MAX_PIXELS
+from pspgui.imaging.images import (
+    DecodedImage,
+    decode_image,
+    encode_png,
+    image_from_bytes,
+    image_size,
+    thumbnail,
+)
+from pspgui.imaging.label_files import (
+    DecodedLabels,
+    decode_labels,
+    encode_labels,
+    labels_from_bytes,
+)
+from pspgui.imaging.listing import is_image_name, list_images, natural_key
+from pspgui.imaging.sources import DecodeError, read_file
+
+__all__ = [
+    "MAX_PIXELS",
+    "DecodeError",
+    "DecodedImage",
+    "DecodedLabels",
+    "decode_image",
+    "decode_labels",
+    "encode_labels",
+    "encode_png",
+    "image_from_bytes",
+    "image_size",
+    "is_image_name",
+    "labels_from_bytes",
+    "list_images",
+    "natural_key",
+    "printable",
+    "read_file",
+    "thumbnail",
+]

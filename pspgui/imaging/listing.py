@@ -1,0 +1,63 @@
+"""Finding the image files of a folder, in the order a person expects."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pspgui.imaging.checked_pillow import SUFFIXES
+from pspgui.imaging.sources import DecodeError
+
+
+def is_image_name(name: str | os.PathLike[str]) -> bool:
+    """Whether a file name ends like an image that is read here, letter case ignored."""
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Return the sort key that puts `2.png` before `10.png`; equal but for case stays ordered."""
+    parts = re.split(r"([0-9]+)", str(path).casefold())
+    key = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+    return key, str(path)
+
+
+def list_images(folder: str | os.PathLike[str], recursive: bool = False) -> tuple[Path, ...]:
+    """Return the image files of a folder by name, hidden files and folders left out.
+
+    Only regular files (or links to them) count, so a FIFO called .png is no image. Raises
+    `DecodeError` when the folder itself cannot be listed; folders below it are then skipped.
+    """
+    found: list[Path] = []
+    pending = [Path(folder)]
+    while pending:
+        here = pending.pop()
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if recursive and _is_own_folder(entry):
+                        pending.append(here / entry.name)
+                    elif is_image_name(entry.name) and _is_file(entry):
+                        found.append(here / entry.name)
+        except (OSError, ValueError) as error:
+            if here == Path(folder):
+                reason = getattr(error, "strerror", None) or str(error)
+                raise DecodeError(here, f"the folder cannot be listed ({reason})") from error
+    return tuple(sorted(found, key=natural_key))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a circle of links
+        return False
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a real folder; links are not followed, they may lead in a circle."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Labels as plain numpy: classes, label maps, rasters, history, metrics."""

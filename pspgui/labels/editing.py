@@ -1,0 +1,132 @@
+"""Painting on a label map: every write goes through its history and marks who made it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pspgui.geometry import Rect
+from pspgui.labels.history import Edit, History
+from pspgui.labels.label_map import LabelMap
+from pspgui.labels.provenance import MODEL, PERSON
+from pspgui.labels.raster import Point, Stamp, capsules
+
+
+class Painted(NamedTuple):
+    """What a write touched: the rect to repaint (empty if none) and the labels that changed."""
+
+    rect: Rect
+    pixels: int
+
+
+def paint(
+    label_map: LabelMap,
+    history: History,
+    rect: Rect,
+    mask: np.ndarray,
+    value: int | np.ndarray,
+    provenance: int | None = None,
+) -> Painted:
+    """Write `value` where `mask` (rect's shape, bool) is True, within an open edit.
+
+    `value` is a label, or an (H, W) array of the whole image to copy from: the prediction, for
+    the eraser. `provenance` is PERSON for a label and MODEL for an array unless given. Raises
+    `ValueError` for a label that the map's dtype cannot hold or an array of another shape.
+    """
+    labels, marks = label_map.labels, label_map.provenance
+    if isinstance(value, np.ndarray):
+        if value.shape != labels.shape:
+            raise ValueError(f"labels are {labels.shape}, what is copied is {value.shape}")
+        wanted = value[rect.slices].astype(labels.dtype, copy=False)
+        mark = MODEL if provenance is None else provenance
+    else:
+        if not 0 <= value <= np.iinfo(labels.dtype).max:
+            raise ValueError(f"label {value} does not fit a map of {labels.dtype}")
+        wanted = labels.dtype.type(value)
+        mark = PERSON if provenance is None else provenance
+    here, marks_here = labels[rect.slices], marks[rect.slices]
+    differs = here != wanted
+    differs &= mask
+    pixels = int(np.count_nonzero(differs))
+    if pixels == 0 and not (mask & (marks_here != mark)).any():
+        return Painted(Rect(rect.y0, rect.x0, rect.y0, rect.x0), 0)
+    history.touch(rect)
+    np.copyto(here, wanted, where=mask)
+    np.copyto(marks_here, np.uint8(mark), where=mask)
+    label_map.revision += 1
+    return Painted(rect, pixels)
+
+
+class Stroke:
+    """One press-to-release of a brush or eraser: `move` for each pointer event, then `finish`.
+
+    `value` is a label, or the prediction (H, W) to erase to. With `only_class`, pixels of other
+    labels are left alone. GUI thread only; the history's edit opens with the first `move`.
+    """
+
+    def __init__(
+        self,
+        label_map: LabelMap,
+        history: History,
+        name: str,
+        diameter_px: int,
+        value: int | np.ndarray,
+        only_class: int | None = None,
+        square: bool = False,
+        provenance: int | None = None,
+    ) -> None:
+        """Describe the stroke; nothing is written yet."""
+        self._map, self._history, self.name = label_map, history, name
+        self.diameter_px = diameter_px
+        self._value, self._only, self._square = value, only_class, square
+        self._provenance = provenance
+        self._last: Point | None = None
+
+    def move(self, y: float, x: float) -> Rect:
+        """Sweep the brush from the last point to (y, x), in image pixels; return what to repaint.
+
+        The first call is a dab. Points outside the image are fine.
+        """
+        if self._last is None:
+            self._history.begin(self.name)
+        start, self._last = self._last or (y, x), (y, x)
+        dirty = Rect(0, 0, 0, 0)
+        shape = self._map.shape
+        for stamp in capsules(start, self._last, self.diameter_px, shape, self._square):
+            dirty = dirty.union(self._apply(stamp))
+        return dirty
+
+    def finish(self) -> Edit | None:
+        """Close the stroke and return its edit; None if it changed nothing or never began."""
+        began, self._last = self._last is not None, None
+        return self._history.commit() if began else None
+
+    def abort(self) -> Rect:
+        """Take back the whole stroke; return what to repaint."""
+        began, self._last = self._last is not None, None
+        return self._history.abort() if began else Rect(0, 0, 0, 0)
+
+    def _apply(self, stamp: Stamp) -> Rect:
+        rect, mask = stamp
+        if self._only is not None:
+            mask = mask & (self._map.labels[rect.slices] == self._only)
+        return paint(self._map, self._history, rect, mask, self._value, self._provenance).rect
+
+
+def accept_prediction(
+    label_map: LabelMap, history: History, prediction: np.ndarray, provenance: int = PERSON
+) -> Edit | None:
+    """Make the prediction (H, W) the labels wherever no person has set them, as one edit.
+
+    The pixels taken over are marked with `provenance`: accepting is a person's word for them.
+    Returns None when there was nothing to take over. Raises `ValueError` for another shape.
+    """
+    free = label_map.provenance == MODEL
+    history.begin("Accept prediction")
+    try:
+        paint(label_map, history, label_map.rect, free, prediction, provenance)
+    except BaseException:
+        history.abort()
+        raise
+    return history.commit()

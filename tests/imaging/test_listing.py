@@ -1,0 +1,48 @@
+"""Which files of a folder are images, and in what order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pspgui.imaging import DecodeError, is_image_name, list_images
+
+
+def test_names_in_natural_order_without_strangers(tmp_path: Path) -> None:
+    for name in ("b10.png", "b2.PNG", "a.jpg", "notes.txt", ".hidden.png", "B1.tif"):
+        (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "link.png").symlink_to("a.jpg")
+    names = [path.name for path in list_images(tmp_path)]
+    assert names == ["a.jpg", "B1.tif", "b2.PNG", "b10.png", "link.png"]
+
+
+def test_recursion_skips_hidden_folders_and_circles(tmp_path: Path) -> None:
+    for name in ("a.png", "sub/b.png", "sub/deep/c.png", ".pspgui/labels/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "sub" / "back").symlink_to(tmp_path)
+    assert len(list_images(tmp_path)) == 1
+    found = [str(path.relative_to(tmp_path)) for path in list_images(tmp_path, recursive=True)]
+    assert found == ["a.png", "sub/b.png", "sub/deep/c.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DecodeError, match="nowhere: the folder cannot be listed"):
+        list_images(tmp_path / "nowhere")
+
+
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff1.png")
+    (tmp_path / name).touch()
+    assert [path.name for path in list_images(tmp_path)] == [name]
+
+
+def test_suffixes_are_read_in_any_case() -> None:
+    assert is_image_name("x.JPeG")
+    assert not is_image_name("x.npy")
+    assert not is_image_name("png")

@@ -1,0 +1,236 @@
+"""Undo and redo against a model that keeps whole copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pspgui.geometry import Rect
+from pspgui.labels.areas import ClassAreas
+from pspgui.labels.editing import Stroke, accept_prediction
+from pspgui.labels.history import Edit, History
+from pspgui.labels.label_map import LabelMap
+from pspgui.labels.provenance import MODEL, PERSON
+
+SHAPE = (300, 530)  # three by two tiles, the last ones cut
+State = tuple[bytes, bytes]
+
+
+def prediction() -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 4, SHAPE).astype(np.uint8)
+
+
+class Editing(RuleBasedStateMachine):
+    """Strokes, undo, redo and packing in any order, next to lists of copies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prediction = prediction()
+        self.map = LabelMap(self.prediction.copy())
+        self.history = History(self.map)
+        self.areas = ClassAreas(self.map.labels)
+        self.past: list[State] = []
+        self.future: list[State] = []
+        self.arrays = (self.map.labels, self.map.provenance)
+
+    def state(self) -> State:
+        return self.map.labels.tobytes(), self.map.provenance.tobytes()
+
+    def committed(self, before: State, edit: Edit | None) -> None:
+        if edit is None:
+            assert self.state() == before
+            return
+        old, old_marks = (np.frombuffer(part, np.uint8).reshape(SHAPE) for part in before)
+        changed = old != self.map.labels
+        moved = changed | (old_marks != self.map.provenance)
+        assert edit.pixels_changed == np.count_nonzero(changed)
+        assert edit.pixels_confirmed == np.count_nonzero(moved & ~changed)
+        outside = moved.copy()
+        outside[edit.rect.slices] = False
+        assert not outside.any()
+        rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
+        assert edit.rect == Rect(rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
+        self.areas.apply(edit)
+        self.past.append(before)
+        self.future.clear()
+
+    strokes = st.lists(
+        st.tuples(st.floats(-20, 320), st.floats(-20, 550)), min_size=1, max_size=4
+    )
+
+    @rule(path=strokes, diameter=st.integers(1, 70), label=st.integers(0, 4), erase=st.booleans(),
+          square=st.booleans(), only=st.sampled_from([None, 1]), keep=st.booleans())  # fmt: skip
+    def stroke(
+        self, path: list[tuple[float, float]], diameter: int, label: int, erase: bool,
+        square: bool, only: int | None, keep: bool,
+    ) -> None:  # fmt: skip
+        before = self.state()
+        value = self.prediction if erase else label
+        stroke = Stroke(self.map, self.history, "Brush", diameter, value, only, square)
+        dirty = Rect(0, 0, 0, 0)
+        for y, x in path:
+            dirty = dirty.union(stroke.move(y, x))
+        if keep:
+            edit = stroke.finish()
+            assert edit is None or dirty.union(edit.rect) == dirty
+            self.committed(before, edit)
+        else:
+            stroke.abort()
+            assert self.state() == before
+
+    @rule()
+    def accept(self) -> None:
+        before = self.state()
+        self.committed(before, accept_prediction(self.map, self.history, self.prediction))
+
+    @precondition(lambda self: self.past)
+    @rule()
+    def undo(self) -> None:
+        now = self.state()
+        edit = self.history.undo()
+        assert edit is not None
+        self.areas.revert(edit)
+        self.future.append(now)
+        assert self.state() == self.past.pop()
+
+    @precondition(lambda self: self.future)
+    @rule()
+    def redo(self) -> None:
+        now = self.state()
+        edit = self.history.redo()
+        assert edit is not None
+        self.areas.apply(edit)
+        self.past.append(now)
+        assert self.state() == self.future.pop()
+
+    @rule()
+    def pack(self) -> None:
+        assert not self.history.pack(float("inf"))
+
+    @invariant()
+    def stacks_agree(self) -> None:
+        assert len(self.history.undo_names) == len(self.past)
+        assert len(self.history.redo_names) == len(self.future)
+        assert self.map.labels is self.arrays[0]
+        assert self.map.provenance is self.arrays[1]
+        counted = np.bincount(self.map.labels.ravel(), minlength=256)
+        assert np.array_equal(self.areas.counts, counted)
+
+
+Editing.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestEditing = Editing.TestCase
+
+
+def painted(history: History, label_map: LabelMap, at: tuple[float, float], label: int) -> Edit:
+    stroke = Stroke(label_map, history, f"Brush {label}", 11, label)
+    stroke.move(*at)
+    edit = stroke.finish()
+    assert edit is not None
+    return edit
+
+
+def blank() -> tuple[LabelMap, History]:
+    label_map = LabelMap(np.zeros((1000, 1000), np.uint8))
+    return label_map, History(label_map)
+
+
+def test_a_stroke_that_changes_nothing_leaves_no_trace() -> None:
+    label_map, history = blank()
+    edit = painted(history, label_map, (50, 50), 3)
+    revision = label_map.revision
+    stroke = Stroke(label_map, history, "Brush", 11, 3)
+    assert stroke.move(50, 50).is_empty
+    assert stroke.finish() is None
+    assert history.edits == (edit,)
+    assert label_map.revision == revision
+    assert Stroke(label_map, history, "Brush", 11, 3).finish() is None
+
+
+def test_painting_back_within_one_stroke_is_no_edit() -> None:
+    label_map, history = blank()
+    history.begin("there and back")
+    history.touch(Rect(0, 0, 5, 5))
+    label_map.labels[0, 0] = 9
+    label_map.labels[0, 0] = 0
+    assert history.commit() is None
+
+
+def test_a_no_op_keeps_what_can_be_redone() -> None:
+    label_map, history = blank()
+    painted(history, label_map, (50, 50), 3)
+    history.undo()
+    history.begin("nothing")
+    assert history.commit() is None
+    assert history.redo() is not None
+
+
+def test_confirming_counts_as_an_edit() -> None:
+    label_map, history = blank()
+    edit = painted(history, label_map, (50, 50), 0)
+    assert edit.pixels_changed == 0
+    assert edit.pixels_confirmed == np.count_nonzero(label_map.provenance == PERSON) > 80
+    assert edit.title.endswith(" px confirmed")
+    history.undo()
+    assert (label_map.provenance == MODEL).all()
+
+
+def test_titles_tell_name_and_size() -> None:
+    edit = Edit("Brush Road", Rect(0, 0, 1, 1), 3412, 5, (), 0.0, ())
+    assert edit.title == "Brush Road, 3\u2009412 px"
+
+
+def test_the_budget_is_in_bytes_and_spares_the_newest() -> None:
+    rng = np.random.default_rng(8)
+    label_map = LabelMap(rng.integers(0, 256, (1024, 1024)).astype(np.uint8))
+    history = History(label_map, budget_bytes=500_000)
+    for i in range(8):
+        painted(history, label_map, (i * 120 + 60, 100), 3)
+        assert history.nbytes <= 500_000
+    assert 1 < len(history.edits) < 8
+    history.begin("everything")
+    history.touch(label_map.rect)
+    label_map.labels[:] = 7
+    edit = history.commit()
+    assert history.edits == (edit,)
+    before = label_map.labels.copy()
+    history.undo()
+    history.redo()
+    assert np.array_equal(label_map.labels, before)
+
+
+def test_only_touched_tiles_are_kept() -> None:
+    label_map, history = blank()
+    edit = painted(history, label_map, (256, 256), 3)
+    assert len(edit.tiles) == 4
+    history.pack(float("inf"))
+    assert edit.nbytes < 5000
+
+
+def test_nothing_is_undone_during_a_stroke() -> None:
+    label_map, history = blank()
+    painted(history, label_map, (50, 50), 3)
+    history.begin("open")
+    assert history.undo() is None
+    assert history.redo() is None
+    with pytest.raises(RuntimeError, match="still open"):
+        history.begin("another")
+    history.abort()
+    with pytest.raises(RuntimeError, match="no edit is open"):
+        history.commit()
+    with pytest.raises(RuntimeError, match="no edit is open"):
+        history.touch(Rect(0, 0, 1, 1))
+
+
+def test_uint16_maps_are_edited_too() -> None:
+    label_map = LabelMap(np.zeros((300, 300), np.uint16))
+    history = History(label_map)
+    edit = painted(history, label_map, (150, 150), 40_000)
+    areas = ClassAreas(np.zeros((300, 300), np.uint16))
+    areas.apply(edit)
+    assert areas.counts[40_000] == edit.pixels_changed
+    history.pack(float("inf"))
+    history.undo()
+    assert not label_map.labels.any()
