@@ -1,0 +1,1 @@
+"""Networks, the spec that describes them, and the checkpoints they come from."""
