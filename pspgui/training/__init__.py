@@ -1,0 +1,1 @@
+"""Data sets, augmentation, the recipe, the loop and evaluation."""
