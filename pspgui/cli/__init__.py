@@ -1,0 +1,7 @@
+"""The command line: `pspgui predict|explain|evaluate|train|export|inspect`. Needs no Qt."""
+
+from __future__ import annotations
+
+from pspgui.cli.root import COMMANDS, run
+
+__all__ = ["COMMANDS", "run"]

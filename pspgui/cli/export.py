@@ -1,0 +1,95 @@
+"""`pspgui export`: corrected labels, and predictions where wished, as a data set."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pspgui.cli.options import DeviceOption, JsonOption, WeightsOption, expand, open_predictor
+from pspgui.formats import FORMATS, ExportItem
+from pspgui.imaging import decode_image
+from pspgui.project.store import LabelStore, StoreError
+
+if TYPE_CHECKING:
+    from pspgui.inference.predictor import Predictor
+    from pspgui.labels.classes import ClassTable
+
+
+def export(
+    paths: Annotated[list[Path], typer.Argument(help="images, or folders of images")],
+    out: Annotated[Path, typer.Option(help="an empty folder for images/, labels/, classes.json")],
+    unedited: Annotated[
+        Literal["skip", "predict"],
+        typer.Option(help="images that nobody corrected: leave them out, or predict them"),
+    ] = "skip",
+    split: Annotated[str | None, typer.Option(help="write images/<split>, labels/<split>")] = None,
+    format_key: Annotated[
+        str, typer.Option("--format", help=", ".join(f.key for f in FORMATS))
+    ] = "folder",
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> int:
+    """Write images and the labels that were saved for them, each read back and compared.
+
+    The classes are those of the model. Exit code 1 if any image could not be exported.
+    """
+    kind = next((form for form in FORMATS if form.key == format_key), None)
+    if kind is None:
+        raise ValueError(f"--format {format_key} is not one of {', '.join(f.key for f in FORMATS)}")
+    images = expand(paths)
+    predictor, table = _classes(weights, device, unedited)
+    skipped: list[Path] = []
+    unreadable: list[str] = []
+    items = _items(images, predictor, skipped, unreadable)
+    report = kind.export(items, out, table, split=split)
+    failed = [*(reason for _, reason in report.failed), *unreadable]
+    if as_json:
+        print(json.dumps({
+            "out": str(out), "images": report.images, "skipped": len(skipped),
+            "pixels": report.pixels, "notes": list(report.notes), "failed": failed,
+        }))  # fmt: skip
+    else:
+        print("\n".join([*report.lines(), f"{len(skipped)} images without labels left out"]))
+    for reason in unreadable:
+        print(f"pspgui: {reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _classes(
+    weights: Path | None, device: str, unedited: str
+) -> tuple[Predictor | None, ClassTable]:
+    """Return the predictor, if predictions are wished, and the class table of the export."""
+    predictor = open_predictor(weights, device)
+    return (predictor if unedited == "predict" else None), predictor.classes
+
+
+def _items(
+    images: list[Path], predictor: Predictor | None, skipped: list[Path], unreadable: list[str]
+) -> Iterator[ExportItem]:
+    store = LabelStore()
+    for image in images:
+        try:
+            item = _item(store, image, predictor)
+        except (StoreError, ValueError) as error:
+            unreadable.append(str(error))
+            continue
+        if item is None:
+            skipped.append(image)
+        else:
+            yield item
+
+
+def _item(store: LabelStore, image: Path, predictor: Predictor | None) -> ExportItem | None:
+    stored = store.load(image)
+    if stored is not None:
+        return ExportItem(image, stored.labels)
+    if predictor is None:
+        return None
+    pixels = decode_image(image).pixels
+    return ExportItem(image, predictor.predict(predictor.set_image(pixels)).labels)

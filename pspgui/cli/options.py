@@ -1,0 +1,57 @@
+"""Options that several commands share, and how a command finds its model and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pspgui.imaging import list_images
+from pspgui.places import bundled_model
+
+if TYPE_CHECKING:
+    from pspgui.inference.predictor import Predictor
+
+WeightsOption = Annotated[
+    Path | None, typer.Option("--weights", help="checkpoint; the bundled model if not given")
+]
+DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device")]
+PrecisionOption = Annotated[Literal["auto", "fp32", "bf16"], typer.Option("--precision")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
+
+
+def open_predictor(
+    weights: Path | None, device: str = "auto", precision: str = "auto"
+) -> Predictor:
+    """Load the model that the options name; raises `CheckpointError` or `DeviceError`."""
+    from pspgui.inference.predictor import Predictor
+
+    return Predictor.load(weights or bundled_model(), device, precision)
+
+
+def expand(paths: Iterable[Path]) -> list[Path]:
+    """Return the files named, with every folder replaced by the images in it.
+
+    A path that is no folder is kept even if nothing is there: decoding it will say why.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            images = list_images(path)
+            if not images:
+                raise ValueError(f"{path} holds no images")
+            found.extend(images)
+        else:
+            found.append(path)
+    return found
+
+
+def pixel_option(text: str) -> tuple[int, int]:
+    """Return (y, x) of a user's `X,Y`; raises `ValueError`."""
+    x, _, y = text.partition(",")
+    try:
+        return int(y), int(x)
+    except ValueError as error:
+        raise ValueError(f"--at {text} is not X,Y in whole pixels") from error
