@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import click
 import typer
 
 from pspgui.cli import evaluate, explain, export, inspect, predict, train
 
-COMMANDS: dict[str, Callable[..., Any]] = {
+COMMANDS: dict[str, Callable[..., int]] = {
     "predict": predict.predict,
     "explain": explain.explain,
     "evaluate": evaluate.evaluate,
@@ -33,30 +34,33 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     for name, command in COMMANDS.items():
-        app.command(name)(command)
+        app.command(name)(_exiting(command))
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; `arguments` are without the program's name. Return the exit code.
 
-    Errors meant for people (`ValueError` and `OSError` families of this package) become one line
-    on standard error and exit code 1; wrong usage is 2.
+    Errors meant for people (`ValueError`, `OSError` and `RuntimeError` of this package) become one
+    line on standard error and exit code 1; wrong usage is 2.
     """
+    # torch warns about the files it refuses; our own sentence says what matters.
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     try:
-        result = build()(list(arguments), prog_name="pspgui", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return int(done.exit_code)
-    except click.exceptions.Abort:
-        print("pspgui: stopped", file=sys.stderr)
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("pspgui: stopped", file=sys.stderr)
-        return 130
+        build()(list(arguments), prog_name="pspgui")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"pspgui: {error}", file=sys.stderr)
+        print(f"pspgui: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    return int(result or 0)
+    return 0
+
+
+def _exiting(command: Callable[..., int]) -> Callable[..., Any]:
+    """Return the command with its result as the exit code, which typer itself would drop."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        raise typer.Exit(command(*arguments, **options))
+
+    return wrapped

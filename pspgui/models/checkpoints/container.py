@@ -83,10 +83,11 @@ def _read_regular_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise refusal(path, getattr(error, "strerror", None) or str(error)) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise refusal(path, "it is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise refusal(path, "it is not a regular file")
         if status.st_size == 0:
             raise refusal(path, "the file is empty")
         if status.st_size > MAX_BYTES:
