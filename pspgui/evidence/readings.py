@@ -1,0 +1,136 @@
+"""What evidence says about a pixel: frozen, numpy only, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from pspgui.geometry import Pixel, Rect
+from pspgui.labels.classes import ClassTable
+
+# Level, row and column of the one source that is no bin.
+LOCAL = 0
+
+
+class Target(NamedTuple):
+    """What is explained: the logit of a class, or its margin over another class."""
+
+    class_id: int
+    versus: int | None = None
+
+
+class Source(NamedTuple):
+    """One thing that adds to the logit: the local features, or one bin of one pyramid level.
+
+    level:  bins a side of its level (0 for local); row, col: the bin's place in that level
+    value:  what it adds to the logit, signed
+    weight: the mean interpolation weight, 0..1, with which the bottleneck's taps around the
+            pixel read the bin; taps outside the map read nothing (1 for local)
+    reachable: whether any tap reads the bin at all; if not, its value is zero by construction
+    region: where it looks, in image pixels: the rectangle a bin pools, or the cells local reads
+    """
+
+    kind: Literal["local", "bin"]
+    level: int
+    row: int
+    col: int
+    value: float
+    weight: float
+    reachable: bool
+    region: Rect
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; the local source has no level, row or column."""
+        place = (self.level, self.row, self.col) if self.kind == "bin" else (None, None, None)
+        y0, x0, y1, x1 = self.region
+        return {
+            "kind": self.kind,
+            "level": place[0],
+            "row": place[1],
+            "col": place[2],
+            "value": self.value,
+            "reachable": self.reachable,
+            "region": [x0, y0, x1, y1],
+        }
+
+
+class LevelReading(NamedTuple):
+    """One level's bins, as (b, b) arrays and nested tuples indexed [row][column]."""
+
+    values: np.ndarray
+    weights: np.ndarray
+    reachable: np.ndarray
+    regions: tuple[tuple[Rect, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PixelEvidence:
+    """The exact split of one pixel's logit: constant + sum of all sources == logit.
+
+    `logit` is the number shown on screen (interpolated from the cells' logits), computed apart
+    from the sources; `constant` holds all biases. For a margin, both are differences of two
+    classes. Levels are keyed by their bins a side, in the model's order.
+    """
+
+    pixel: Pixel
+    target: Target
+    logit: float
+    constant: float
+    local: float
+    local_region: Rect
+    levels: dict[int, LevelReading]
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The local source and then every bin, level by level and row by row."""
+        found = [Source("local", LOCAL, 0, 0, self.local, 1.0, True, self.local_region)]
+        for level, reading in self.levels.items():
+            values, weights = reading.values.tolist(), reading.weights.tolist()
+            reachable = reading.reachable.tolist()
+            for row in range(level):
+                found += [
+                    Source("bin", level, row, col, value, weight, reach, region)
+                    for col, (value, weight, reach, region) in enumerate(
+                        zip(
+                            values[row], weights[row], reachable[row], reading.regions[row],
+                            strict=True,
+                        )
+                    )
+                ]  # fmt: skip
+        return tuple(found)
+
+    @property
+    def level_sums(self) -> dict[int, float]:
+        """What each level adds in all."""
+        return {level: float(reading.values.sum()) for level, reading in self.levels.items()}
+
+    @property
+    def total(self) -> float:
+        """Constant plus all sources: the logit again, up to rounding."""
+        return self.constant + self.local + sum(self.level_sums.values())
+
+    def grid(self, level: int) -> np.ndarray:
+        """Return the (b, b) values of a level's bins."""
+        return self.levels[level].values
+
+    def reach(self, level: int) -> np.ndarray:
+        """Return (b, b) bool: which bins of a level can reach the pixel."""
+        return self.levels[level].reachable
+
+    def weights(self, level: int) -> np.ndarray:
+        """Return the (b, b) read weights of a level's bins, see `Source.weight`."""
+        return self.levels[level].weights
+
+    def to_json(self, table: ClassTable) -> dict[str, Any]:
+        """Return the object that `pspgui explain --json` prints."""
+        versus = self.target.versus
+        return {
+            "class": table.name_of(self.target.class_id),
+            "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
+            "logit": self.logit,
+            "constant": self.constant,
+            "sources": [source.to_json() for source in self.sources],
+        }

@@ -1,0 +1,1 @@
+"""From an image to cached activations, a prediction and its maps."""

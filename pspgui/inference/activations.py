@@ -1,0 +1,123 @@
+"""What one pass over an image leaves behind: frozen numpy arrays, no torch, any thread may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pspgui.inference.resampling import sample
+
+
+class Stamp(NamedTuple):
+    """What a result was computed from: the image's id and the checkpoint's digest."""
+
+    image_id: str
+    model: str
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """Everything later questions about one image need, so that the backbone runs once.
+
+    Arrays are float32, C-contiguous, read-only, on the CPU. Shapes use C backbone channels, K
+    hidden channels, N classes, k the bottleneck's kernel and the grid (h, w) of cells:
+
+    image_shape, padded_shape  (H, W) of the image, and of what the network saw: padding lies at
+                               the bottom and right, and pixel positions refer to the padded size
+    features      (C, h, w)  the backbone's last stage
+    level_priors  one (C_l, b, b) a level: pooled, reduced, after ReLU
+    level_taps    one (k, b, k, b, K) a level, indexed [tap row, bin row, tap column, bin column]:
+                  what each bin adds to the hidden pre-activation through each kernel tap
+    local_cells   (h, w, K)  the bottleneck over the backbone's features alone, without bias
+    fused_cells   (h, w, K)  the whole hidden pre-activation z
+    scores        (N, h, w)  logits at the cells
+    """
+
+    image_id: str
+    image_shape: tuple[int, int]
+    padded_shape: tuple[int, int]
+    grid: tuple[int, int]
+    levels: tuple[int, ...]
+    align_corners: bool
+    features: np.ndarray
+    level_priors: tuple[np.ndarray, ...]
+    level_taps: tuple[np.ndarray, ...]
+    local_cells: np.ndarray
+    fused_cells: np.ndarray
+    scores: np.ndarray
+    stamp: Stamp
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    @property
+    def local(self) -> np.ndarray:
+        """`local_cells` channel first, (K, h, w), a view."""
+        return self.local_cells.transpose(2, 0, 1)
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """The hidden map after ReLU, (K, h, w), computed anew at each call."""
+        hidden: np.ndarray = np.maximum(self.fused_cells, 0).transpose(2, 0, 1)
+        return hidden
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model says about one image.
+
+    labels: (H, W) uint8, or uint16 above 255 classes; scores: (N, h, w) float32 logits at the
+    cells, whose bilinear interpolation at the padded size is the logit of a pixel. Read-only.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    shape: tuple[int, int]
+    padded_shape: tuple[int, int]
+    align_corners: bool
+    stamp: Stamp
+    seconds: float
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    def logits_at(self, y: int, x: int) -> np.ndarray:
+        """Return the (N,) logits of a pixel; raises IndexError outside the image."""
+        if not (0 <= y < self.shape[0] and 0 <= x < self.shape[1]):
+            raise IndexError(f"pixel {x},{y} lies outside the image of {self.shape[::-1]}")
+        return sample(self.scores, y, x, self.padded_shape, self.align_corners)
+
+    def probability_at(self, y: int, x: int) -> np.ndarray:
+        """Return the (N,) softmax probabilities of a pixel; raises IndexError outside."""
+        logits = self.logits_at(y, x)
+        weights = np.exp(logits - logits.max())
+        result: np.ndarray = weights / weights.sum()
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierWeights:
+    """What turns the hidden pre-activation z into logits: classifier @ relu(z) + classifier_bias.
+
+    classifier (N, K), classifier_bias (N,), bottleneck_bias (K,) which is part of z; numpy.
+    """
+
+    classifier: np.ndarray
+    classifier_bias: np.ndarray
+    bottleneck_bias: np.ndarray
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+
+def freeze(holder: Any) -> None:
+    """Make every array among a dataclass's fields read-only, tuples of arrays included."""
+    assert is_dataclass(holder)
+    for field in fields(holder):
+        value = getattr(holder, field.name)
+        for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False

@@ -1,0 +1,264 @@
+"""Predictor: load once, set an image once, then ask as often as you like."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
+from torch import Tensor, nn
+
+from pspgui.inference.activations import Activations, ClassifierWeights, Prediction, Stamp
+from pspgui.inference.argmax import full_resolution_labels
+from pspgui.inference.devices import choose_device, choose_precision
+from pspgui.inference.errors import Cancelled, ImageTooLargeError
+from pspgui.inference.folding import FoldedHead
+from pspgui.inference.memory import available_bytes, forecast_bytes
+from pspgui.labels.classes import ClassTable
+from pspgui.models.checkpoints import LoadedModel, load_checkpoint
+from pspgui.models.spec import ModelSpec
+
+MAX_PIXELS = 16 << 20
+
+Progress = Callable[[float, str], None]
+Precision = Literal["fp32", "bf16"]
+# Shares of the whole that the bar shows for the backbone; the head takes the rest.
+_BACKBONE_SHARE = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A network ready to read images; build with `load` or `of`.
+
+    One thread at a time may call `set_image`; `predict` and everything in the `Activations` are
+    free of the network and may be used on any thread.
+    """
+
+    loaded: LoadedModel
+    head: FoldedHead
+    device: str
+    precision: Precision
+    max_pixels: int = MAX_PIXELS
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        device: str = "auto",
+        precision: str = "auto",
+        max_pixels: int = MAX_PIXELS,
+    ) -> Predictor:
+        """Read a checkpoint and place it on a device.
+
+        device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps; precision: auto (bf16 on
+        CUDA where supported, else fp32), fp32, bf16, which concerns the backbone alone.
+        Raises `CheckpointError`, `DeviceError`.
+        """
+        chosen = choose_device(device)
+        kind = choose_precision(precision, chosen)
+        return cls.of(load_checkpoint(Path(path)), chosen, kind, max_pixels)
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedModel,
+        device: str = "auto",
+        precision: str = "auto",
+        max_pixels: int = MAX_PIXELS,
+    ) -> Predictor:
+        """Place a loaded network on a device; its backbone is moved there, not copied."""
+        chosen = choose_device(device)
+        kind = choose_precision(precision, chosen)
+        head = FoldedHead.fold(loaded.model, chosen)
+        loaded.model.eval().backbone.to(chosen)
+        return cls(loaded, head, chosen, kind, max_pixels)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the network is."""
+        return self.loaded.spec
+
+    @property
+    def classes(self) -> ClassTable:
+        """The classes it tells apart."""
+        return self.loaded.spec.classes
+
+    @property
+    def digest(self) -> str:
+        """The checkpoint's SHA-256."""
+        return self.loaded.digest
+
+    @property
+    def family(self) -> str:
+        """The checkpoint's family."""
+        return self.loaded.family
+
+    @cached_property
+    def weights(self) -> ClassifierWeights:
+        """The last layer in numpy, which `PSPEvidence` needs beside the activations."""
+        return self.head.weights()
+
+    def set_image(
+        self,
+        pixels: np.ndarray,
+        image_id: str = "",
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Activations:
+        """Run the network over one image and keep what later questions need.
+
+        pixels: (H, W, 3) uint8 RGB. `progress(fraction, text)` and `cancelled()` are called on
+        this thread, between the backbone's layers. Raises `Cancelled`, `ImageTooLargeError`,
+        and ValueError for an array that is no image.
+        """
+        started = time.perf_counter()
+        height, width = _checked_shape(pixels)
+        rule = self.spec.size_rule
+        padded = rule.padded(height), rule.padded(width)
+        self._check_size((height, width), padded)
+        try:
+            with torch.inference_mode(), self._watched(progress, cancelled):
+                features = self._features(pixels, padded)
+                _report(progress, _BACKBONE_SHARE, "Reading the pyramid")
+                outputs = self.head.run(features)
+                arrays = [_to_numpy(t) for t in (features[0], *outputs[2:])]
+                priors, taps = ([_to_numpy(t) for t in part] for part in outputs[:2])
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise self._too_large((height, width), "the memory ran out") from error
+        except RuntimeError as error:
+            if "not enough memory" not in str(error) and "out of memory" not in str(error):
+                raise
+            raise self._too_large((height, width), "the memory ran out") from error
+        _stop_if(cancelled)
+        _report(progress, 1.0, "Done")
+        return Activations(
+            image_id=image_id,
+            image_shape=(height, width),
+            padded_shape=padded,
+            grid=(arrays[0].shape[1], arrays[0].shape[2]),
+            levels=self.spec.levels,
+            align_corners=self.spec.align_corners,
+            features=arrays[0],
+            level_priors=tuple(priors),
+            level_taps=tuple(taps),
+            local_cells=arrays[1],
+            fused_cells=arrays[2],
+            scores=arrays[3],
+            stamp=Stamp(image_id, self.digest),
+            seconds=time.perf_counter() - started,
+        )
+
+    def predict(
+        self, activations: Activations, cancelled: Callable[[], bool] | None = None
+    ) -> Prediction:
+        """Return the label of every pixel; `seconds` holds the time since the image came in.
+
+        Raises `Cancelled`.
+        """
+        started = time.perf_counter()
+        labels = full_resolution_labels(
+            activations.scores,
+            activations.padded_shape,
+            activations.image_shape,
+            activations.align_corners,
+            stop=lambda: _stop_if(cancelled),
+        )
+        return Prediction(
+            labels=labels,
+            scores=activations.scores,
+            shape=activations.image_shape,
+            padded_shape=activations.padded_shape,
+            align_corners=activations.align_corners,
+            stamp=activations.stamp,
+            seconds=activations.seconds + time.perf_counter() - started,
+        )
+
+    def _features(self, pixels: np.ndarray, padded: tuple[int, int]) -> Tensor:
+        """Normalise, pad with the mean (zero once normalised) and run the backbone."""
+        norm = self.spec.normalisation
+        scale = torch.tensor([1 / (255 * s) for s in norm.std], device=self.device)
+        shift = torch.tensor(
+            [-m / s for m, s in zip(norm.mean, norm.std, strict=True)], device=self.device
+        )
+        # A copy: torch warns about arrays that are read-only, as decoded images are.
+        image = torch.tensor(pixels, device=self.device).permute(2, 0, 1).float()
+        image = image * scale[:, None, None] + shift[:, None, None]
+        height, width = pixels.shape[:2]
+        batch = F.pad(image, (0, padded[1] - width, 0, padded[0] - height))[None]
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
+            _, features = self.loaded.model.backbone(batch)
+        whole: Tensor = features.float().contiguous()
+        return whole
+
+    @contextmanager
+    def _watched(
+        self, progress: Progress | None, cancelled: Callable[[], bool] | None
+    ) -> Iterator[None]:
+        """Report and check for cancellation before every convolution of the backbone."""
+        if progress is None and cancelled is None:
+            yield
+            return
+        layers = [m for m in self.loaded.model.backbone.modules() if isinstance(m, nn.Conv2d)]
+        done = 0
+
+        def before(*_: object) -> None:
+            nonlocal done
+            _stop_if(cancelled)
+            _report(progress, _BACKBONE_SHARE * done / len(layers), "Reading the image")
+            done += 1
+
+        hooks = [layer.register_forward_pre_hook(before) for layer in layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _check_size(self, shape: tuple[int, int], padded: tuple[int, int]) -> None:
+        if padded[0] * padded[1] > self.max_pixels:
+            raise self._too_large(
+                shape, f"the limit is {self.max_pixels / 1e6:.0f} megapixels in one piece"
+            )
+        needed, free = forecast_bytes(self.spec, padded), available_bytes(self.device)
+        if free is not None and needed > free:
+            raise self._too_large(
+                shape,
+                f"it needs about {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free",
+            )
+
+    def _too_large(self, shape: tuple[int, int], reason: str) -> ImageTooLargeError:
+        where = "" if self.device == "cpu" or "limit" in reason else " or run on the CPU"
+        return ImageTooLargeError(
+            f"The image of {shape[1]} × {shape[0]} pixels is too large to predict: {reason}. "
+            f"Make a smaller copy{where}."
+        )
+
+
+def _checked_shape(pixels: np.ndarray) -> tuple[int, int]:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise ValueError(
+            f"an image is (H, W, 3) uint8 and not empty, this is {pixels.shape} {pixels.dtype}"
+        )
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.cpu().numpy())
+
+
+def _report(progress: Progress | None, fraction: float, text: str) -> None:
+    if progress is not None:
+        progress(fraction, text)
+
+
+def _stop_if(cancelled: Callable[[], bool] | None) -> None:
+    if cancelled is not None and cancelled():
+        raise Cancelled
