@@ -168,7 +168,7 @@ def test_unknown_devices_and_precisions_name_the_choices():
 def test_real_weights_on_a_real_frame():
     from PIL import Image
 
-    frame = sorted((FRAMES / "images" / "val").iterdir())[0]
+    frame = sorted((FRAMES / "images" / "val").glob("*.jpg"))[0]
     pixels = np.asarray(Image.open(frame).convert("RGB"))
     predictor = Predictor.load(WEIGHTS, device="cpu")
     activations = predictor.set_image(pixels, frame.name)

@@ -1,0 +1,405 @@
+"""The whole window used by a person: open, look, paint, undo, switch, close, reopen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import fake_image
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from pspgui import places
+from pspgui.durable import SaveError
+from pspgui.geometry import Pixel
+from pspgui.gui.document import Document
+from pspgui.gui.engine_thread import Engine
+from pspgui.gui.main_window import MainWindow
+from pspgui.gui.session import Session
+from pspgui.gui.settings import Settings
+from pspgui.gui.theme import DARK, apply_theme
+from pspgui.imaging import decode_labels, encode_png
+from pspgui.jobs.modelling import ModelChoice
+from pspgui.labels.classes import CAMVID
+from pspgui.project import LabelStore
+
+pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
+WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A random small network of the CamVid classes, as a native checkpoint."""
+    from small_networks import small_network
+
+    from pspgui.models.checkpoints.native import save_checkpoint
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    network = small_network(3, classes=len(CAMVID))
+    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three small images."""
+    for number in range(3):
+        pixels = fake_image(96, 128, seed=number)
+        (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
+    return tmp_path
+
+
+class Workplace:
+    """A window with everything behind it, as `window_app` builds it."""
+
+    def __init__(self, qtbot, weights, store=None):
+        self.qtbot = qtbot
+        self.settings = Settings()
+        self.document = Document()
+        self.engine = Engine()
+        self.session = Session(self.document, self.engine, self.settings, store)
+        self.window = MainWindow(self.document, self.session, self.settings)
+        self.window.resize(1100, 700)
+        self.window.show()
+        self.engine.start()
+        self.session.load_first_model(ModelChoice(weights, "cpu"))
+
+    def open(self, path):
+        self.session.open_path(path)
+        self.wait(lambda: self.document.prediction is not None)
+
+    def wait(self, condition):
+        self.qtbot.waitUntil(condition, timeout=WAIT_MS)
+
+    def at(self, y, x):
+        """Return the widget point of the middle of an image pixel."""
+        return self.window.canvas.camera.to_widget(y + 0.5, x + 0.5).toPoint()
+
+    def drag(self, start, end, button=Qt.MouseButton.LeftButton):
+        canvas = self.window.canvas
+        a, b = self.at(*start), self.at(*end)
+        QTest.mouseMove(canvas, a)
+        QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, a)
+        middle = QPointF((a + b) / 2)
+        for point in (middle, QPointF(b)):
+            event = QMouseEvent(
+                QEvent.Type.MouseMove, point, canvas.mapToGlobal(point),
+                Qt.MouseButton.NoButton, button, Qt.KeyboardModifier.NoModifier,
+            )  # fmt: skip
+            QApplication.sendEvent(canvas, event)
+        QTest.mouseRelease(canvas, button, Qt.KeyboardModifier.NoModifier, b)
+
+    def key(self, key, modifier=Qt.KeyboardModifier.NoModifier):
+        QTest.keyClick(self.window.canvas, key, modifier)
+
+    def close(self):
+        self.window.close()
+        self.session.close()
+
+
+@pytest.fixture
+def opened(qtbot, qapp, weights):
+    """Return a function that opens workplaces, which are closed at the end."""
+    apply_theme(qapp, DARK)
+    places_ = []
+
+    def build(store=None):
+        places_.append(Workplace(qtbot, weights, store))
+        qtbot.addWidget(places_[-1].window)
+        return places_[-1]
+
+    yield build
+    for place in places_:
+        place.close()
+
+
+def test_a_day_with_the_window(opened, folder):
+    place = opened()
+    document, window = place.document, place.window
+    assert window.pages.currentWidget() is window.start
+    place.open(folder / "street1.png")
+    assert window.pages.currentWidget() is window.canvas
+    assert window.images.model.rowCount() == 3
+    assert np.array_equal(document.label_map.labels, document.prediction.labels)
+
+    # hover and pin: what is shown adds up
+    QTest.mouseMove(window.canvas, place.at(40, 60))
+    place.wait(lambda: document.evidence is not None)
+    assert document.hover == Pixel(40, 60)
+    assert document.evidence.total == pytest.approx(document.evidence.logit, abs=1e-4)
+    QTest.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=place.at(40, 60))
+    assert document.pin == (40, 60)
+
+    # brush, undo, redo by the keyboard
+    before = document.label_map.labels.copy()
+    wrong = int((before[40, 60] + 1) % 11)
+    place.key(Qt.Key.Key_B)
+    document.set_active_class(wrong)
+    place.drag((40, 40), (40, 90))
+    painted = document.label_map.labels.copy()
+    assert (painted[40, 40:91] == wrong).all()
+    place.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(document.label_map.labels, before)
+    place.key(Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(document.label_map.labels, painted)
+
+    # saved by itself, and found again after switching and after closing
+    place.wait(lambda: not document.is_dirty)
+    saved = folder / ".pspgui" / "labels" / "street1.png"
+    assert np.array_equal(decode_labels(saved).labels, painted)
+    place.key(Qt.Key.Key_D)
+    place.wait(lambda: document.image_title == "street2.png" and document.prediction is not None)
+    place.key(Qt.Key.Key_A)
+    place.wait(lambda: document.image_title == "street1.png" and document.label_map is not None)
+    assert np.array_equal(document.label_map.labels, painted)
+    place.close()
+
+    again = opened()
+    again.open(folder)
+    again.session.show_image(folder / "street1.png")
+    again.wait(lambda: again.document.image_title == "street1.png")
+    assert np.array_equal(again.document.label_map.labels, painted)
+    assert not again.document.is_dirty
+
+
+def test_switching_at_once_after_a_stroke_loses_nothing(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_B)
+    place.document.set_active_class(5)
+    place.drag((10, 10), (60, 100))
+    painted = place.document.label_map.labels.copy()
+    place.key(Qt.Key.Key_D)
+    place.wait(lambda: place.document.image_title == "street1.png")
+    place.key(Qt.Key.Key_A)
+    place.wait(lambda: place.document.image_title == "street0.png")
+
+    assert np.array_equal(place.document.label_map.labels, painted)
+
+
+def test_closing_at_once_after_a_stroke_loses_nothing(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_B)
+    place.drag((10, 10), (60, 100))
+    painted = place.document.label_map.labels.copy()
+    place.close()
+
+    assert np.array_equal(LabelStore().load(folder / "street0.png").labels, painted)
+
+
+def test_right_drag_erases_to_the_prediction(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_B)
+    place.document.set_active_class(int((place.document.prediction.labels[40, 60] + 1) % 11))
+    place.drag((40, 40), (40, 90))
+    place.drag((40, 30), (40, 100), Qt.MouseButton.RightButton)
+
+    assert np.array_equal(place.document.label_map.labels, place.document.prediction.labels)
+    assert place.document.history.undo_names[0].startswith("Erase to prediction")
+
+
+class FailingStore(LabelStore):
+    """A store on a full disk, until space is freed."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_full = True
+
+    def save(self, image, labels, provenance, palette):
+        """Fail as `write_durably` does, or save."""
+        if self.is_full:
+            raise SaveError(f"{image} was not saved: no space left. Free some space.")
+        return super().save(image, labels, provenance, palette)
+
+
+def test_a_failed_save_says_so_keeps_the_mark_and_can_be_repeated(opened, folder):
+    store = FailingStore()
+    place = opened(store)
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_B)
+    place.drag((10, 10), (60, 100))
+    place.wait(lambda: "no space left" in place.window.banner.text)
+    assert place.document.is_dirty and place.document.saved_text == "Not saved"
+
+    # the work is kept through a switch of images too
+    painted = place.document.label_map.labels.copy()
+    place.session.show_image(folder / "street1.png")
+    place.wait(lambda: place.document.image_title == "street1.png")
+    place.session.show_image(folder / "street0.png")
+    place.wait(lambda: place.document.image_title == "street0.png")
+    assert np.array_equal(place.document.label_map.labels, painted)
+    assert place.document.is_dirty
+
+    store.is_full = False
+    place.window.banner.retried.emit("save")
+    place.wait(lambda: not place.document.is_dirty)
+    assert np.array_equal(store.load(folder / "street0.png").labels, painted)
+    assert place.window.banner.text == ""
+
+
+def test_closing_with_work_that_cannot_be_saved_asks(opened, folder, monkeypatch):
+    store = FailingStore()
+    place = opened(store)
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_B)
+    place.drag((10, 10), (60, 100))
+    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Retry]
+
+    def answer(_box):
+        given = answers.pop(0)
+        store.is_full = given == QMessageBox.StandardButton.Cancel
+        return given
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    assert not place.window.close() and place.window.isVisible()
+    assert place.window.close() and not answers
+    assert store.load(folder / "street0.png") is not None
+
+
+def test_bad_files_are_told_and_what_was_there_stays(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    shown = place.document.image
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    (folder / "bad.safetensors").write_bytes(b"\x00" * 40)
+
+    place.session.open_path(folder / "broken.png")
+    place.wait(lambda: "broken.png" in place.window.banner.text)
+    place.session.open_path(folder / "missing.png")
+    place.wait(lambda: "missing.png" in place.window.banner.text)
+    model = place.session.model
+    place.session.open_path(folder / "bad.safetensors")
+    place.wait(lambda: "bad.safetensors" in place.window.banner.text)
+    assert f"{model.title} stays in use" in place.window.banner.text
+    assert place.session.model is model and place.document.image is shown
+    empty = folder / "empty"
+    empty.mkdir()
+    place.session.open_path(empty)
+    place.wait(lambda: "no images in" in place.window.banner.text)
+
+
+def test_dropping_files_opens_them(opened, folder):
+    place = opened()
+    urls = QMimeData()
+    urls.setUrls([QUrl.fromLocalFile(str(folder / f"street{n}.png")) for n in (2, 0)])
+    point, button = QPoint(50, 50), Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(
+        point, Qt.DropAction.CopyAction, urls, button, Qt.KeyboardModifier.NoModifier
+    )
+    place.window.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    place.window.dropEvent(
+        QDropEvent(
+            QPointF(point), Qt.DropAction.CopyAction, urls, button, Qt.KeyboardModifier.NoModifier
+        )
+    )
+    place.wait(lambda: place.document.image_title == "street2.png")
+
+    assert [p.name for p in place.session.images] == ["street2.png", "street0.png"]
+
+
+def test_the_export_equals_the_screen(opened, folder, tmp_path_factory):
+    place = opened()
+    place.open(folder / "street0.png")
+    target = tmp_path_factory.mktemp("out") / "set"
+    place.session.export_to(target)
+    place.wait(lambda: "no labels to export yet" in place.window.banner.text)
+    place.key(Qt.Key.Key_Return)
+    place.key(Qt.Key.Key_B)
+    place.document.set_active_class(4)
+    place.drag((10, 10), (60, 100))
+    place.session.export_to(target)
+    place.wait(lambda: place.window.banner.text.startswith("1 image"))
+
+    exported = decode_labels(target / "labels" / "street0.png").labels
+    assert np.array_equal(exported, place.document.label_map.labels)
+    assert (target / "images" / "street0.png").read_bytes() == (
+        folder / "street0.png"
+    ).read_bytes()
+
+
+def test_the_sample_scene_is_an_image_like_any_other(opened):
+    place = opened()
+    place.window.start.sample_requested.emit()
+    place.wait(lambda: place.document.prediction is not None)
+    assert place.document.image.shape == (720, 960, 3)
+    assert place.document.image_title == "Sample scene"
+    place.key(Qt.Key.Key_Return)
+    place.wait(lambda: place.document.has_saved_labels)
+    assert (places.user_folder() / "sample").is_dir()
+    place.key(Qt.Key.Key_Home, Qt.KeyboardModifier.ControlModifier)
+    assert place.window.pages.currentWidget() is place.window.start
+    place.window.start.sample_requested.emit()
+    assert place.window.pages.currentWidget() is place.window.canvas
+
+
+def test_every_action_has_a_key_that_no_other_has(opened):
+    place = opened()
+    keys = [key for row in place.window.actions_table.rows for key in row.keys]
+    sequences = [s.toString() for a in place.window.actions_table for s in a.shortcuts()]
+
+    assert len(set(keys)) == len(keys) and len(set(sequences)) == len(sequences)
+    assert all(sequences)
+
+
+def test_keys_choose_tools_classes_views_and_sizes(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    document, canvas = place.document, place.window.canvas
+    for key, name in ((Qt.Key.Key_B, "brush"), (Qt.Key.Key_E, "eraser"), (Qt.Key.Key_H, "probe")):
+        place.key(key)
+        assert canvas.tool.name == name
+        assert place.window.actions_table[f"tool_{name}"].isChecked()
+    place.key(Qt.Key.Key_4)
+    assert document.active_class == 3
+    place.key(Qt.Key.Key_X)
+    assert document.active_class == 0
+    place.key(Qt.Key.Key_V)
+    assert document.view_mode == "difference"
+    size = document.brush_diameter
+    place.key(Qt.Key.Key_BracketRight)
+    assert document.brush_diameter > size
+    place.key(Qt.Key.Key_Period)
+    assert document.opacity == pytest.approx(0.6)
+
+
+def test_typing_in_the_filter_is_no_command(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    field = place.window.images.filter_field
+    place.window.activateWindow()
+    field.setFocus()
+    QTest.keyClicks(field, "beh1")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+
+    assert field.text() == "beh1" and place.window.canvas.tool.name == "probe"
+    assert not place.document.is_dirty
+
+
+def test_docks_and_theme_are_remembered(opened, folder):
+    place = opened()
+    place.window.docks[3].hide()
+    place.window.verbs.choose_theme("light")
+    place.window.resize(790, 640)  # the offscreen screen is 800 x 800
+    place.close()
+    again = opened()
+    again.window.restore_layout()
+
+    assert again.window.docks[3].isHidden()
+    assert (again.window.width(), again.window.height()) == (790, 640)
+    assert again.settings.theme == "light"
+    assert again.session.device == "cpu"
+
+
+def test_recent_files_are_listed_and_open_again(opened, folder):
+    place = opened()
+    place.open(folder / "street2.png")
+    assert place.settings.recent == (folder / "street2.png",)
+    (action,) = place.window.recent_menu.actions()
+    place.session.show_image(folder / "street0.png")
+    place.wait(lambda: place.document.image_title == "street0.png")
+    action.trigger()
+    place.wait(lambda: place.document.image_title == "street2.png")

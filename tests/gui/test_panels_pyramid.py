@@ -1,0 +1,112 @@
+"""The pyramid strip: tiles from views, choosing by mouse and keys, one scale for all levels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from panel_fakes import SHAPE, FourLevels, four_views, scored_prediction
+from PySide6.QtCore import Qt
+
+from pspgui.gui.colours import sequential_lut
+from pspgui.gui.document import Document
+from pspgui.gui.panels.pyramid import PyramidPanel
+from pspgui.gui.panels.pyramid_tiles import tiles_of
+from pspgui.gui.theme import DARK, apply_theme
+
+
+@pytest.fixture
+def document(qapp):
+    """A document with views."""
+    apply_theme(qapp, DARK)
+    document = Document()
+    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
+    document.set_prediction(scored_prediction(), four_views(), FourLevels())
+    return document
+
+
+@pytest.fixture
+def panel(document, qtbot):
+    """The strip in a window 1100 wide."""
+    panel = PyramidPanel(document)
+    qtbot.addWidget(panel)
+    panel.resize(1100, 130)
+    panel.show()
+    return panel
+
+
+def click(qtbot, panel, name):
+    qtbot.mouseClick(
+        panel.strip, Qt.MouseButton.LeftButton, pos=panel.strip.rect_of(name).center().toPoint()
+    )
+
+
+def test_clicking_a_tile_shows_its_map_and_again_hides_it(document, panel, qtbot):
+    click(qtbot, panel, "level-3")
+    assert document.shown_map == "level-3"
+    click(qtbot, panel, "features")
+    assert document.shown_map == "features"
+    click(qtbot, panel, "features")
+    assert document.shown_map is None
+
+
+def test_keys_walk_and_choose(document, panel, qtbot):
+    qtbot.keyClick(panel.strip, Qt.Key.Key_End)
+    qtbot.keyClick(panel.strip, Qt.Key.Key_Left)
+    qtbot.keyClick(panel.strip, Qt.Key.Key_Return)
+    assert document.shown_map == "score"
+    qtbot.keyClick(panel.strip, Qt.Key.Key_Home)
+    qtbot.keyClick(panel.strip, Qt.Key.Key_Space)
+    assert document.shown_map == "features"
+
+
+def test_before_the_prediction_tiles_are_there_but_cannot_be_chosen(qtbot, qapp):
+    document = Document()
+    panel = PyramidPanel(document)
+    qtbot.addWidget(panel)
+    panel.resize(1100, 130)
+    assert [t.name for t in panel.strip.tiles][:2] == ["features", "level-1"]
+    click(qtbot, panel, "level-1")
+    assert document.shown_map is None
+
+
+def test_levels_share_one_scale_and_show_bins_as_pooled(qapp):
+    views = four_views()
+    tiles = {t.name: t for t in tiles_of(views, "Road")}
+    top = max(float(v.after.max()) for v in views if v.before is not None)
+    six = next(v for v in views if v.name == "level-6")
+    assert tiles["level-6"].before.width() == 6
+    y, x = np.unravel_index(six.after.argmax(), six.after.shape)
+    brightest = tiles["level-6"].after.pixelColor(int(x), int(y)).getRgb()[:3]
+    assert float(six.after.max()) == top
+    assert brightest == tuple(sequential_lut()[-1].tolist())
+    assert tiles["score"].title == "Score of Road"
+    assert tiles["features"].before is None and tiles["score"].value_range.startswith("\u2212")
+
+
+def test_the_score_tile_names_the_active_class(document, panel):
+    assert "Sky" in next(t.title for t in panel.strip.tiles if t.name == "score")
+    document.set_active_class(1)
+    document.set_views(four_views())
+    assert "Building" in next(t.title for t in panel.strip.tiles if t.name == "score")
+
+
+def test_all_tiles_fit_a_wide_window_and_scroll_in_a_narrow_one(panel, qtbot, qapp):
+    panel.resize(1300, 140)
+    qapp.processEvents()
+    assert panel.strip.rect_of("confidence").right() <= 1300
+    panel.resize(500, 140)
+    qapp.processEvents()
+    assert panel.strip.width() > 500
+    qtbot.keyClick(panel.strip, Qt.Key.Key_End)
+    offset = -panel.strip.pos().x()
+    assert panel.strip.rect_of("confidence").right() - offset <= 500
+
+
+def test_a_change_of_theme_recolours_signed_maps(panel, qapp):
+    from pspgui.gui.theme import LIGHT
+
+    before = next(t for t in panel.strip.tiles if t.name == "score").after
+    apply_theme(qapp, LIGHT)
+    after = next(t for t in panel.strip.tiles if t.name == "score").after
+    apply_theme(qapp, DARK)
+    assert before != after
