@@ -68,7 +68,8 @@ def no_qthreads_left():
     yield
     # By type(): isinstance() wakes up the lazy modules of torch, which then warn.
     threads = [t for t in gc.get_objects() if issubclass(type(t), QThread)]
-    running = [t for t in threads if shiboken6.isValid(t) and t.isRunning() and t is not QThread.currentThread()]
+    current = QThread.currentThread()
+    running = [t for t in threads if shiboken6.isValid(t) and t.isRunning() and t is not current]
     names = [t.objectName() for t in running]
     for thread in running:
         if hasattr(thread, "close"):

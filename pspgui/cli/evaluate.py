@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="split to score")] = "val",
     scenes: Annotated[
-        int, typer.Option(help="score on this many held-out drawn scenes instead of --data")
+        int, typer.Option(min=0, help="score on this many held-out drawn scenes instead of --data")
     ] = 0,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
@@ -98,7 +98,13 @@ def _bar(total: int, quiet: bool) -> Any:
     from tqdm import tqdm
 
     bar = tqdm(total=total, unit="image")
-    return lambda done, _: bar.update(done - bar.n)
+
+    def show(done: int, _: int) -> None:
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return show
 
 
 def _print(values: dict[str, Any]) -> None:

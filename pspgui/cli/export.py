@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pspgui.cli.options import DeviceOption, JsonOption, WeightsOption, expand, open_predictor
-from pspgui.formats import FORMATS, ExportItem
+from pspgui.formats import FORMATS, ExportItem, FormatError
 from pspgui.imaging import decode_image
-from pspgui.project.store import LabelStore, StoreError
+from pspgui.project.store import LabelStore
 
 if TYPE_CHECKING:
     from pspgui.inference.predictor import Predictor
@@ -42,12 +42,23 @@ def export(
     kind = next((form for form in FORMATS if form.key == format_key), None)
     if kind is None:
         raise ValueError(f"--format {format_key} is not one of {', '.join(f.key for f in FORMATS)}")
-    images = expand(paths)
+    images, refused = expand(paths)
     predictor, table = _classes(weights, device, unedited)
     skipped: list[Path] = []
-    unreadable: list[str] = []
+    unreadable = list(refused.values())
     items = _items(images, predictor, skipped, unreadable)
-    report = kind.export(items, out, table, split=split)
+    try:
+        report = kind.export(items, out, table, split=split)
+    except FormatError as error:
+        reasons = "; ".join(unreadable[:3])
+        if reasons:
+            raise FormatError(f"{error}; {reasons}") from error
+        if len(skipped) < len(images):
+            raise
+        raise FormatError(
+            "nothing was exported: none of these images has corrected labels; `--unedited predict` "
+            "exports predictions"
+        ) from error
     failed = [*(reason for _, reason in report.failed), *unreadable]
     if as_json:
         print(json.dumps({
@@ -76,7 +87,7 @@ def _items(
     for image in images:
         try:
             item = _item(store, image, predictor)
-        except (StoreError, ValueError) as error:
+        except ValueError as error:
             unreadable.append(str(error))
             continue
         if item is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pspgui.imaging import list_images
+from pspgui.durable import printable
+from pspgui.imaging import DecodeError, list_images
 from pspgui.places import bundled_model
 
 if TYPE_CHECKING:
@@ -31,21 +32,25 @@ def open_predictor(
     return Predictor.load(weights or bundled_model(), device, precision)
 
 
-def expand(paths: Iterable[Path]) -> list[Path]:
-    """Return the files named, with every folder replaced by the images in it.
+def expand(paths: Iterable[Path]) -> tuple[list[Path], dict[Path, str]]:
+    """Return the files named, folders replaced by the images in them, and what gave none, and why.
 
     A path that is no folder is kept even if nothing is there: decoding it will say why.
     """
     found: list[Path] = []
+    refused: dict[Path, str] = {}
     for path in paths:
-        if path.is_dir():
-            images = list_images(path)
-            if not images:
-                raise ValueError(f"{path} holds no images")
-            found.extend(images)
-        else:
-            found.append(path)
-    return found
+        try:
+            images = list_images(path) if path.is_dir() else (path,)
+        except OSError:  # such as a name that is too long
+            images = (path,)
+        except DecodeError as error:
+            refused[path] = str(error)
+            continue
+        if not images:
+            refused[path] = f"{printable(path)}: there are no images in this folder"
+        found.extend(images)
+    return found, refused
 
 
 def pixel_option(text: str) -> tuple[int, int]:

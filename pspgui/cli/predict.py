@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,49 +39,56 @@ def predict(
 
     An image that can't be read is reported and the rest are still done; the exit code is then 1.
     """
-    images = expand(paths)
+    images, refused = expand(paths)
     predictor = open_predictor(weights, device, precision)
-    targets = _targets(images, out)
-    failed = 0
-    for image, target in zip(images, targets, strict=True):
+    for folder, reason in refused.items():
+        _print({"image": str(folder), "error": reason}, as_json)
+    originals = {_identity(image) for image in images} - {None}
+    failed = len(refused)
+    for image, files in zip(images, _targets(images, out, overlay), strict=True):
         try:
-            line = _predict_one(predictor, image, target, overlay)
+            _refuse_overwriting(originals, files)
+            line = _predict_one(predictor, image, *files)
         except (ValueError, OSError) as error:
             failed += 1
-            line = {"image": str(image), "error": str(error)}
+            line = {"image": str(image), "error": _naming(image, error)}
         _print(line, as_json)
     if failed and not as_json:
-        print(f"{failed} of {len(images)} images failed", file=sys.stderr)
+        print(f"{failed} of {len(images) + len(refused)} failed", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _targets(images: list[Path], out: Path) -> list[Path]:
-    """Return where each label map goes; images of one stem keep their suffix to stay apart."""
+def _targets(images: list[Path], out: Path, overlay: bool) -> list[tuple[Path, ...]]:
+    """Return the files to write for each image, its label map first.
+
+    Images of one stem keep their suffix to stay apart.
+    """
     taken: set[str] = set()
     targets = []
     for image in images:
-        name = image.stem if image.stem.casefold() not in taken else image.name
-        number = 2
-        while name.casefold() in taken:
-            name, number = f"{image.name}.{number}", number + 1
-        taken.add(name.casefold())
-        targets.append(out / f"{name}.png")
+        name, number = image.stem, 1
+        while taken & (names := {n.casefold() for n in _file_names(name, overlay)}):
+            name, number = image.name if number == 1 else f"{image.name}.{number}", number + 1
+        taken |= names
+        targets.append(tuple(out / n for n in _file_names(name, overlay)))
     return targets
 
 
+def _file_names(name: str, overlay: bool) -> list[str]:
+    return [f"{name}.png", f"{name}.overlay.png"] if overlay else [f"{name}.png"]
+
+
 def _predict_one(
-    predictor: Predictor, image: Path, target: Path, overlay: bool
+    predictor: Predictor, image: Path, target: Path, overlay: Path | None = None
 ) -> dict[str, Any]:
-    if target.exists() and image.exists() and target.samefile(image):
-        raise ValueError(f"{printable(image)} would be overwritten; choose another --out folder")
     decoded = decode_image(image)
     prediction = predictor.predict(predictor.set_image(decoded.pixels, str(image)))
     palette = predictor.classes.palette()
     write_durably(target, encode_labels(prediction.labels, palette))
-    if overlay:
+    if overlay is not None:
         coloured = palette[prediction.labels.astype("uint8")]
         blended = (decoded.pixels.astype("uint16") + coloured) // 2
-        write_durably(target.with_suffix(".overlay.png"), encode_png(blended.astype("uint8")))
+        write_durably(overlay, encode_png(blended.astype("uint8")))
     return {
         "image": str(image),
         "mask": str(target),
@@ -90,6 +98,30 @@ def _predict_one(
         },
         "seconds": round(prediction.seconds, 4),
     }
+
+
+def _refuse_overwriting(originals: set[tuple[int, int] | None], files: Iterable[Path]) -> None:
+    """Raise ValueError when a file to write is one of the images to read."""
+    for file in files:
+        if _identity(file) in originals:
+            raise ValueError(
+                f"{printable(file)}, an image, would be overwritten; choose another --out folder"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file apart, links followed; None if it is not there."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _naming(image: Path, error: Exception) -> str:
+    """Return the error's sentence, with the image's name before it unless it is there already."""
+    name = printable(image.name)
+    return str(error) if name in str(error) else f"{name}: {error}"
 
 
 def _print(line: dict[str, Any], as_json: bool) -> None:

@@ -51,9 +51,22 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"pspgui: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"pspgui: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error's words; of pydantic's, only which value is wrong and why."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = error.errors(include_url=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(map(str, f['loc']))}: {f['msg']}, not {f['input']}" if f["loc"] else f["msg"]
+        for f in faults
+    )
 
 
 def _exiting(command: Callable[..., int]) -> Callable[..., Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from pspgui.durable import printable
 
 if TYPE_CHECKING:
     from pspgui.labels.classes import ClassTable
@@ -75,7 +79,9 @@ def train(
         run = trainer.fit(report)
     finally:
         report.close()
-    report.say(f"done: best mIoU {run.best:.4f}, weights in {out}", best=run.best)
+    best = run.best if run.best >= 0 else None
+    scored = "not validated" if best is None else f"best mIoU {best:.4f}"
+    report.say(f"done: {scored}, weights in {printable(out)}", best=best)
     return 0
 
 
@@ -96,10 +102,8 @@ def _samples(
             raise ValueError("drawn scenes have CamVid's classes; this data set has others")
         scenes = SceneSource(round(len(pairs) * recipe.scenes), frame, recipe.seed * 1_000_000)
     held_out = FolderSource(read_dataset(data, validation)[0], table) if validation else None
-    return (
-        TrainingSet(FolderSource(pairs, table), held_out, scenes, frame, data.resolve().name),
-        table,
-    )
+    name = printable(data.resolve().name)
+    return TrainingSet(FolderSource(pairs, table), held_out, scenes, frame, name), table
 
 
 def _spec(
@@ -118,7 +122,7 @@ def _spec(
         {
             "backbone": backbone,
             "output_stride": output_stride,
-            "levels": tuple(int(v) for v in levels.split(",")),
+            "levels": _levels(levels),
             "bottleneck_channels": bottleneck,
             "local_dropout": local_dropout,
             "normalisation": half if normalisation == "half" else Normalisation(),
@@ -126,6 +130,13 @@ def _spec(
             "classes": table,
         }
     )
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(bins) for bins in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--levels {text} is not a list of numbers such as 1,2,3,6") from error
 
 
 def _network(spec: ModelSpec, init: Path | None) -> tuple[PSPNet, str]:
@@ -144,19 +155,17 @@ def _network(spec: ModelSpec, init: Path | None) -> tuple[PSPNet, str]:
     copied, wanted = start_weights(model, container.tensors)
     if not copied:
         raise container.error("none of its tensors fit this network")
-    described = spec.changed(record={"init": init.name, "init_sha256": container.digest[:16]})
-    model.spec = described
-    return model, f"{copied} of {wanted} tensors from {init.name}"
+    name = printable(init.name)
+    model.spec = spec.changed(record={"init": name, "init_sha256": container.digest[:16]})
+    return model, f"{copied} of {wanted} tensors from {name}"
 
 
 def _device(wanted: str) -> str:
-    import torch
+    from pspgui.inference.devices import choose_device
 
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "cpu"
+    chosen = choose_device(wanted)
+    # torch pools adaptively on MPS only where the bins divide the map.
+    return "cpu" if wanted == "auto" and chosen == "mps" else chosen
 
 
 def _size(text: str) -> tuple[int, int] | None:
@@ -195,7 +204,8 @@ class _JsonReport:
     """Progress as JSON lines on standard output, for the window and for scripts."""
 
     def __call__(self, progress: Progress) -> None:
-        print(json.dumps({"kind": "progress", **progress.__dict__}), flush=True)
+        loss = progress.loss if math.isfinite(progress.loss) else None  # JSON has no nan
+        print(json.dumps({"kind": "progress", **asdict(progress), "loss": loss}), flush=True)
 
     def say(self, text: str, **more: Any) -> None:
         print(json.dumps({"kind": "said", "text": text, **more}), flush=True)

@@ -9,9 +9,9 @@ import torch
 from pspgui.models.spec import ModelSpec
 
 # Bytes per pixel of the padded image that the backbone holds at its fullest layer, measured at
-# stride 8 and rounded up; the widest maps lie at strides 2 to 8.
-_BACKBONE_BYTES = {"mobilenet_v2": 320, "resnet18": 320, "resnet34": 320}
-_DEEP_BYTES = 900
+# stride 8 on the CPU (314, 288 and, for ResNet-50, 237) and rounded up.
+_BACKBONE_BYTES = {"mobilenet_v2": 340, "resnet18": 320, "resnet34": 320}
+_DEEP_BYTES = 400
 
 
 def forecast_bytes(spec: ModelSpec, padded_shape: tuple[int, int]) -> int:

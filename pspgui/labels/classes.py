@@ -31,8 +31,8 @@ class LabelClass:
 class ClassTable:
     """The classes of a model or data set, ordered by id 0..K-1, and the ignore label.
 
-    Raises `ClassTableError` when ids are not 0..K-1 in order, names repeat or are empty,
-    or a colour is not three integers in 0..255.
+    Raises `ClassTableError` when ids are not 0..K-1 in order, names repeat or are empty, a colour
+    is not three integers in 0..255, or no label file can hold the ignore label.
     """
 
     classes: tuple[LabelClass, ...]
@@ -49,7 +49,9 @@ class ClassTable:
         names = [c.name for c in self.classes]
         if any(not name.strip() for name in names) or len(set(names)) != len(names):
             raise ClassTableError("class names must be filled in and differ from each other")
-        if 0 <= self.ignore < len(self.classes):
+        if not 0 <= self.ignore <= 65535:
+            raise ClassTableError(f"the ignore label {self.ignore} is not one of 0..65535")
+        if self.ignore < len(self.classes):
             raise ClassTableError(f"the ignore label {self.ignore} is also a class id")
         for c in self.classes:
             if len(c.colour) != 3 or any(not 0 <= v <= 255 for v in c.colour):
@@ -105,7 +107,7 @@ class ClassTable:
                 LabelClass(int(e["id"]), str(e["name"]), tuple(int(v) for v in e["colour"]))  # type: ignore[arg-type]
                 for e in entries
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ClassTableError(
                 'expected {"ignore": 255, "classes": [{"id", "name", "colour"}]}, '
                 f"but {type(error).__name__}: {error}"
@@ -118,7 +120,8 @@ class ClassTable:
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError) as error:
-            raise ClassTableError(f"{printable(path)}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise ClassTableError(f"{printable(path)}: {reason}") from error
 
 
 def table(*rows: tuple[str, tuple[int, int, int]], ignore: int = IGNORE) -> ClassTable:

@@ -80,7 +80,7 @@ def plain_predictor(model: PSPNet) -> PredictLabels:
     def predict(pixels: np.ndarray) -> np.ndarray:
         logits = plain_logits(model, pixels)
         height, width = pixels.shape[:2]
-        labels: np.ndarray = logits[0, :, :height, :width].argmax(0).to(torch.uint8).numpy()
+        labels: np.ndarray = logits[0, :, :height, :width].argmax(0).cpu().numpy()
         return labels
 
     return predict
@@ -90,7 +90,8 @@ def plain_predictor(model: PSPNet) -> PredictLabels:
 def plain_logits(model: PSPNet, pixels: np.ndarray) -> Tensor:
     """Return (1, classes, H', W') logits of the padded image."""
     image = torch.tensor(np.moveaxis(pixels, -1, 0))
-    batch = normalised(image, model.spec)[None].contiguous(memory_format=torch.channels_last)
+    device = next(model.parameters()).device
+    batch = normalised(image, model.spec)[None].to(device, memory_format=torch.channels_last)
     logits: Tensor = model(batch).main
     return logits
 
@@ -128,7 +129,7 @@ def pyramid_use(model: PSPNet, source: Source, table: ClassTable) -> PyramidUse:
     winners: list[np.ndarray] = []
 
     def keep(module: torch.nn.Module, inputs: object, scores: Tensor) -> None:
-        winners.append(scores.argmax(1).numpy())
+        winners.append(scores.argmax(1).cpu().numpy())
 
     hook = model.classifier.register_forward_hook(keep)
     changed = cells = 0

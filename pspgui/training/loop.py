@@ -129,7 +129,9 @@ class Trainer:
             taken = time.perf_counter() - started
             rate = taken / (self.run.step - first)
             report(self._progress(epoch, loss, rate * (self.steps - self.run.step)))
-            if time.monotonic() - self._saved > _SAVE_SECONDS:
+            # Not after the last batch: a run resumed there would go past the epoch's end.
+            is_due = time.monotonic() - self._saved > _SAVE_SECONDS
+            if is_due and self.run.step % self.steps_per_epoch and self._is_sound():
                 self.save_state()
         self.run.seconds += time.perf_counter() - started
         report(self._finish_epoch(epoch, loss))
@@ -191,16 +193,22 @@ class Trainer:
         if miou is not None and miou > self.run.best:
             self.run.best = miou
             save_checkpoint(self.model, self.folder / BEST, spec)
-        save_checkpoint(self.model, self.folder / LAST, spec)
-        self.save_state()
+        if self._is_sound():
+            save_checkpoint(self.model, self.folder / LAST, spec)
+            self.save_state()
         left = self.run.seconds / self.run.step * (self.steps - self.run.step)
         return self._progress(epoch, loss, left, miou)
+
+    def _is_sound(self) -> bool:
+        """Whether every weight is finite still; others must not replace what was saved."""
+        state = self.model.state_dict().values()
+        return all(bool(torch.isfinite(t).all()) for t in state if t.is_floating_point())
 
     def _validate(self, epoch: int) -> float | None:
         """Return mIoU on the validation source, every second epoch and in the last ones."""
         source = self.samples.validation
         due = epoch % 2 == 1 or epoch + 3 >= self.recipe.epochs
-        if source is None or not due or self.device.type != "cpu":
+        if source is None or not due:
             return None
         self.model.eval()
         table = self.model.spec.classes

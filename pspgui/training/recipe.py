@@ -37,7 +37,7 @@ class Recipe(BaseModel):
     colour: Share = 0.3
     scenes: Annotated[float, Field(ge=0, le=10)] = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, lt=900)] = 1  # beyond, its scenes are the held-out ones
 
     def rate(self, step: int, steps: int) -> float:
         """Return the factor of the learning rate at `step` of `steps`: warm-up, then poly."""

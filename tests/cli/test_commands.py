@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pspgui.formats import read_dataset
-from pspgui.imaging import decode_image, decode_labels
+from pspgui.imaging import decode_image, decode_labels, encode_png
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import PERSON
 from pspgui.project.store import LabelStore
@@ -81,6 +81,48 @@ def test_predict_keeps_images_of_one_stem_apart_and_never_overwrites_an_image(
     assert "overwritten" in lines[0]["error"]
     assert Path(lines[1]["mask"]).name == "a.bmp.png"
     assert (tmp_path / "a.png").read_bytes() == images[0].read_bytes()
+
+
+def test_predict_overwrites_no_image_it_was_given(command, weights, images, tmp_path):
+    content = images[0].read_bytes()
+    for name in ("a.bmp", "a.png", "b.bmp", "b.overlay.png"):
+        (tmp_path / name).write_bytes(content)
+
+    code, out, _ = command("predict", tmp_path, "--out", tmp_path, "--weights", weights,
+                           "--overlay", "--json")  # fmt: skip
+
+    lines = {Path(line["image"]).name: line for line in map(json.loads, out.splitlines())}
+    assert code == 1
+    assert "a.png, an image, would be overwritten" in lines["a.bmp"]["error"]
+    assert "b.overlay.png, an image, would be overwritten" in lines["b.bmp"]["error"]
+    assert all((tmp_path / name).read_bytes() == content for name in lines)
+    masks = [line["mask"] for line in lines.values() if "mask" in line]
+    assert len(masks) == 2
+    assert all(decode_labels(mask).labels.shape == (64, 96) for mask in masks)
+
+
+def test_predict_names_folders_without_images_and_goes_on(command, weights, images, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    code, out, _ = command("predict", empty, "a" * 300 + ".png", images[0], "--out",
+                           tmp_path / "out", "--weights", weights, "--json")  # fmt: skip
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert "no images" in lines[0]["error"]
+    assert "too long" in lines[1]["error"]
+    assert Path(lines[2]["mask"]).exists()
+
+
+def test_an_image_too_large_to_predict_is_named(command, weights, tmp_path):
+    (tmp_path / "vast.png").write_bytes(encode_png(np.zeros((4200, 4200, 3), np.uint8)))
+
+    code, out, _ = command("predict", tmp_path / "vast.png", "--out", tmp_path / "out",
+                           "--weights", weights, "--json")  # fmt: skip
+
+    assert code == 1
+    assert json.loads(out)["error"].startswith("vast.png: The image of 4200 × 4200")
 
 
 def test_predict_can_draw_an_overlay(command, weights, images, tmp_path):
@@ -195,7 +237,48 @@ def test_export_of_nothing_says_so(command, weights, images, tmp_path):
     code, _, err = command("export", images[0], "--out", tmp_path, "--weights", weights)
 
     assert code == 1
-    assert "nothing was exported" in err
+    assert "none of these images has corrected labels" in err
+
+
+def test_export_of_broken_labels_alone_says_what_is_wrong(command, weights, images, tmp_path):
+    image = tmp_path / "in" / "a.png"
+    labels = LabelStore().path_for(image)
+    labels.parent.mkdir(parents=True)
+    image.write_bytes(images[0].read_bytes())
+    labels.write_bytes(b"broken")
+
+    code, _, err = command("export", image, "--out", tmp_path / "out", "--weights", weights)
+
+    assert code == 1
+    assert "cannot be read" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(["--epochs", 0], "epochs: Input should be"), (["--levels", "1,a"], "not a list of numbers"),
+     (["--output-stride", 12], "output_stride: Input should be 8 or 16, not 12"),
+     (["--seed", 1000], "seed: Input should be")],
+)  # fmt: skip
+def test_train_refuses_in_one_line(command, dataset, tmp_path, options, reason):
+    code, _, err = command("train", "--data", dataset, "--out", tmp_path, *options)
+
+    assert (code, err.count("\n")) == (1, 1)
+    assert reason in err
+    assert "pydantic" not in err
+
+
+def test_train_reports_json_lines_and_resumes(command, dataset, tmp_path):
+    arguments = ["train", "--data", dataset, "--out", tmp_path, "--epochs", 1, "--batch", 2,
+                 "--bottleneck", 16, "--validation", "", "--device", "cpu", "--json"]  # fmt: skip
+    code, out, _ = command(*arguments)
+    again, said, _ = command(*arguments)
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, again) == (0, 0)
+    assert [line["kind"] for line in lines] == ["said", *["progress"] * 4, "said"]
+    assert lines[-1]["best"] is None
+    assert "not validated" in lines[-1]["text"]
+    assert "resumed at step 3" in said
 
 
 def test_inspect_names_family_spec_and_classes(command, weights):

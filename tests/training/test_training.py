@@ -91,6 +91,34 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(tmp_path):
     assert resumed.run.step == whole.run.step == 6
 
 
+def test_a_run_killed_in_the_validation_of_its_last_epoch_is_not_taken_for_complete(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("pspgui.training.loop._SAVE_SECONDS", 0.0)
+    cut = trainer(tmp_path, validation=Squares(1))
+    monkeypatch.setattr(cut, "_validate", lambda epoch: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        cut.fit(lambda _: None)
+
+    resumed = trainer(tmp_path, validation=Squares(1))
+    resumed.resume()
+    assert resumed.run.step == 2
+    resumed.fit(lambda _: None)
+
+    assert [entry["epoch"] for entry in resumed.run.history] == [1, 2]
+
+
+def test_weights_that_are_not_finite_replace_nothing(tmp_path):
+    run = trainer(tmp_path)
+    run.fit(lambda _: None)
+    kept = [(tmp_path / name).read_bytes() for name in (LAST, "state.pt")]
+    torch.nn.init.constant_(run.model.classifier.bias, math.nan)
+
+    run._finish_epoch(1, 0.0)
+
+    assert [(tmp_path / name).read_bytes() for name in (LAST, "state.pt")] == kept
+
+
 def test_training_lowers_the_loss_and_writes_checkpoints_that_load(tmp_path):
     reports = []
     run = trainer(

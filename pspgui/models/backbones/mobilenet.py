@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torchvision.models import mobilenet_v2
 
 from pspgui.models.backbones.stages import Backbone, dilate_stage
+from pspgui.models.light_torchvision import models
 from pspgui.models.spec import ModelSpec
 
 # Where torchvision's `features` lose resolution to stride 16 and 32, and where they end.
@@ -19,7 +19,7 @@ class MobileNetV2(Backbone):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.features = mobilenet_v2(weights=None).features[:_END]
+        self.features = models.mobilenet_v2(weights=None).features[:_END]
         if spec.output_stride == 8:
             dilate_stage(
                 self.features[_STAGE_16:_STAGE_32], previous=1, dilation=2, family=spec.dilation

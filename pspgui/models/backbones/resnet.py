@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torchvision import models
 
 from pspgui.models.backbones.stages import Backbone, dilate_stage
+from pspgui.models.light_torchvision import models
 from pspgui.models.spec import ModelSpec
 
 DEPTHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")

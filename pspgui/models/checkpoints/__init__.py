@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from pspgui.models.checkpoints import bubbliiiing, native
@@ -44,7 +45,9 @@ def load_checkpoint(path: Path) -> LoadedModel:
     """
     container = read_container(Path(path))
     family, reading = identify(container)
-    model = PSPNet(reading.spec)
+    # Without memory until it is known to fit: a header can describe a network of any size.
+    with torch.device("meta"):
+        model = PSPNet(reading.spec)
     notes = [*reading.notes, *fit(model, reading.state, container)]
     return LoadedModel(
         model.eval().requires_grad_(False), reading.spec, family.name, container.path,
@@ -65,23 +68,24 @@ def identify(container: Container) -> tuple[Family, Reading]:
 
 
 def fit(model: PSPNet, state: dict[str, Tensor], container: Container) -> list[str]:
-    """Load `state` into `model`, which must fit; return notes about keys that were left over.
+    """Make `state` the tensors of `model`, which must fit; return notes about keys left over.
 
     Raises `CheckpointError` that names the first tensor that is missing or of another shape.
     """
     wanted = model.state_dict()
     for key, tensor in wanted.items():
         if key.endswith("num_batches_tracked"):
-            state.setdefault(key, tensor)
-        elif key not in state:
+            state.setdefault(key, torch.zeros_like(tensor, device="cpu"))
+        if key not in state:
             raise container.error(f"the tensor {short(key, 60)} is missing")
-        elif state[key].shape != tensor.shape:
+        if state[key].shape != tensor.shape:
             raise container.error(
                 f"{short(key, 60)} has the shape {tuple(state[key].shape)} where the network "
                 f"needs {tuple(tensor.shape)}"
             )
     left = sorted(set(state) - set(wanted))
-    model.load_state_dict({key: state[key] for key in wanted})
+    found = {key: state[key].to(tensor.dtype).contiguous() for key, tensor in wanted.items()}
+    model.load_state_dict(found, assign=True)
     if not left:
         return []
     shown = ", ".join(short(key, 40) for key in left[:3])

@@ -37,34 +37,38 @@ class Bubbliiiing:
         tensors = container.tensors
         if "backbone.features.17.conv.6.weight" not in tensors:
             raise container.error("its backbone is not MobileNetV2, the only one read so far")
-        try:
-            reduced = tensors[_SIGNATURE].shape[0]
-            hidden = tensors["master_branch.0.bottleneck.0.weight"].shape[0]
-            classes = tensors["master_branch.1.weight"].shape[0]
-        except (KeyError, IndexError) as error:
-            raise container.error(f"the tensor {error} is missing") from error
         if "master_branch.0.stages.3.1.weight" not in tensors:
             raise container.error("it has fewer than the four levels of this family")
-        auxiliary = tensors.get("auxiliary_branch.0.weight")
-        spec = ModelSpec(
-            backbone="mobilenet_v2",
-            output_stride=16,
-            dilation="contract",
-            levels=(1, 2, 3, 6),
-            level_channels=reduced,
-            bottleneck_channels=hidden,
-            auxiliary=auxiliary is not None,
-            auxiliary_channels=None if auxiliary is None else auxiliary.shape[0],
-            align_corners=True,
-            normalisation=Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-            size_rule=SizeRule(multiple=16, offset=1),
-            classes=_class_table(classes),
-        )
+        try:
+            spec = _spec(tensors)
+        except KeyError as error:
+            raise container.error(f"the tensor {error} is missing") from error
+        except (IndexError, ValueError) as error:
+            raise container.error("its tensors have shapes that no such network has") from error
         state = {_renamed(key, tensors): tensor for key, tensor in tensors.items()}
         return Reading(spec, state, _notes(spec))
 
 
 FAMILY = Bubbliiiing()
+
+
+def _spec(tensors: dict[str, Tensor]) -> ModelSpec:
+    """Return the spec; raises KeyError, IndexError or ValueError for tensors that make no sense."""
+    auxiliary = tensors.get("auxiliary_branch.0.weight")
+    return ModelSpec(
+        backbone="mobilenet_v2",
+        output_stride=16,
+        dilation="contract",
+        levels=(1, 2, 3, 6),
+        level_channels=tensors[_SIGNATURE].shape[0],
+        bottleneck_channels=tensors["master_branch.0.bottleneck.0.weight"].shape[0],
+        auxiliary=auxiliary is not None,
+        auxiliary_channels=None if auxiliary is None else auxiliary.shape[0],
+        align_corners=True,
+        normalisation=Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        size_rule=SizeRule(multiple=16, offset=1),
+        classes=_class_table(tensors["master_branch.1.weight"].shape[0]),
+    )
 
 
 def _notes(spec: ModelSpec) -> tuple[str, ...]:

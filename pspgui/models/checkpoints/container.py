@@ -170,7 +170,7 @@ def _strip(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check_tensor(path: Path, key: str, tensor: Tensor) -> None:
-    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
         raise refusal(path, f"{short(key, 40)} is not a plain tensor")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise refusal(path, f"{short(key, 40)} repeats a few bytes {tensor.numel()} times")

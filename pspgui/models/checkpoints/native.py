@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from pspgui.durable import write_durably
-from pspgui.models.checkpoints.container import Container
+from pspgui.models.checkpoints.container import Container, short
 from pspgui.models.checkpoints.family import Reading
 from pspgui.models.pspnet import PSPNet
 from pspgui.models.spec import ModelSpec
@@ -33,7 +33,9 @@ class NativeFamily:
             spec = ModelSpec.model_validate_json(container.metadata[HEADER_KEY])
         except (ValidationError, RecursionError) as error:
             first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "too deep"
-            raise container.error(f"its header does not describe a model ({first})") from error
+            raise container.error(
+                f"its header does not describe a model ({short(first, 80)})"
+            ) from error
         state = {k: t.float() if t.is_floating_point() else t for k, t in container.tensors.items()}
         return Reading(spec, state)
 

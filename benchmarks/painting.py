@@ -1,0 +1,185 @@
+"""How long a dab takes from the mouse event to painted pixels, on an 8192 x 8192 label map.
+
+Run: python benchmarks/painting.py [side]. Offscreen raster painting of a 1920 x 1080 canvas, so no
+compositor is counted. A dab is one mouse move of a pressed brush: the event, the stroke on the
+label map with its undo tiles, and the repaint of what changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
+
+from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.document import Document
+from pspgui.gui.tools import Brush
+
+
+class Timing(NamedTuple):
+    """Seconds on the clock, and of CPU by all of this process: steadier on a busy machine."""
+
+    wall: float
+    work: float
+
+
+_MOVES = 200
+_BUTTON = Qt.MouseButton.LeftButton
+
+
+def main() -> None:
+    """Print the table."""
+    side = int(sys.argv[1]) if len(sys.argv) > 1 else 8192
+    app = QApplication([])
+    document, canvas = _open(side)
+    _wait_for_levels(app, canvas)
+    print(f"{side} x {side}, canvas {canvas.width()} x {canvas.height()}, ms\n")
+    print(f"{'':<44}{'wall':>9}{'':>9}{'CPU':>14}")
+    print(f"{'what':<44}" + 2 * f"{'median':>9}{'p95':>9}")
+    for zoom in (None, 1.0):
+        for outline in (False, True):
+            document.set_outline(outline)
+            _dabs(app, document, canvas, zoom, "outline" if outline else "fill")
+    document.set_outline(False)
+    _repaints(app, document, canvas)
+    _recolouring(app, document, canvas)
+    _rings(app, document, canvas)
+
+
+def _open(side: int) -> tuple[Document, Canvas]:
+    random = np.random.default_rng(1)
+    blocks = side // 256
+    image = np.kron(random.integers(0, 255, (blocks, blocks, 3), np.uint8), np.ones((256, 256, 1)))
+    labels = np.kron(random.integers(0, 11, (blocks, blocks)), np.ones((256, 256)))
+    document = Document()
+    canvas = Canvas(document)
+    canvas.resize(1920, 1080)
+    canvas.show()
+    document.set_image(image.astype(np.uint8), Path("bench.png"), "bench", labels.astype(np.uint8))
+    return document, canvas
+
+
+def _wait_for_levels(app: QApplication, canvas: Canvas) -> None:
+    started = time.perf_counter()
+    while not canvas.has_levels and time.perf_counter() - started < 60:
+        app.processEvents()
+        time.sleep(0.005)
+    print(f"mip levels ready after {time.perf_counter() - started:.2f} s, off the GUI thread")
+
+
+def _dabs(
+    app: QApplication, document: Document, canvas: Canvas, zoom: float | None, look: str
+) -> None:
+    canvas.set_tool(Brush)
+    canvas.fit()
+    if zoom is not None:
+        canvas.zoom_by(zoom / canvas.zoom)
+    for diameter in (63, 511):
+        document.set_brush_diameter(diameter)
+        document.set_active_class(diameter % 11)
+        app.processEvents()
+        _row(f"dab d={diameter}, {look}, zoom {canvas.zoom:.2f}", _stroke(app, canvas))
+
+
+def _stroke(app: QApplication, canvas: Canvas) -> list[Timing]:
+    """Paint a wide circle with one stroke; time each event to painted pixels."""
+    angles = np.linspace(0, 2 * np.pi, _MOVES)
+    points = [QPointF(960 + 380 * np.cos(a), 540 + 380 * np.sin(a)) for a in angles]
+    _mouse(canvas, QEvent.Type.MouseButtonPress, points[0])
+    app.processEvents()
+    times = [_timed(lambda p=p: _move(app, canvas, p)) for p in points[1:]]
+    _mouse(canvas, QEvent.Type.MouseButtonRelease, points[-1])
+    app.processEvents()
+    return times
+
+
+def _move(app: QApplication, canvas: Canvas, point: QPointF) -> None:
+    _mouse(canvas, QEvent.Type.MouseMove, point)
+    app.processEvents()
+
+
+def _mouse(canvas: Canvas, kind: QEvent.Type, point: QPointF) -> None:
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else _BUTTON
+    event = QMouseEvent(
+        kind, point, canvas.mapToGlobal(point), button, _BUTTON, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(canvas, event)
+
+
+def _repaints(app: QApplication, document: Document, canvas: Canvas) -> None:
+    """Whole-widget paints: what panning and zooming cost a frame."""
+    for zoom in (None, 0.4, 1.0, 3.0, 16.0):
+        canvas.fit()
+        if zoom is not None:
+            canvas.zoom_by(zoom / canvas.zoom)
+        app.processEvents()
+        for mode, outline in (("image", False), ("labels", False), ("labels", True)):
+            document.set_view_mode(mode)
+            document.set_outline(outline)
+            app.processEvents()
+
+            def frame() -> None:
+                canvas.camera.pan(3.0, 2.0)
+                canvas.repaint()
+
+            look = "outline" if outline else {"image": "picture alone", "labels": "fill"}[mode]
+            _row(f"pan a frame, {look}, zoom {canvas.zoom:.2f}", _timed_often(frame))
+    document.set_outline(False)
+
+
+def _recolouring(app: QApplication, document: Document, canvas: Canvas) -> None:
+    canvas.fit()
+    app.processEvents()
+    times = [
+        _timed(lambda shown=shown: document.set_visible(3, shown)) for shown in [False, True] * 20
+    ]
+    _row("recolour one class: the colour table", times)
+    _row("recolour one class: then one paint", _timed_often(canvas.repaint))
+
+
+def _rings(app: QApplication, document: Document, canvas: Canvas) -> None:
+    """Moving the mouse without painting: the ring, the hover, the repaint."""
+    for diameter in (63, 511):
+        document.set_brush_diameter(diameter)
+        points = [QPointF(500 + 4 * i, 300 + i) for i in range(_MOVES)]
+        times = [_timed(lambda p=p: _hover(app, canvas, p)) for p in points]
+        _row(f"hover with ring d={diameter}, zoom {canvas.zoom:.2f}", times)
+
+
+def _hover(app: QApplication, canvas: Canvas, point: QPointF) -> None:
+    none = Qt.MouseButton.NoButton
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, point, canvas.mapToGlobal(point), none, none,
+        Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(canvas, event)
+    app.processEvents()
+
+
+def _timed(action: Callable[[], object]) -> Timing:
+    started, worked = time.perf_counter(), time.process_time()
+    action()
+    return Timing(time.perf_counter() - started, time.process_time() - worked)
+
+
+def _timed_often(action: Callable[[], object], count: int = 40) -> list[Timing]:
+    return [_timed(action) for _ in range(count)]
+
+
+def _row(what: str, times: list[Timing]) -> None:
+    wall, work = (1e3 * np.percentile(side, (50, 95)) for side in zip(*times, strict=True))
+    print(f"{what:<44}" + "".join(f"{v:>9.2f}" for v in (*wall, *work)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What lies on the canvas, bottom to top: the picture, then a map or the labels, then the grid.
+
+A layer paints itself through the camera and knows nothing of the widget, so one is added by
+adding a class. Layers read the document when they paint; they own caches, never pixels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QBrush, QColor, QPainter, QTransform
+
+from pspgui.geometry import Rect
+from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.pyramid_image import PyramidImage
+from pspgui.gui.canvas.screen_labels import (
+    Difference,
+    Fill,
+    Look,
+    Outline,
+    ScreenCache,
+    sources,
+)
+from pspgui.gui.qimages import argb_image, premultiplied
+
+if TYPE_CHECKING:
+    from pspgui.gui.document import Document
+
+_GRID_FROM_ZOOM: Final = 8.0
+_DIFFERENCE_ALPHA: Final = 0.85
+_LINE: Final = 1.6  # widget units on each side of a border
+_VEIL: Final = 0xA6000000  # black at 65 %: what agrees steps back, in both themes
+
+
+class Layer(Protocol):
+    """Anything that paints on the canvas."""
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Paint what lies in `exposed` (widget units); the painter is already clipped to it."""
+
+
+class PictureLayer:
+    """The picture itself."""
+
+    def __init__(self, picture: PyramidImage) -> None:
+        self._picture = picture
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Draw the mip level that suits the zoom."""
+        self._picture.paint(painter, camera, exposed)
+
+
+class LabelLayer:
+    """The labels or the prediction: filled, outlined, or where the two differ.
+
+    Another colour, visibility or opacity is another colour table; the labels are never copied.
+    Zoomed out, labels are sampled at pixel centres, so things thinner than a screen pixel may
+    flicker in and out.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._look: Look | None = None
+        self._cache = ScreenCache()
+
+    def restyle(self) -> None:
+        """Follow another opacity, visibility, colour or mode."""
+        self._look = None
+
+    def touch(self, changed: Rect) -> None:
+        """Follow an edit of the labels."""
+        self._cache.touch(changed)
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Draw the labels in view; nothing while a map is shown instead."""
+        document = self._document
+        maps: tuple[np.ndarray | None, ...] = (document.labels_in_view(),)
+        if document.view_mode == "difference":
+            prediction = document.prediction
+            maps = (*maps, None if prediction is None else prediction.labels)
+        shown = document.shown_map is None and all(
+            labels is not None and labels.shape == camera.image_shape for labels in maps
+        )
+        if not shown:
+            self._cache.forget()  # arrays that are no longer shown can be freed
+            return
+        if self._look is None:
+            self._look = self._make_look(camera)
+        self._cache.paint(painter, camera, maps, self._look)
+
+    def margin(self, camera: Camera) -> float:
+        """Widget units around an edited rect that also have to be repainted."""
+        return _LINE + 2.0 + 2.0 / camera.ratio
+
+    def _make_look(self, camera: Camera) -> Look:
+        document = self._document
+        if document.view_mode == "difference":
+            colours = self._colours(max(document.opacity, _DIFFERENCE_ALPHA))
+            drawn = premultiplied(colours)
+            drawn[colours[:, 3] == 0] = _VEIL  # hidden and unlabelled step back like what agrees
+            return Difference(drawn, _VEIL)
+        if document.outline:  # thin lines need twice the strength of a fill to read
+            colours = premultiplied(self._colours(min(1.0, 2 * document.opacity)))
+            return Outline(colours, max(1, round(_LINE * camera.ratio)))
+        return Fill(premultiplied(self._colours(document.opacity)))
+
+    def _colours(self, opacity: float) -> np.ndarray:
+        """Return (K, 4) uint8 straight RGBA by label, the last one for all labels beyond."""
+        table = self._document.table
+        colours = np.zeros((max(256, len(table) + 1, table.ignore + 1), 4), np.uint8)
+        for entry in table.classes:
+            colours[entry.id, :3] = entry.colour
+        colours[:, 3] = round(255 * opacity)
+        visible = self._document.visible
+        colours[: len(visible), 3] *= visible
+        colours[table.ignore, 3] = 0
+        return colours
+
+
+class GridLayer:
+    """Lines between pixels from 8x on, coming in softly so that zooming has no jump."""
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Draw the lines that cross the exposed area."""
+        if camera.zoom < _GRID_FROM_ZOOM:
+            return
+        area = camera.device_rect(exposed)
+        if area.is_empty:
+            return
+        strength = min(1.0, (camera.zoom - _GRID_FROM_ZOOM) / _GRID_FROM_ZOOM)
+        grey = np.array([128, 128, 128, round(70 + 60 * strength)], np.uint8)
+        # One device pixel more before: a line may lie on the first one exposed.
+        rows, columns = sources(camera, Rect(area.y0 - 1, area.x0 - 1, area.y1, area.x1))
+        # Upright lines are one row of pixels repeated downwards: drawn one by one, they cost a
+        # blend call a pixel.
+        row = np.zeros((1, area.width), np.uint32)
+        row[0, _changes(columns)] = premultiplied(grey)
+        unit = 1.0 / camera.ratio
+        left, width = area.x0 * unit, area.width * unit
+        brush = QBrush(argb_image(row))
+        brush.setTransform(QTransform(unit, 0, 0, unit, left, 0))
+        painter.fillRect(QRectF(left, area.y0 * unit, width, area.height * unit), brush)
+        colour = QColor(*grey.tolist())
+        for y in _changes(rows).tolist():
+            painter.fillRect(QRectF(left, (area.y0 + y) * unit, width, unit), colour)
+
+
+def _changes(positions: np.ndarray) -> np.ndarray:
+    """Return the indices after which another image pixel begins."""
+    return np.flatnonzero(np.diff(positions))

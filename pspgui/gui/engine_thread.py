@@ -1,0 +1,87 @@
+"""The threads that work for the window: one owns model and device, the others do files.
+
+They are separate so that switching images never waits behind a prediction or an export. torch is
+imported on the model lane only, by the first job that needs it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from typing import Final
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from pspgui.jobs.mailbox import Mailbox
+from pspgui.jobs.messages import Job, Request, Urgency
+from pspgui.jobs.scheduler import Scheduler
+
+LANES: Final = ("model", "files", "background")
+
+
+class Lane(QThread):
+    """One worker thread that runs the jobs of one mailbox.
+
+    `replied(Reply)` comes from the worker; connect it to `@Slot` methods of GUI objects only,
+    which Qt then calls on the GUI thread.
+    """
+
+    replied = Signal(object)
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.mailbox = Mailbox()
+        self._scheduler = Scheduler(self.mailbox, self.replied.emit)
+
+    def run(self) -> None:
+        """Serve the mailbox until it closes (worker thread)."""
+        self._scheduler.serve()
+
+    def close(self) -> None:
+        """Cancel what runs and join the thread; a QThread must never be dropped while running."""
+        self.mailbox.close()
+        self.wait()
+
+
+class Engine(QObject):
+    """The window's side of the lanes: numbers requests, passes replies on. GUI thread only."""
+
+    replied = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._tickets = itertools.count(1)
+        self._lanes = {name: Lane(name, self) for name in LANES}
+        for lane in self._lanes.values():
+            lane.replied.connect(self.replied)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for lane in self._lanes.values():
+            lane.start()
+
+    def ask(
+        self,
+        lane: str,
+        kind: str,
+        job: Job,
+        revisions: Hashable = None,
+        urgency: int = Urgency.PREDICT,
+    ) -> int:
+        """Put a job in the mailbox of one of LANES and return its ticket."""
+        ticket = next(self._tickets)
+        self._lanes[lane].mailbox.put(Request(ticket, kind, job, urgency, revisions))
+        return ticket
+
+    def cancel(self, kind: str) -> None:
+        """Cancel the requests of a kind; they are answered by `Cancelled`."""
+        for lane in self._lanes.values():
+            lane.mailbox.cancel(kind)
+
+    def close(self) -> None:
+        """Join the threads; jobs that run are cancelled at their next yield."""
+        for lane in self._lanes.values():
+            lane.mailbox.close()
+        for lane in self._lanes.values():
+            lane.close()

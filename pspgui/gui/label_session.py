@@ -1,0 +1,280 @@
+"""The editable half of the document: label map, strokes, undo, and what is not yet on disk."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from pspgui.geometry import Rect
+from pspgui.labels.classes import CAMVID, ClassTable
+from pspgui.labels.editing import Stroke, accept_prediction
+from pspgui.labels.history import Edit, History
+from pspgui.labels.label_map import LabelMap
+from pspgui.labels.provenance import IMPORTED, MODEL
+
+if TYPE_CHECKING:
+    from pspgui.inference.predictor import Prediction
+
+
+class LabelCopy(NamedTuple):
+    """Labels and provenance (H, W) as of an edit serial, for a thread that saves them."""
+
+    labels: np.ndarray
+    provenance: np.ndarray
+    serial: int
+
+
+class LabelSession(QObject):
+    """One image's label map and everything that changes it. GUI thread only.
+
+    Signals: `labels_changed(Rect)` after pixels changed, `history_changed()` when undo or redo
+    would do something else than before, `saved_changed()` when the dirty mark or the saved text
+    moved, `message(str)` for the status bar.
+    """
+
+    labels_changed = Signal(object)
+    history_changed = Signal()
+    saved_changed = Signal()
+    message = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._table: ClassTable = CAMVID
+        self._prediction: Prediction | None = None
+        self._label_map: LabelMap | None = None
+        self._history: History | None = None
+        self._stroke: Stroke | None = None
+        self._active_class = 0
+        self._brush_diameter = 24
+        self._square_brush = False
+        self._serial = 0  # counts changes of this image's labels that a file should follow
+        self._base_serial = 0  # the serial when this image was opened
+        self._saved_serial = 0
+        self._stroke_was_copied = False
+        self._has_file = False
+        self._saved_text = ""
+        self._packing = QTimer(self)
+        self._packing.setInterval(20)
+        self._packing.timeout.connect(self._pack)
+
+    # -- what there is ------------------------------------------------------------------------
+
+    @property
+    def label_map(self) -> LabelMap | None:
+        """The label map being edited; its array is never rebound while the image is open."""
+        return self._label_map
+
+    @property
+    def history(self) -> History | None:
+        """The undo history of the label map."""
+        return self._history
+
+    @property
+    def stroke_active(self) -> bool:
+        """Whether a brush or eraser is pressed down right now."""
+        return self._stroke is not None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
+        return self._history is not None and bool(self._history.undo_names)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an edit to redo."""
+        return self._history is not None and bool(self._history.redo_names)
+
+    # -- strokes ------------------------------------------------------------------------------
+
+    def begin_stroke(self, y: float, x: float, kind: str, only_class: int | None = None) -> None:
+        """Press the "brush" (active class) or the "erase" (back to the prediction) tool.
+
+        `only_class` restricts the stroke to pixels that bear that label now. Erasing without a
+        prediction, and painting without an image, says so and does nothing.
+        """
+        if self._stroke is not None:
+            self.finish_stroke()
+        if self._label_map is None or self._history is None:
+            self.message.emit("There are no labels to paint on yet: the prediction is on its way.")
+            return
+        value: int | np.ndarray = self._active_class
+        name = f"Brush {self._table.name_of(self._active_class)}"
+        if kind == "erase":
+            if self._prediction is None:
+                self.message.emit("The eraser needs a prediction to go back to.")
+                return
+            value, name = self._prediction.labels, "Erase to prediction"
+        self._stroke_was_copied = False
+        self._stroke = Stroke(
+            self._label_map, self._history, name, self._brush_diameter, value,
+            only_class=only_class, square=self._square_brush,
+        )  # fmt: skip
+        self.move_stroke(y, x)
+
+    def move_stroke(self, y: float, x: float) -> None:
+        """Sweep the pressed tool to the point (image pixels)."""
+        if self._stroke is not None:
+            self._announce(self._stroke.move(y, x))
+
+    def finish_stroke(self) -> None:
+        """Release the tool: the stroke becomes one edit, or nothing if it changed no pixel."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is None:
+            return
+        edit = stroke.finish()
+        if edit is not None:
+            self._changed(edit.title)
+        self.history_changed.emit()
+
+    def abort_stroke(self) -> None:
+        """Take the running stroke back as if it had never been."""
+        stroke, self._stroke = self._stroke, None
+        if stroke is not None:
+            self._announce(stroke.abort())
+            if self._stroke_was_copied:  # a save holds part of it, so the file must follow
+                self._changed("The stroke was taken back")
+
+    def undo(self) -> None:
+        """Undo the latest edit; during a stroke, only that stroke is taken back."""
+        if self._stroke is not None:
+            self.abort_stroke()
+        elif self._history is not None:
+            self._swapped(self._history.undo(), "Undone")
+
+    def redo(self) -> None:
+        """Redo the edit undone last; not possible during a stroke."""
+        if self._stroke is None and self._history is not None:
+            self._swapped(self._history.redo(), "Redone")
+
+    def accept_prediction(self) -> None:
+        """Make the prediction the labels wherever no person has set them, as one edit."""
+        prediction, labels, history = self._prediction, self._label_map, self._history
+        if prediction is None or labels is None or history is None:
+            self.message.emit("There is no prediction to accept yet.")
+            return
+        self.finish_stroke()
+        edit = accept_prediction(labels, history, prediction.labels)
+        if edit is None:
+            self.message.emit("All labels are accepted already.")
+            return
+        self._announce(edit.rect)
+        self._changed(edit.title)
+        self.history_changed.emit()
+
+    # -- what is on disk ----------------------------------------------------------------------
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether the labels hold something that no file holds yet."""
+        return self._serial != self._saved_serial
+
+    @property
+    def has_saved_labels(self) -> bool:
+        """Whether a label file of this image exists."""
+        return self._has_file
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether the labels are more than a copy of the prediction: edited, saved, or pressed."""
+        edited = self._serial != self._base_serial
+        return self._has_file or edited or self._stroke is not None
+
+    @property
+    def edit_serial(self) -> int:
+        """Counts edits, undos and redos of this image; a save names the serial it wrote."""
+        return self._serial
+
+    @property
+    def saved_text(self) -> str:
+        """A few words on saving for the status bar; empty when there is nothing to save."""
+        return self._saved_text
+
+    def copy_labels(self) -> LabelCopy | None:
+        """Return the labels as they are now, to be saved; a stroke under way is in them."""
+        if self._label_map is None:
+            return None
+        self._stroke_was_copied = self._stroke is not None
+        return LabelCopy(
+            self._label_map.labels.copy(), self._label_map.provenance.copy(), self._serial
+        )
+
+    def mark_saving(self) -> None:
+        """Say that a save is under way."""
+        self._saved_text = "Saving…"
+        self.saved_changed.emit()
+
+    def mark_saved(self, serial: int) -> None:
+        """Record that the labels as of `serial` are safely on disk."""
+        self._saved_serial = max(self._saved_serial, serial)
+        self._has_file = True
+        self._saved_text = "Edited" if self.is_dirty else f"Saved at {time.strftime('%H:%M:%S')}"
+        self.saved_changed.emit()
+
+    def mark_save_failed(self) -> None:
+        """Record that a save failed: the dirty mark stays."""
+        self._saved_text = "Not saved"
+        self.saved_changed.emit()
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _install_labels(
+        self, labels: np.ndarray | None, provenance: np.ndarray | None, on_disk: bool
+    ) -> None:
+        """Start over with the labels of a new image, or with none.
+
+        Serials go on counting, so that a late reply about another image never looks newer.
+        """
+        self._stroke = None
+        self._label_map = None
+        if labels is not None:
+            marks = np.full(labels.shape, IMPORTED, np.uint8) if provenance is None else provenance
+            self._label_map = LabelMap(labels, marks)
+        self._history = None if self._label_map is None else History(self._label_map)
+        self._saved_serial = self._base_serial = self._serial
+        self._has_file = labels is not None and on_disk
+        self._saved_text = "Saved" if self._has_file else ""
+        if labels is not None and not on_disk:
+            self._serial += 1
+            self._saved_text = "Not saved"
+
+    def _follow_prediction(self, prediction: Prediction) -> None:
+        """Let unpainted labels start as the prediction, while no person has edited or saved."""
+        if self._label_map is None:
+            self._label_map = LabelMap(prediction.labels.copy())
+            self._history = History(self._label_map)
+        elif not self.is_touched:
+            np.copyto(
+                self._label_map.labels, prediction.labels,
+                where=self._label_map.provenance == MODEL,
+            )  # fmt: skip
+        else:
+            return
+        height, width = self._label_map.shape
+        self.labels_changed.emit(Rect(0, 0, height, width))
+
+    def _announce(self, rect: Rect) -> None:
+        if not rect.is_empty:
+            self.labels_changed.emit(rect)
+
+    def _changed(self, text: str) -> None:
+        self._serial += 1
+        self._packing.start()
+        self._saved_text = "Edited"
+        self.saved_changed.emit()
+        self.message.emit(text)
+
+    @Slot()
+    def _pack(self) -> None:
+        """Compress what undo keeps, a few milliseconds at a time, until all of it is."""
+        if self._stroke is None and not (self._history and self._history.pack(0.003)):
+            self._packing.stop()
+
+    def _swapped(self, edit: Edit | None, verb: str) -> None:
+        if edit is None:
+            return
+        self._announce(edit.rect)
+        self._changed(f"{verb}: {edit.title}")
+        self.history_changed.emit()

@@ -1,0 +1,273 @@
+"""The main window: puts canvas, docks, toolbar, menus and status bar together. No logic here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pspgui.durable import printable
+from pspgui.gui.actions import Actions, Parts
+from pspgui.gui.banner import Banner
+from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
+from pspgui.gui.document import Document
+from pspgui.gui.panels.classes import ClassesPanel
+from pspgui.gui.panels.evidence import EvidencePanel
+from pspgui.gui.panels.images import ImagesPanel
+from pspgui.gui.panels.pyramid import PyramidPanel
+from pspgui.gui.panels.start import StartPage
+from pspgui.gui.panels.status import StatusBar
+from pspgui.gui.session import Activity, Session
+from pspgui.gui.settings import Settings
+from pspgui.gui.toolbar import MainToolBar
+from pspgui.gui.window_verbs import WindowVerbs
+from pspgui.jobs.modelling import ModelFacts
+
+_LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+_AFTER_A_LINE = (
+    "open_weights", "save", "start_page", "accept", "swap_classes", "cycle_view", "outline",
+)  # fmt: skip
+_BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+class MainWindow(QMainWindow):
+    """Assembles the parts and connects them; `first_painted` comes once it can be seen."""
+
+    first_painted = Signal()
+
+    def __init__(self, document: Document, session: Session, settings: Settings) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle("pspgui")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.document, self.session, self.settings = document, session, settings
+        self._seen = False
+        self._activity: Activity | None = None
+        self.keeps_layout = True
+        self.verbs = WindowVerbs(document, session, settings, self)
+        self.canvas = Canvas(document)
+        self.images = ImagesPanel(document, self)
+        self.parts = Parts(document, session, self.canvas, self.images, self.verbs)
+        self.actions_table = Actions(self.parts, self)
+        self._build_centre()
+        self._build_docks()
+        self.toolbar = MainToolBar(document, session, self.actions_table, self)
+        self.addToolBar(self.toolbar)
+        self._build_menus()
+        self._build_status()
+        self._connect()
+        self.pages.setCurrentWidget(self.start)
+        self.start.setFocus()
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _build_centre(self) -> None:
+        self.start = StartPage(self.document, self)
+        self.banner = Banner()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.start)
+        self.pages.addWidget(self.canvas)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addWidget(self.pages, 1)
+        self.setCentralWidget(centre)
+
+    def _build_docks(self) -> None:
+        self.classes = ClassesPanel(self.document, self)
+        self.evidence = EvidencePanel(self.document, self)
+        self.pyramid = PyramidPanel(self.document, self)
+        self.docks = [
+            self._dock("Images", self.images, _LEFT),
+            self._dock("Classes", self.classes, _RIGHT),
+            self._dock("Evidence", self.evidence, _RIGHT),
+            self._dock("Pyramid", self.pyramid, _BOTTOM),
+        ]
+        self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
+        self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
+
+    def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock_{title.lower()}")
+        dock.setWidget(panel)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _build_menus(self) -> None:
+        actions = self.actions_table
+        menus: dict[str, QMenu] = {}
+        for row in actions.rows:
+            if row.group not in menus:
+                parent = menus["View"] if row.group == "Theme" else self.menuBar()
+                menus[row.group] = parent.addMenu(row.group)
+            if row.id in _AFTER_A_LINE:
+                menus[row.group].addSeparator()
+            menus[row.group].addAction(actions[row.id])
+            self.addAction(actions[row.id])
+        self.recent_menu = QMenu("Open recent", self)
+        menus["File"].insertMenu(actions["open_sample"], self.recent_menu)
+        panels = menus["View"].addMenu("Panels")
+        for dock in self.docks:
+            panels.addAction(dock.toggleViewAction())
+        self._show_recent()
+
+    def _build_status(self) -> None:
+        self.status = StatusBar(self.document, self)
+        self.setStatusBar(self.status)
+
+    def _connect(self) -> None:
+        document, session = self.document, self.session
+        document.image_changed.connect(self._image_changed)
+        self.canvas.tool_changed.connect(self.actions_table.refresh)
+        self.images.image_chosen.connect(session.show_image)
+        session.images_changed.connect(self.images.set_images)
+        session.current_changed.connect(self.images.set_current)
+        session.notice.connect(self.banner.tell)
+        session.image_saved.connect(self.banner.settle)
+        session.image_saved.connect(self._image_saved)
+        self.banner.retried.connect(self._retry)
+        session.current_changed.connect(self._current_changed)
+        session.activity_changed.connect(self._activity_changed)
+        session.model_changed.connect(self._model_changed)
+        self.status.job.cancel_requested.connect(self._cancel)
+        self.start.open_image_requested.connect(self.verbs.open_image)
+        self.start.open_folder_requested.connect(self.verbs.open_folder)
+        self.start.sample_requested.connect(session.open_sample)
+        self.start.recent_chosen.connect(session.open_path)
+        self.settings.recent_changed.connect(self._show_recent)
+        self.verbs.start_page_wanted.connect(self._show_start)
+        self.verbs.keys_wanted.connect(self._show_keys)
+        self.verbs.quit_wanted.connect(self.close)
+
+    # -- slots --------------------------------------------------------------------------------
+
+    @Slot()
+    def _image_changed(self) -> None:
+        title = self.document.image_title
+        self.setWindowTitle(f"{title} – pspgui" if title else "pspgui")
+        page = self.start if self.document.image is None else self.canvas
+        self.pages.setCurrentWidget(page)
+        if not isinstance(QApplication.focusWidget(), QAbstractItemView):
+            page.setFocus()  # so that single keys are tools, not letters of the filter
+
+    @Slot(object)
+    def _current_changed(self, path: Path | None) -> None:
+        if path is not None and path == self.document.image_path:
+            self.pages.setCurrentWidget(self.canvas)
+
+    @Slot(object)
+    def _activity_changed(self, activity: Activity | None) -> None:
+        job, before = self.status.job, self._activity
+        self._activity = activity
+        if activity is None:
+            job.end()
+            return
+        if before is None or before.kind != activity.kind:
+            job.begin(activity.step.text)
+        job.set_progress(activity.step.fraction, activity.step.text)
+
+    @Slot()
+    def _cancel(self) -> None:
+        if self._activity is not None:
+            self.session.cancel(self._activity.kind)
+
+    @Slot(object)
+    def _model_changed(self, facts: ModelFacts | None) -> None:
+        if facts is None:
+            self.status.set_model("no model", "", "")
+            return
+        self.status.set_model(facts.title, facts.device, facts.precision, printable(facts.path))
+
+    @Slot(object)
+    def _image_saved(self, image: Path) -> None:
+        if image != self.document.image_path or not self.document.is_dirty:
+            self.images.set_status(image, "saved")
+
+    @Slot()
+    def _show_start(self) -> None:
+        self.pages.setCurrentWidget(self.start)
+
+    @Slot()
+    def _show_keys(self) -> None:
+        ShortcutsDialog(self.actions_table.rows, self).exec()
+
+    @Slot(str)
+    def _retry(self, action: str) -> None:
+        self.actions_table[action].trigger()
+
+    @Slot()
+    def _show_recent(self) -> None:
+        self.recent_menu.clear()
+        for path in self.settings.recent:
+            action = self.recent_menu.addAction(printable(path))
+            action.setData(str(path))
+            action.triggered.connect(self._open_recent)
+        self.start.set_recent(self.settings.recent)
+        self.recent_menu.setEnabled(bool(self.settings.recent))
+
+    @Slot()
+    def _open_recent(self) -> None:
+        self.session.open_path(Path(self.sender().data()))
+
+    # -- events -------------------------------------------------------------------------------
+
+    def arrange(self) -> None:
+        """Share the window out anew: the strip as high as its tiles, evidence before classes."""
+        images, classes, evidence, pyramid = self.docks
+        width, height = self.width(), self.height()
+        beside = max(200, height - 110)
+        few = max(152, min(40 + 28 * len(self.document.table) + 24, beside - 400))
+        strip = 96 + max(52, min(128, (width - 560) // 16))
+        self.resizeDocks([images, evidence], [232, 320], Qt.Orientation.Horizontal)
+        self.resizeDocks([classes, evidence], [few, beside - few], Qt.Orientation.Vertical)
+        self.resizeDocks([pyramid], [strip], Qt.Orientation.Vertical)
+
+    def restore_layout(self) -> None:
+        """Put size and docks back where they were left."""
+        if self.settings.geometry is not None:
+            self.restoreGeometry(self.settings.geometry)
+        if self.settings.docks is not None:
+            self.restoreState(self.settings.docks)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tell, once, that the window can be seen."""
+        super().paintEvent(event)
+        if not self._seen:
+            self._seen = True
+            QTimer.singleShot(0, self.first_painted.emit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Close when everything is saved, or the person says so."""
+        if not self.verbs.may_close():
+            event.ignore()
+            return
+        if self.keeps_layout:
+            self.settings.keep_layout(self.saveGeometry(), self.saveState())
+        self.images.close_worker()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept files and folders."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped: images, a folder, or weights."""
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        self.session.open_paths(Path(url.toLocalFile()) for url in urls)
+        event.acceptProposedAction()

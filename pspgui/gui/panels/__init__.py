@@ -1,0 +1,1 @@
+"""The panels around the canvas: each in one file, each talking only to the document."""

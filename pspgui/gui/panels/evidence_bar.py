@@ -1,0 +1,230 @@
+"""The signed bar of a pixel's evidence, its legend, and the line that says it adds up."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from pspgui.gui.colours import nice_limit, readable_on
+from pspgui.gui.panels.drawing import draw_elided, short, signed
+from pspgui.gui.panels.evidence_sums import Part, Sums
+from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
+
+_MARK = 6
+_BAR = 24
+_AXIS = 18
+_LEGEND_ROW = 17
+_SUM = 38
+
+
+def part_colour(part: Part, sums: Sums, theme: Theme) -> QColor:
+    """Return the colour of a part: one family, told apart by lightness."""
+    if part.kind == "local":
+        return QColor(theme.local)
+    if part.kind == "constant":
+        return QColor(theme.constant)
+    levels = [p.level for p in sums.parts if p.kind == "level"]
+    return level_colour(levels.index(part.level), len(levels), theme)
+
+
+def level_colour(index: int, count: int, theme: Theme) -> QColor:
+    """Return the colour of the index-th of `count` levels, coarse to fine."""
+    last = len(theme.levels) - 1
+    return QColor(theme.levels[round(index * last / max(1, count - 1)) if count > 1 else 0])
+
+
+class EvidenceBar(QWidget):
+    """One bar stacked from zero: negative parts to the left, positive ones to the right.
+
+    A triangle marks the sum; below are the legend with the printed amounts, and the identity.
+    Everything is painted from one frozen `Sums`; nothing is created on a hover.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sums: Sums | None = None
+        self._segments: list[tuple[Part, float, float]] = []
+        self._low, self._high = -1.0, 1.0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Evidence by source")
+
+    @property
+    def sums(self) -> Sums | None:
+        """The sums shown."""
+        return self._sums
+
+    def set_sums(self, sums: Sums | None) -> None:
+        """Show another pixel's sums."""
+        parts_before = len(self._sums.parts) if self._sums else 0
+        self._sums = sums
+        self._segments = []
+        if sums is None:
+            self.update()
+            return
+        left = right = 0.0
+        for part in sums.parts:
+            if part.value >= 0:
+                self._segments.append((part, right, right + part.value))
+                right += part.value
+            else:
+                self._segments.append((part, left + part.value, left))
+                left += part.value
+        self._low, self._high = _axis(left, right)
+        if len(sums.parts) != parts_before:
+            self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Wide as given; high enough for the legend of all parts."""
+        rows = (len(self._sums.parts) + 1) // 2 if self._sums else 3
+        return QSize(288, _MARK + _BAR + _AXIS + rows * _LEGEND_ROW + 8 + _SUM)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower than this the legend would be cut."""
+        return QSize(200, self.sizeHint().height())
+
+    def part_at(self, position: QPointF) -> Part | None:
+        """Return the part of the bar under a point of the widget."""
+        if not _MARK <= position.y() <= _MARK + _BAR:
+            return None
+        for part, low, high in self._segments:
+            if self._x(low) <= position.x() < self._x(high):
+                return part
+        return None
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the exact amount of the part under the mouse."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            part = self.part_at(QPointF(event.pos()))
+            text = "" if part is None else _explain(part)
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint bar, axis, legend and identity."""
+        if self._sums is None:
+            return
+        theme = current_theme()
+        with QPainter(self) as p:
+            p.setRenderHint(QPainter.RenderHint.Antialiasing)
+            p.setFont(quiet_font(self))
+            self._paint_bar(p, theme)
+            self._paint_axis(p, theme)
+            top = _MARK + _BAR + _AXIS + 4
+            top = self._paint_legend(p, theme, top, self._sums)
+            self._paint_identity(p, theme, top + 4, self._sums)
+
+    def _x(self, value: float) -> float:
+        return (value - self._low) / (self._high - self._low) * self.width()
+
+    def _paint_bar(self, p: QPainter, theme: Theme) -> None:
+        assert self._sums is not None
+        p.setPen(Qt.PenStyle.NoPen)
+        p.setBrush(QColor(theme.base))
+        p.drawRoundedRect(QRectF(0, _MARK, self.width(), _BAR), 3, 3)
+        metrics = p.fontMetrics()
+        for part, low, high in self._segments:
+            x0, x1 = self._x(low), self._x(high)
+            rect = QRectF(x0, _MARK + 2, x1 - x0, _BAR - 4)
+            if rect.width() > 2:
+                rect.setWidth(rect.width() - 1)  # a gap of one pixel parts the neighbours
+            colour = part_colour(part, self._sums, theme)
+            p.fillRect(rect, colour)
+            if metrics.horizontalAdvance(part.name) + 8 <= rect.width():
+                p.setPen(QColor(readable_on(colour.getRgb()[:3])))
+                p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), part.name)
+
+    def _paint_axis(self, p: QPainter, theme: Theme) -> None:
+        assert self._sums is not None
+        zero, total = self._x(0.0), self._x(self._sums.total)
+        p.setPen(QColor(theme.quiet))
+        p.drawLine(QPointF(zero, _MARK - 2), QPointF(zero, _MARK + _BAR + 3))
+        p.setPen(QColor(theme.text))
+        p.drawLine(QPointF(total, _MARK - 1), QPointF(total, _MARK + _BAR))
+        p.setBrush(QColor(theme.text))
+        p.drawPolygon(
+            QPolygonF([QPointF(total - 4, 0), QPointF(total + 4, 0), QPointF(total, _MARK)])
+        )
+        metrics = p.fontMetrics()
+        top = _MARK + _BAR + 3 + metrics.ascent()
+        p.setPen(QColor(theme.quiet))
+        half = metrics.horizontalAdvance("0") / 2
+        p.drawText(QPointF(min(max(0.0, zero - half), self.width() - 2 * half), top), "0")
+        low, high = short(self._low), f"+{short(self._high)}"
+        has_negative = any(start < 0 for _, start, _ in self._segments)
+        if has_negative and metrics.horizontalAdvance(low) + 12 < zero:
+            p.drawText(QPointF(0, top), low)
+        if zero + metrics.horizontalAdvance(high) + 12 < self.width():
+            p.drawText(QPointF(self.width() - metrics.horizontalAdvance(high), top), high)
+
+    def _paint_legend(self, p: QPainter, theme: Theme, top: float, sums: Sums) -> float:
+        rows = (len(sums.parts) + 1) // 2
+        gap = 24.0
+        column = (self.width() - gap) / 2
+        text, quiet = QColor(theme.text), QColor(theme.quiet)
+        for i, part in enumerate(sums.parts):
+            x, y = (i // rows) * (column + gap), top + (i % rows) * _LEGEND_ROW
+            p.fillRect(QRectF(x, y + 4, 10, 10), part_colour(part, sums, theme))
+            row = QRectF(x + 18, y, column - 18, _LEGEND_ROW)
+            p.setPen(quiet)
+            p.drawText(row, int(Qt.AlignmentFlag.AlignVCenter), part.name)
+            p.setPen(text)
+            p.drawText(
+                row,
+                int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight),
+                signed(part.shown),
+            )
+        return top + rows * _LEGEND_ROW
+
+    def _paint_identity(self, p: QPainter, theme: Theme, top: float, sums: Sums) -> None:
+        """Paint local + bins + constant = shown: amounts above, their names below."""
+        p.fillRect(QRectF(0, top, self.width(), 1), QColor(theme.line))
+        p.setFont(text_font(self))
+        amounts = [sums.local, sums.bins, sums.constant, sums.total]
+        names = ["local", "bins", "constant", sums.words]
+        numbers = QFontMetrics(text_font(self))
+        words = QFontMetrics(quiet_font(self))
+        widths = [
+            max(numbers.horizontalAdvance(signed(a)), words.horizontalAdvance(n))
+            for a, n in zip(amounts, names, strict=True)
+        ]
+        space = max(4.0, (self.width() - sum(widths)) / 3)
+        x, high = 0.0, numbers.height()
+        for i, (amount, name, width) in enumerate(zip(amounts, names, widths, strict=True)):
+            last = i == len(amounts) - 1
+            p.setFont(text_font(self))
+            p.setPen(QColor(theme.text))
+            align = Qt.AlignmentFlag.AlignRight if last else Qt.AlignmentFlag.AlignLeft
+            p.drawText(QRectF(x, top + 6, width, high), int(align), signed(amount))
+            if not last:
+                sign = "=" if i == len(amounts) - 2 else "+"
+                number = numbers.horizontalAdvance(signed(amount))
+                middle = (x + number + x + width + space) / 2
+                p.setPen(QColor(theme.quiet))
+                sign_rect = QRectF(middle - 8, top + 6, 16, high)
+                p.drawText(sign_rect, int(Qt.AlignmentFlag.AlignHCenter), sign)
+            p.setFont(quiet_font(self))
+            p.setPen(QColor(theme.quiet))
+            under = QRectF(x - 2 if last else x, top + 6 + high, width + 2, words.height())
+            draw_elided(p, under, name, align)
+            x += width + space
+
+
+def _axis(left: float, right: float) -> tuple[float, float]:
+    """Return round axis ends around the stacks; the emptier side keeps a sixth for its zero."""
+    low = nice_limit(-left) if left < 0 else 0.0
+    high = nice_limit(right) if right > 0 else 0.0
+    if low + high <= 0:
+        return -1.0, 1.0
+    return -max(low, high / 5), max(high, low / 5)
+
+
+def _explain(part: Part) -> str:
+    what = {
+        "local": "the features around the pixel itself",
+        "level": f"all bins of the {part.name} level",
+        "constant": "all biases; the same for every pixel that opens the same gates",
+    }[part.kind]
+    return f"{part.name}  {signed(part.value, 4)}\n{what}"

@@ -1,0 +1,98 @@
+"""The sums of one pixel's evidence as they are printed: rounded so that they still add up.
+
+No Qt here. Rounding each amount by itself can print 0.33 + 0.33 + 0.33 = 1.00; since the panel
+claims an identity, the printed amounts are moved by at most one last digit so that it holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import PixelEvidence
+    from pspgui.labels.classes import ClassTable
+
+DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the sum: `kind` is "local", "level" or "constant"; `shown` is what is printed."""
+
+    kind: str
+    name: str
+    value: float
+    shown: float
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Sums:
+    """All parts in the order local, levels coarse to fine, constant, and what they make."""
+
+    parts: tuple[Part, ...]
+    total: float
+    words: str
+
+    @property
+    def local(self) -> float:
+        """The printed amount of the local features."""
+        return sum(p.shown for p in self.parts if p.kind == "local")
+
+    @property
+    def bins(self) -> float:
+        """The printed amounts of all levels together."""
+        return sum(p.shown for p in self.parts if p.kind == "level")
+
+    @property
+    def constant(self) -> float:
+        """The printed amount of the constant."""
+        return sum(p.shown for p in self.parts if p.kind == "constant")
+
+
+def sums_of(evidence: PixelEvidence) -> Sums:
+    """Return the parts of a pixel's evidence, printed amounts adding up to the printed logit."""
+    levels = evidence.level_sums
+    values = [evidence.local, *levels.values(), evidence.constant]
+    shown = rounded_to_sum(values, evidence.logit)
+    names = [f"{level}×{level}" for level in levels]
+    parts = [
+        Part("local", "local", values[0], shown[0]),
+        *(
+            Part("level", name, value, digits, level)
+            for name, level, value, digits in zip(
+                names, levels, values[1:-1], shown[1:-1], strict=True
+            )
+        ),
+        Part("constant", "constant", values[-1], shown[-1]),
+    ]
+    words = "shown logit" if evidence.target.versus is None else "shown margin"
+    return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
+
+
+def rounded_to_sum(
+    values: Sequence[float], total: float, decimals: int = DECIMALS
+) -> tuple[float, ...]:
+    """Round `values` so that they add up to `total` rounded, moving each by less than one digit.
+
+    The amounts with the largest cut-off remainders go up (largest remainder method). When the
+    values do not add up to the total to begin with, they are only rounded: a true gap is shown.
+    """
+    unit = 10.0**-decimals
+    if not all(map(math.isfinite, [*values, total])) or abs(sum(values) - total) > unit / 2:
+        return tuple(round(v, decimals) for v in values)
+    floors = [math.floor(v / unit) for v in values]
+    missing = round(total / unit) - sum(floors)
+    order = sorted(range(len(values)), key=lambda i: floors[i] - values[i] / unit)
+    for i in order[: max(0, missing)]:
+        floors[i] += 1
+    return tuple(round(f * unit, decimals) for f in floors)
+
+
+def target_words(evidence: PixelEvidence, table: ClassTable) -> str:
+    """Return what the amount is, in words: "over Road" for a margin, or "logit"."""
+    versus = evidence.target.versus
+    return "logit" if versus is None else f"over {table.name_of(versus)}"

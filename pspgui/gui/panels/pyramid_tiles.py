@@ -1,0 +1,107 @@
+"""What the tiles of the pyramid strip show: pictures of maps, on scales that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from pspgui.gui.colours import diverging_lut, sequential_lut, to_rgb
+from pspgui.gui.panels.drawing import short, signed
+
+if TYPE_CHECKING:
+    from pspgui.inference.views import LevelView
+
+# Shown before the first prediction, so that one sees what will be here.
+PLACEHOLDERS = (
+    ("features", "Features", False),
+    ("level-1", "1 × 1", True),
+    ("level-2", "2 × 2", True),
+    ("level-3", "3 × 3", True),
+    ("level-6", "6 × 6", True),
+    ("fused", "Fused", False),
+    ("score", "Score", False),
+    ("confidence", "Confidence", False),
+)
+_TO = "\u2009…\u2009"  # thin spaces: tiles are narrow
+_WORDS = {
+    "features": "what the backbone sees: norm over its channels",
+    "level": "this level: norm over its channels, as pooled (left) and as spread over the image",
+    "fused": "local features and all levels together, after the bottleneck",
+    "score": "the logit of the class",
+    "confidence": "the probability of the winner",
+    "share": "how much of the margin comes from the pyramid instead of the pixel's surroundings",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One tile: its pictures (before is None but for levels), title, range of values, words."""
+
+    name: str
+    title: str
+    two: bool
+    before: QImage | None = None
+    after: QImage | None = None
+    value_range: str = ""
+    words: str = ""
+
+
+def placeholder_tiles() -> tuple[Tile, ...]:
+    """Return the empty tiles before there is a prediction."""
+    return tuple(Tile(name, title, two) for name, title, two in PLACEHOLDERS)
+
+
+def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
+    """Return the tiles of views; all levels share one scale, signed maps one symmetric one."""
+    levels = [a for v in views if v.before is not None for a in (v.before, v.after)]
+    level_scale = _span(levels)
+    tiles = []
+    for view in views:
+        own = _span([view.after] if view.before is None else [view.before, view.after])
+        is_signed = own[0] < 0
+        if view.name == "confidence":
+            scale = (0.0, 1.0)
+        elif is_signed:
+            limit = max(abs(own[0]), abs(own[1]))
+            scale = (-limit, limit)
+        else:
+            scale = level_scale if view.before is not None else own
+        lut = diverging_lut() if is_signed else sequential_lut()
+        kind = "level" if view.before is not None else view.name
+        title = f"{view.title} of {class_name}" if view.name == "score" else view.title
+        span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if is_signed else _plain(own)
+        tiles.append(
+            Tile(
+                name=view.name,
+                title=title,
+                two=view.before is not None,
+                before=None if view.before is None else _picture(view.before, lut, scale),
+                after=_picture(view.after, lut, scale),
+                value_range=span,
+                words=f"{title}: {_WORDS.get(kind, '')}\nvalues {span}; colours from "
+                f"{short(scale[0])} to {short(scale[1])}\nClick to show it on the image",
+            )
+        )
+    return tuple(tiles)
+
+
+def _plain(span: tuple[float, float]) -> str:
+    low, high = short(span[0]), short(span[1])
+    return low if low == high else f"{low}{_TO}{high}"
+
+
+def _span(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+    if not arrays:
+        return 0.0, 1.0
+    return float(min(np.nanmin(a) for a in arrays)), float(max(np.nanmax(a) for a in arrays))
+
+
+def _picture(values: np.ndarray, lut: np.ndarray, scale: tuple[float, float]) -> QImage:
+    rgb = np.ascontiguousarray(to_rgb(values, lut, *scale))
+    height, width = rgb.shape[:2]
+    # A copy, small as it is, so that the picture owns its pixels.
+    return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()

@@ -1,0 +1,201 @@
+"""The toolbar: tools, brush size, overlay, view, accept, undo; at the right model and device."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QActionGroup, QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
+
+from pspgui.durable import printable
+from pspgui.gui.actions import Actions
+from pspgui.gui.document import MAX_BRUSH_PX, VIEW_MODES, Document
+from pspgui.gui.icons import ICON_PX
+from pspgui.gui.session import Session
+from pspgui.gui.theme import GRID_PX, QuietLabel
+from pspgui.gui.tools import TOOLS
+from pspgui.jobs.modelling import ModelFacts
+
+_SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
+_REST_PX = 984  # the width of everything but the model's name
+_VIEW_TEXTS = ("Image", "Prediction", "Labels", "Difference")
+
+
+class MainToolBar(QToolBar):
+    """Follows the document; everything in it is also in the menus or has a key."""
+
+    def __init__(
+        self, document: Document, session: Session, actions: Actions, parent: QWidget
+    ) -> None:
+        super().__init__("Toolbar", parent)
+        self.setObjectName("toolbar")
+        self.setMovable(False)
+        self.setIconSize(QSize(ICON_PX, ICON_PX))
+        self._document = document
+        self._session = session
+        self._add_tools(actions)
+        self.addSeparator()
+        self._add_size()
+        self.addSeparator()
+        self._add_overlay(actions)
+        self.addSeparator()
+        for name in ("accept", "undo", "redo"):
+            self.addAction(actions[name])
+        self._add_space()
+        self._add_model(actions)
+        document.brush_changed.connect(self._show_size)
+        document.display_changed.connect(self._show_display)
+        session.model_changed.connect(self._show_model)
+        self._show_size()
+        self._show_display()
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _add_tools(self, actions: Actions) -> None:
+        group = QActionGroup(self)
+        for tool in TOOLS:
+            action = actions[f"tool_{tool.name}"]
+            group.addAction(action)
+            self.addAction(action)
+
+    def _add_size(self) -> None:
+        self._size = QSlider(Qt.Orientation.Horizontal)
+        self._size.setRange(0, _SIZE_STEPS)
+        self._size.setFixedWidth(96)
+        self._size.setToolTip("Brush size ([ and ], Shift+wheel)")
+        self._size.valueChanged.connect(self._size_slid)
+        self._diameter = QSpinBox()
+        self._diameter.setRange(1, MAX_BRUSH_PX)
+        self._diameter.setSuffix(" px")
+        self._diameter.setKeyboardTracking(False)
+        self._diameter.setToolTip("Brush diameter in image pixels")
+        self._diameter.valueChanged.connect(self._document.set_brush_diameter)
+        self._diameter.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._diameter.lineEdit().returnPressed.connect(self._diameter.clearFocus)
+        self._labelled("Size", self._size, self._diameter)
+
+    def _add_overlay(self, actions: Actions) -> None:
+        self._opacity = QSlider(Qt.Orientation.Horizontal)
+        self._opacity.setRange(0, 100)
+        self._opacity.setFixedWidth(80)
+        self._opacity.setToolTip("Opacity of the overlay (, and .)")
+        self._opacity.valueChanged.connect(self._opacity_slid)
+        self._percent = QuietLabel("100 %")
+        self._percent.setFixedWidth(self._percent.fontMetrics().horizontalAdvance("100 %") + 4)
+        self._labelled("Opacity", self._opacity, self._percent)
+        self.addAction(actions["outline"])
+        self._view = QComboBox()
+        self._view.addItems(_VIEW_TEXTS)
+        self._view.setToolTip("What lies over the image (V)")
+        self._view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._view.activated.connect(self._view_chosen)
+        self.addWidget(self._view)
+
+    def _add_space(self) -> None:
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(space)
+
+    def _add_model(self, actions: Actions) -> None:
+        self._model = QToolButton()
+        self._model.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._model.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._model.setIcon(actions["open_weights"].icon())
+        self._title = "Loading the model…"
+        self._model.setText(self._title)
+        menu = QMenu(self._model)
+        menu.addAction(actions["open_weights"])
+        menu.addAction(actions["bundled_model"])
+        self._model.setMenu(menu)
+        self.addWidget(self._model)
+        self._device = QComboBox()
+        self._device.addItem("auto")
+        self._device.setToolTip("Where the model runs")
+        self._device.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._device.activated.connect(self._device_chosen)
+        self.addWidget(self._device)
+
+    def _labelled(self, text: str, *widgets: QWidget) -> None:
+        holder = QWidget()
+        holder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(GRID_PX // 2, 0, GRID_PX // 2, 0)
+        row.setSpacing(GRID_PX)
+        label: QLabel = QuietLabel(text)
+        label.setBuddy(widgets[0])
+        for widget in (label, *widgets):
+            row.addWidget(widget)
+        self.addWidget(holder)
+
+    # -- from the person ----------------------------------------------------------------------
+
+    @Slot(int)
+    def _size_slid(self, step: int) -> None:
+        self._document.set_brush_diameter(round(MAX_BRUSH_PX ** (step / _SIZE_STEPS)))
+
+    @Slot(int)
+    def _opacity_slid(self, percent: int) -> None:
+        self._document.set_opacity(percent / 100)
+
+    @Slot(int)
+    def _view_chosen(self, index: int) -> None:
+        self._document.set_view_mode(VIEW_MODES[index])
+
+    @Slot(int)
+    def _device_chosen(self, index: int) -> None:
+        self._session.set_device(self._device.itemText(index))
+
+    # -- from the document --------------------------------------------------------------------
+
+    @Slot()
+    def _show_size(self) -> None:
+        diameter = self._document.brush_diameter
+        step = round(_SIZE_STEPS * math.log(diameter) / math.log(MAX_BRUSH_PX))
+        for widget, value in ((self._size, step), (self._diameter, diameter)):
+            widget.blockSignals(True)
+            widget.setValue(value)
+            widget.blockSignals(False)
+
+    @Slot()
+    def _show_display(self) -> None:
+        percent = round(100 * self._document.opacity)
+        self._opacity.blockSignals(True)
+        self._opacity.setValue(percent)
+        self._opacity.blockSignals(False)
+        self._percent.setText(f"{percent} %")
+        self._view.setCurrentIndex(VIEW_MODES.index(self._document.view_mode))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Shorten the model's name rather than push the device out of sight."""
+        super().resizeEvent(event)
+        self._fit_title()
+
+    def _fit_title(self) -> None:
+        room = max(80, min(240, self.width() - _REST_PX))
+        metrics = self._model.fontMetrics()
+        self._model.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
+
+    @Slot(object)
+    def _show_model(self, facts: ModelFacts | None) -> None:
+        if facts is None:
+            self._title = "No model"
+            self._fit_title()
+            return
+        self._title = facts.title
+        self._fit_title()
+        self._model.setToolTip(f"{printable(facts.path)}\n{facts.family}, {facts.precision}")
+        self._device.clear()
+        self._device.addItems(facts.devices)
+        self._device.setCurrentText(self._session.device)

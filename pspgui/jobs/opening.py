@@ -1,0 +1,116 @@
+"""Jobs of the files lane: decoding an image with its labels, listing a folder, exporting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pspgui.durable import SaveError, printable, write_durably
+from pspgui.imaging import DecodeError, decode_image, encode_png, list_images
+from pspgui.jobs.messages import Job, Step, Steps, Turn
+
+SAMPLE_TITLE = "Sample scene"
+
+ReadLabels = Callable[[Path, tuple[int, int]], tuple[np.ndarray, np.ndarray | None] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """An image ready to show: pixels (H, W, 3) uint8, and its labels if a file has them.
+
+    `path` is None only for a sample scene that could not be written. `notes` are clauses a person
+    may want to know; `warning` is a sentence about labels that could not be read.
+    """
+
+    pixels: np.ndarray
+    path: Path | None
+    title: str
+    labels: np.ndarray | None = None
+    provenance: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class ListedFolder:
+    """The images of a folder in natural order, and the one to show first (None: none there)."""
+
+    folder: Path
+    images: tuple[Path, ...]
+    chosen: Path | None
+
+
+def open_image(path: Path, read_labels: ReadLabels) -> Job:
+    """Return a job that decodes `path` and reads its saved labels.
+
+    `read_labels(path, (H, W))` returns (labels, provenance or None) or None, and may raise
+    ValueError or OSError: the image is then shown without labels, with a warning. The job fails
+    with `DecodeError`.
+    """
+
+    def job(turn: Turn) -> Steps:
+        yield Step(f"Opening {printable(path.name)}")
+        decoded = decode_image(path)
+        yield Step(f"Reading the labels of {printable(path.name)}")
+        labels, provenance, warning = None, None, ""
+        try:
+            saved = read_labels(path, decoded.pixels.shape[:2])
+        except (ValueError, OSError) as error:
+            warning = f"The saved labels were not loaded: {error}"
+        else:
+            if saved is not None:
+                labels, provenance = saved
+        return OpenedImage(
+            decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning
+        )
+
+    return job
+
+
+def open_sample(home: Path, read_labels: ReadLabels) -> Job:
+    """Return a job that opens the sample scene, kept as an image file in `home`.
+
+    It is drawn and written on first use, so that it can be corrected and exported like any other
+    image. Where it cannot be written it is shown all the same, as an image without a file.
+    """
+    path = home / "sample_scene.png"
+
+    def job(turn: Turn) -> Steps:
+        if not path.exists():
+            yield Step("Drawing the sample scene")
+            from pspgui.scenes import sample_scene
+
+            pixels = np.ascontiguousarray(sample_scene().image)
+            pixels.setflags(write=False)
+            try:
+                write_durably(path, encode_png(pixels))
+            except SaveError:
+                return OpenedImage(pixels, None, SAMPLE_TITLE)
+        opened = yield from open_image(path, read_labels)(turn)
+        return replace(opened, title=SAMPLE_TITLE)
+
+    return job
+
+
+def look_up(path: Path) -> Job:
+    """Return a job that lists a folder, or the folder around an image, which is then chosen.
+
+    A file that cannot be an image is chosen all the same: opening it says why not. Fails with
+    `DecodeError` when a folder cannot be listed.
+    """
+
+    def job(turn: Turn) -> Steps:
+        yield Step(f"Looking for images in {printable(path.name)}")
+        if path.is_dir():
+            images = list_images(path)
+            return ListedFolder(path, images, next(iter(images), None))
+        try:
+            images = list_images(path.parent)
+        except DecodeError:
+            images = ()
+        return ListedFolder(path.parent, images if path in images else (path, *images), path)
+
+    return job
