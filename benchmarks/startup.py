@@ -1,7 +1,8 @@
 """How soon the window is there, and the first prediction: whole processes, started several times.
 
-Run `uv run python benchmarks/startup.py [IMAGE] [--runs N]` on a quiet machine. Times are seconds since
-Python began to run it; importing torch alone stands beside them, since the window must not wait for it.
+Run `uv run python benchmarks/startup.py [IMAGE] [--runs N]` on a quiet machine. Times are seconds
+since Python began to run it; importing torch alone stands beside them, for the window must not
+wait for it.
 """
 
 from __future__ import annotations

@@ -48,6 +48,9 @@ def window_parser() -> argparse.ArgumentParser:
 
 
 def _open_window(options: argparse.Namespace) -> int:
+    # Hovering asks numpy for products so small that waking BLAS's other threads costs more than
+    # it gains; numpy reads this when it is first imported. torch has threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     trouble = _no_display(options.screenshot is not None)
     if trouble:
         return _say(trouble)

@@ -5,6 +5,7 @@ torch is imported inside the jobs, so that importing this module costs nothing.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import PSPEvidence
-    from pspgui.inference.activations import Activations, Prediction
+    from pspgui.inference.activations import Prediction
     from pspgui.inference.predictor import Predictor
     from pspgui.inference.views import LevelView
 
@@ -50,7 +51,7 @@ class ModelRoom:
 
     def __init__(self) -> None:
         self.predictor: Predictor | None = None
-        self.activations: Activations | None = None
+        self.evidence: PSPEvidence | None = None
 
 
 class NoModelError(RuntimeError):
@@ -82,10 +83,11 @@ def load_model(room: ModelRoom, choice: ModelChoice) -> Job:
 
         from pspgui.inference.predictor import Predictor
 
+        torch.set_num_threads(_threads())
         yield Step(f"Loading {choice.path.name}")
         predictor = Predictor.load(choice.path, choice.device, choice.precision)
         turn.check()
-        room.predictor, room.activations = predictor, None
+        room.predictor, room.evidence = predictor, None
         return ModelFacts(
             choice.path, choice.path.stem, predictor.family, predictor.device,
             predictor.precision, predictor.digest, predictor.classes,
@@ -105,18 +107,17 @@ def predict(room: ModelRoom, pixels: np.ndarray, image_id: str, score_class: int
             raise NoModelError("There is no model to predict with; open weights first.")
         from pspgui.evidence.psp import PSPEvidence
         from pspgui.inference.errors import Cancelled as Stopped
-        from pspgui.inference.views import pyramid_views
 
         try:
             activations = predictor.set_image(pixels, image_id, turn.report, turn.cancelled)
-            room.activations = activations
             yield Step("Labelling every pixel", 0.9)
             prediction = predictor.predict(activations, turn.cancelled)
         except Stopped as stopped:
             raise JobCancelled from stopped
         yield Step("Drawing the pyramid", 0.95)
-        views = pyramid_views(activations, score_class)
-        return PredictionResult(prediction, views, PSPEvidence(activations, predictor.weights))
+        room.evidence = PSPEvidence(activations, predictor.weights)
+        views = _views(room.evidence, score_class)
+        return PredictionResult(prediction, views, room.evidence)
 
     return job
 
@@ -126,14 +127,26 @@ def redraw_views(room: ModelRoom, score_class: int) -> Job:
 
     def job(turn: Turn) -> Steps:
         yield Step("Drawing the pyramid")
-        from pspgui.inference.views import pyramid_views
-
-        activations = room.activations
-        if activations is None:
+        if room.evidence is None:
             raise JobCancelled
-        return pyramid_views(activations, score_class)
+        return _views(room.evidence, score_class)
 
     return job
+
+
+def _views(evidence: PSPEvidence, score_class: int) -> tuple[LevelView, ...]:
+    """Return the strip's maps, and last how much the pyramid decides each cell's winner."""
+    from pspgui.inference.views import LevelView, pyramid_views
+
+    share = LevelView("share", "Pyramid share", None, evidence.context_share())
+    return (*pyramid_views(evidence.activations, score_class), share)
+
+
+def _threads() -> int:
+    """Return how many cores the model may use: one is left to the window where there are many."""
+    cores = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    return allowed - 1 if allowed > 2 else allowed
 
 
 def _devices(*accelerators: Any) -> tuple[str, ...]:

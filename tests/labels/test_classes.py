@@ -32,6 +32,8 @@ def test_names_colours_and_palette() -> None:
         ((LabelClass(0, " ", (0, 0, 0)),), 255, "filled in"),
         ((LabelClass(0, "a", (0, 0, 256)),), 255, "colour"),
         ((LabelClass(0, "a", (0, 0, 0)),), 0, "ignore"),
+        ((LabelClass(0, "a", (0, 0, 0)),), 65536, "ignore"),
+        ((LabelClass(0, "a", (0, 0, 0)),), -1, "ignore"),
     ],
 )
 def test_wrong_tables_are_refused(
@@ -43,7 +45,10 @@ def test_wrong_tables_are_refused(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", "nonsense", '{"classes": 3}', '{"classes": [{"id": 0}]}', "[" * 9999],
+    [
+        "", "[]", "{}", "nonsense", '{"classes": 3}', '{"classes": [{"id": 0}]}', "[" * 9999,
+        '{"classes": [], "ignore": 1e999}',
+    ],  # fmt: skip
 )
 def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "classes.json"

@@ -148,6 +148,7 @@ HOSTILE = {
     "sparse": (torch_bytes({"a": torch.eye(3).to_sparse()}), "plain tensor"),
     "unknown keys": (torch_bytes({"a": torch.zeros(3)}), "no family known here"),
     "other backbone": (torch_bytes({SIGNATURE: torch.zeros(80, 320, 1, 1)}), "MobileNetV2"),
+    "complex": (torch_bytes({"a": torch.zeros(3, dtype=torch.complex64)}), "plain tensor"),
     "bad header": (
         safetensors.torch.save({"a": torch.zeros(1)}, {"pspgui.spec": '{"levels": []}'}),
         "does not describe a model",
@@ -170,6 +171,42 @@ def test_hostile_files_are_refused_in_one_sentence(tmp_path, name):
     assert len(message) <= 260
     assert "weights_only" not in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "tensor", "reason"),
+    [
+        ("auxiliary_branch.0.weight", torch.tensor(1.0), "shapes"),
+        ("master_branch.0.bottleneck.0.weight", torch.tensor(1.0), "shapes"),
+        ("master_branch.1.weight", torch.zeros(0, 80, 1, 1), "shapes"),
+        ("master_branch.1.weight", None, "is missing"),
+    ],
+)
+def test_outside_tensors_that_make_no_sense_are_refused(tmp_path, key, tensor, reason):
+    state = outside_state(PSPNet(ModelSpec(classes=CAMVID)))
+    state[key] = tensor
+    torch.save(state, tmp_path / "odd.pth")
+
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(tmp_path / "odd.pth")
+
+
+def test_a_header_takes_no_memory_before_the_tensors_are_known_to_fit(tmp_path, monkeypatch):
+    built_on = []
+
+    def watched(spec: ModelSpec) -> PSPNet:
+        built_on.append(torch.empty(0).device.type)
+        return PSPNet(spec)
+
+    monkeypatch.setattr("pspgui.models.checkpoints.PSPNet", watched)
+    vast = ModelSpec(classes=CAMVID, level_channels=4096, bottleneck_channels=8192)
+    header = {"pspgui.spec": vast.model_dump_json()}
+    path = tmp_path / "vast.safetensors"
+    path.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}, header))
+
+    with pytest.raises(CheckpointError, match="is missing"):
+        load_checkpoint(path)
+    assert built_on == ["meta"]
 
 
 def test_nothing_in_a_file_is_run(tmp_path):

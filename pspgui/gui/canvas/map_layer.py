@@ -9,7 +9,8 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.colours import diverging_lut, sequential_lut, to_rgb
+from pspgui.gui.colours import to_rgb
+from pspgui.gui.map_scale import map_scale
 from pspgui.gui.qimages import rgb_image
 
 if TYPE_CHECKING:
@@ -90,25 +91,3 @@ class MapLayer:
         times = max(1, _FINE_SIDE // max(view.after.shape))
         self._image = rgb_image(to_rgb(enlarged(view.after, times), lut, low, high))
         self._key = key
-
-
-def map_scale(view: LevelView, views: tuple[LevelView, ...]) -> tuple[np.ndarray, float, float]:
-    """Return (lut, lowest, highest) of a tile, as the pyramid strip colours it.
-
-    Maps that go below zero are signed and symmetric about it; confidence runs 0..1; levels share
-    one scale, before and after upsampling, so that they can be compared; others use their own.
-    """
-    low, high = _span((view,))
-    if view.name == "confidence":
-        return sequential_lut(), 0.0, 1.0
-    if low < 0:
-        limit = max(-low, high)
-        return diverging_lut(), -limit, limit
-    if view.before is not None:
-        return sequential_lut(), *_span(tuple(v for v in views if v.before is not None))
-    return sequential_lut(), low, high
-
-
-def _span(views: tuple[LevelView, ...]) -> tuple[float, float]:
-    arrays = [a for v in views for a in (v.before, v.after) if a is not None]
-    return float(min(a.min() for a in arrays)), float(max(a.max() for a in arrays))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtGui import QImage
 
-from pspgui.gui.colours import diverging_lut, sequential_lut, to_rgb
+from pspgui.gui.colours import to_rgb
+from pspgui.gui.map_scale import map_scale, map_span
 from pspgui.gui.panels.drawing import short, signed
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ PLACEHOLDERS = (
     ("fused", "Fused", False),
     ("score", "Score", False),
     ("confidence", "Confidence", False),
+    ("share", "Pyramid share", False),
 )
 _TO = "\u2009…\u2009"  # thin spaces: tiles are narrow
 _WORDS = {
@@ -33,7 +35,7 @@ _WORDS = {
     "fused": "local features and all levels together, after the bottleneck",
     "score": "the logit of the class",
     "confidence": "the probability of the winner",
-    "share": "how much of the margin comes from the pyramid instead of the pixel's surroundings",
+    "share": "what the pyramid adds to the margin, as a share of what it and local features add",
 }
 
 
@@ -57,23 +59,13 @@ def placeholder_tiles() -> tuple[Tile, ...]:
 
 def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
     """Return the tiles of views; all levels share one scale, signed maps one symmetric one."""
-    levels = [a for v in views if v.before is not None for a in (v.before, v.after)]
-    level_scale = _span(levels)
     tiles = []
     for view in views:
-        own = _span([view.after] if view.before is None else [view.before, view.after])
-        is_signed = own[0] < 0
-        if view.name == "confidence":
-            scale = (0.0, 1.0)
-        elif is_signed:
-            limit = max(abs(own[0]), abs(own[1]))
-            scale = (-limit, limit)
-        else:
-            scale = level_scale if view.before is not None else own
-        lut = diverging_lut() if is_signed else sequential_lut()
+        lut, *scale = map_scale(view, views)
+        own = map_span((view,))
         kind = "level" if view.before is not None else view.name
         title = f"{view.title} of {class_name}" if view.name == "score" else view.title
-        span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if is_signed else _plain(own)
+        span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if own[0] < 0 else _plain(own)
         tiles.append(
             Tile(
                 name=view.name,
@@ -94,13 +86,7 @@ def _plain(span: tuple[float, float]) -> str:
     return low if low == high else f"{low}{_TO}{high}"
 
 
-def _span(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
-    if not arrays:
-        return 0.0, 1.0
-    return float(min(np.nanmin(a) for a in arrays)), float(max(np.nanmax(a) for a in arrays))
-
-
-def _picture(values: np.ndarray, lut: np.ndarray, scale: tuple[float, float]) -> QImage:
+def _picture(values: np.ndarray, lut: np.ndarray, scale: Sequence[float]) -> QImage:
     rgb = np.ascontiguousarray(to_rgb(values, lut, *scale))
     height, width = rgb.shape[:2]
     # A copy, small as it is, so that the picture owns its pixels.
