@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from pspgui.cli.options import (
@@ -23,7 +25,11 @@ from pspgui.imaging import decode_image, encode_labels, encode_png
 from pspgui.labels.metrics import class_shares
 
 if TYPE_CHECKING:
+    from pspgui.inference.activations import Prediction
     from pspgui.inference.predictor import Predictor
+
+# What may be written for an image, by the end of its name.
+_MASK, _OVERLAY, _MAPS = ".png", ".overlay.png", ".maps.npz"
 
 
 def predict(
@@ -33,6 +39,9 @@ def predict(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     overlay: Annotated[bool, typer.Option("--overlay", help="also <stem>.overlay.png")] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="also <stem>.maps.npz: confidence, margin, entropy")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Write OUT/<stem>.png, a palette PNG of class indices, for every image.
@@ -45,10 +54,11 @@ def predict(
         _print({"image": str(folder), "error": reason}, as_json)
     originals = {_identity(image) for image in images} - {None}
     failed = len(refused)
-    for image, files in zip(images, _targets(images, out, overlay), strict=True):
+    kinds = [_MASK, *[_OVERLAY] * overlay, *[_MAPS] * maps]
+    for image, files in zip(images, _targets(images, out, kinds), strict=True):
         try:
-            _refuse_overwriting(originals, files)
-            line = _predict_one(predictor, image, *files)
+            _refuse_overwriting(originals, files.values())
+            line = _predict_one(predictor, image, files)
         except (ValueError, OSError) as error:
             failed += 1
             line = {"image": str(image), "error": _naming(image, error)}
@@ -58,8 +68,8 @@ def predict(
     return 1 if failed else 0
 
 
-def _targets(images: list[Path], out: Path, overlay: bool) -> list[tuple[Path, ...]]:
-    """Return the files to write for each image, its label map first.
+def _targets(images: list[Path], out: Path, kinds: list[str]) -> list[dict[str, Path]]:
+    """Return the files to write for each image, by kind (the end of the name).
 
     Images of one stem keep their suffix to stay apart.
     """
@@ -67,37 +77,45 @@ def _targets(images: list[Path], out: Path, overlay: bool) -> list[tuple[Path, .
     targets = []
     for image in images:
         name, number = image.stem, 1
-        while taken & (names := {n.casefold() for n in _file_names(name, overlay)}):
+        while taken & (names := {(name + kind).casefold() for kind in kinds}):
             name, number = image.name if number == 1 else f"{image.name}.{number}", number + 1
         taken |= names
-        targets.append(tuple(out / n for n in _file_names(name, overlay)))
+        targets.append({kind: out / (name + kind) for kind in kinds})
     return targets
 
 
-def _file_names(name: str, overlay: bool) -> list[str]:
-    return [f"{name}.png", f"{name}.overlay.png"] if overlay else [f"{name}.png"]
-
-
-def _predict_one(
-    predictor: Predictor, image: Path, target: Path, overlay: Path | None = None
-) -> dict[str, Any]:
+def _predict_one(predictor: Predictor, image: Path, files: dict[str, Path]) -> dict[str, Any]:
     decoded = decode_image(image)
     prediction = predictor.predict(predictor.set_image(decoded.pixels, str(image)))
     palette = predictor.classes.palette()
-    write_durably(target, encode_labels(prediction.labels, palette))
-    if overlay is not None:
+    write_durably(files[_MASK], encode_labels(prediction.labels, palette))
+    if _OVERLAY in files:
         coloured = palette[prediction.labels.astype("uint8")]
         blended = (decoded.pixels.astype("uint16") + coloured) // 2
-        write_durably(overlay, encode_png(blended.astype("uint8")))
+        write_durably(files[_OVERLAY], encode_png(blended.astype("uint8")))
+    if _MAPS in files:
+        write_durably(files[_MAPS], _encoded_maps(prediction))
     return {
         "image": str(image),
-        "mask": str(target),
+        "mask": str(files[_MASK]),
         "classes": {
             name: round(share, 6)
             for name, share in class_shares(prediction.labels, predictor.classes).items()
         },
         "seconds": round(prediction.seconds, 4),
     }
+
+
+def _encoded_maps(prediction: Prediction) -> bytes:
+    """Return an .npz of (H, W) float32 maps: probability, logit margin, entropy in nats."""
+    from pspgui.inference.maps import confidence_map, entropy_map, margin_map
+
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, confidence=confidence_map(prediction), margin=margin_map(prediction),
+        entropy=entropy_map(prediction),
+    )  # fmt: skip
+    return buffer.getvalue()
 
 
 def _refuse_overwriting(originals: set[tuple[int, int] | None], files: Iterable[Path]) -> None:

@@ -41,8 +41,8 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; `arguments` are without the program's name. Return the exit code.
 
-    Errors meant for people (`ValueError`, `OSError` and `RuntimeError` of this package) become one
-    line on standard error and exit code 1; wrong usage is 2.
+    Errors meant for people (`ValueError`, `OSError` and kinds of `RuntimeError`) become one line on
+    standard error and exit code 1; wrong usage is 2.
     """
     # torch warns about the files it refuses; our own sentence says what matters.
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
@@ -51,6 +51,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except (ValueError, OSError, RuntimeError) as error:
+        if type(error) is RuntimeError:
+            raise  # torch's own: a defect, which needs its traceback
         print(f"pspgui: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return 1
     return 0

@@ -192,11 +192,12 @@ class PSPEvidence:
 
     def _pixels(self, y0: int, y1: int, x0: int, x1: int) -> Rect:
         """Return the image pixels that cells y0..y1, x0..x1 stand over; padding is cut off."""
-        (height, width), padded = self.activations.grid, self.activations.padded_shape
-        top, bottom = cell_span(y0, y1, height, padded[0])
-        left, right = cell_span(x0, x1, width, padded[1])
-        image = Rect(0, 0, *self.activations.image_shape)
-        return Rect(top, left, bottom, right).intersect(image)
+        known = self.activations
+        top, bottom = cell_span(y0, y1, known.grid[0], known.padded_shape[0])
+        left, right = cell_span(x0, x1, known.grid[1], known.padded_shape[1])
+        height, width = known.image_shape
+        # Not `intersect`: what lies in the padding alone is an empty rect at the image's edge.
+        return Rect(min(top, height), min(left, width), min(bottom, height), min(right, width))
 
     def _checked(self, pixel: tuple[int, int]) -> Pixel:
         place = Pixel(int(pixel[0]), int(pixel[1]))

@@ -217,7 +217,10 @@ def _provenance(path: Path, digest: str, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _set_aside_misfit(path: Path, shape: tuple[int, ...]) -> None:
-    """Move labels of another size, or a damaged file, into backups before they are replaced."""
+    """Copy labels of another size, or a damaged file, into backups before they are replaced.
+
+    A copy, so that the file is still in its place if the save after it fails.
+    """
     if not _exists(path):
         return
     try:
@@ -227,8 +230,7 @@ def _set_aside_misfit(path: Path, shape: tuple[int, ...]) -> None:
         pass
     backup = path.parent.parent / "backups" / f"{path.stem}-{time.time_ns()}.png"
     try:
-        backup.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(backup)
+        write_durably(backup, path.read_bytes())
     except OSError as error:
         raise SaveError(
             f"{printable(path)} holds labels of another size and could not be set aside "

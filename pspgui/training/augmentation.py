@@ -13,16 +13,40 @@ from pspgui.models.spec import ModelSpec
 from pspgui.training.recipe import Recipe
 
 
-def training_transform(recipe: Recipe, spec: ModelSpec, size: tuple[int, int]) -> v2.Transform:
-    """Return the transform of (uint8 Image, Mask) to (float Image, Mask) of `size`.
+class Fit(v2.Transform):  # type: ignore[misc]  # torchvision is not typed
+    """Resize image and labels, proportions kept, to the largest size that fits into `frame`."""
 
-    `size` (height, width) must meet the spec's size rule. A share `recipe.whole_frames` of samples
-    is only fitted into the frame; the rest are scaled and cropped too.
+    def __init__(self, frame: tuple[int, int]) -> None:
+        super().__init__()
+        self.frame = frame
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Return the size to resize to; one of the frame's sides and a side not above the other."""
+        height, width = v2.functional.get_size(flat_inputs[0])
+        scale = min(self.frame[0] / height, self.frame[1] / width)
+        return {"size": (max(1, round(height * scale)), max(1, round(width * scale)))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resize one input; torchvision picks nearest for masks."""
+        if tuple(v2.functional.get_size(inpt)) == params["size"]:
+            return inpt
+        return self._call_kernel(v2.functional.resize, inpt, size=params["size"], antialias=True)
+
+
+def training_transform(
+    recipe: Recipe, spec: ModelSpec, frame: tuple[int, int]
+) -> v2.Transform:
+    """Return the transform of (uint8 Image, Mask) to (float Image, Mask), padded to the size rule.
+
+    Every image is fitted into `frame` (height, width). A share `recipe.whole_frames` of samples is
+    left at that; the rest are scaled by a factor from `recipe.scale` and cropped.
     """
-    rescaled = v2.ScaleJitter(size, scale_range=recipe.scale, antialias=True)
+    rescaled = v2.ScaleJitter(frame, scale_range=recipe.scale, antialias=True)
     strength = recipe.colour
+    size = spec.size_rule.padded(frame[0]), spec.size_rule.padded(frame[1])
     return v2.Compose(
         [
+            Fit(frame),
             v2.RandomApply([rescaled], p=1.0 - recipe.whole_frames),
             _crop(spec, size),
             v2.RandomHorizontalFlip(recipe.flip),

@@ -95,11 +95,7 @@ class Trainer:
                 "choose a smaller batch"
             )
         self.steps = self.steps_per_epoch * recipe.epochs
-        rule = model.spec.size_rule
-        height, width = recipe.crop or samples.frame
-        self.transform = training_transform(
-            recipe, model.spec, (rule.padded(height), rule.padded(width))
-        )
+        self.transform = training_transform(recipe, model.spec, recipe.crop or samples.frame)
         self.weights: Tensor | None = None
         self._saved = time.monotonic()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pspgui import app, cli
 from pspgui.formats import read_dataset
 from pspgui.imaging import decode_image, decode_labels, encode_png
 from pspgui.labels.classes import CAMVID
@@ -135,6 +136,20 @@ def test_predict_can_draw_an_overlay(command, weights, images, tmp_path):
     assert code == 0
     assert "000.png" in out
     assert np.array_equal(decode_image(tmp_path / "000.overlay.png").pixels, expected)
+
+
+def test_predict_can_write_how_sure_it_is(command, weights, images, tmp_path):
+    code, _, _ = command("predict", images[0], "--out", tmp_path, "--weights", weights, "--maps")
+
+    labels = decode_labels(tmp_path / "000.png").labels
+    maps = np.load(tmp_path / "000.maps.npz")
+    assert code == 0
+    assert all(maps[k].shape == labels.shape for k in ("confidence", "margin", "entropy"))
+    assert 1 / 11 <= maps["confidence"].min() <= maps["confidence"].max() <= 1
+    assert maps["margin"].min() >= 0
+    # Half the probability for one class leaves at most this much doubt.
+    sure = maps["confidence"] > 0.5
+    assert (maps["entropy"][sure] <= np.log(2) + 0.5 * np.log(10) + 1e-5).all()
 
 
 @pytest.mark.parametrize(
@@ -298,6 +313,10 @@ def test_inspect_names_family_spec_and_classes(command, weights):
 )  # fmt: skip
 def test_exit_codes(command, arguments, code):
     assert command(*arguments)[0] == code
+
+
+def test_both_doors_know_the_same_commands():
+    assert tuple(cli.COMMANDS) == app.COMMANDS
 
 
 def test_the_command_line_works_where_qt_is_not_installed(weights, images, tmp_path):

@@ -162,6 +162,16 @@ def test_unreachable_bins_are_marked_and_weigh_nothing():
         assert np.isclose(found.weights(level).sum(), 4 / 9)
 
 
+def test_regions_stay_inside_an_image_smaller_than_its_padding():
+    model = small_network(levels=(1, 4))
+    activations, head = head_activations(model, random_features(model, (4, 4)), (33, 33), (5, 3))
+
+    found = PSPEvidence(activations, head.weights()).at((4, 2))
+
+    assert found.sources[1].region == Rect(0, 0, 5, 3)
+    assert found.sources[-1].region == Rect(5, 3, 5, 3)
+
+
 def test_regions_are_adaptive_bins_in_image_pixels():
     model = small_network(levels=(3,))
     activations, head = head_activations(

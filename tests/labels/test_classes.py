@@ -48,8 +48,8 @@ def test_wrong_tables_are_refused(
     [
         "", "[]", "{}", "nonsense", '{"classes": 3}', '{"classes": [{"id": 0}]}', "[" * 9999,
         '{"classes": [], "ignore": 1e999}',
-    ],  # fmt: skip
-)
+    ],
+)  # fmt: skip
 def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "classes.json"
     path.write_text(content)

@@ -178,7 +178,7 @@ def test_batches_are_a_pure_function_of_seed_epoch_and_position():
 def test_augmentation_moves_image_and_labels_together():
     recipe = RECIPE.model_copy(update={"colour": 0.0, "whole_frames": 0.0})
     spec = network().spec
-    transform = training_transform(recipe, spec, (65, 65))
+    transform = training_transform(recipe, spec, (49, 49))
     sample = Squares().read(3)
     image = tv_tensors.Image(torch.tensor(sample.labels)[None].repeat(3, 1, 1) * 255)
     mask = tv_tensors.Mask(torch.tensor(sample.labels.astype(np.int64)))
@@ -190,9 +190,25 @@ def test_augmentation_moves_image_and_labels_together():
         known = labels != TWO.ignore
         agree = ((bright > 0.5) == (labels == 1))[known]
 
-        assert moved.shape == (3, 65, 65)
-        assert labels.shape == (65, 65)
-        assert float(agree.float().mean()) > 0.97
+        assert moved.shape == (3, 49, 49)
+        assert labels.shape == (49, 49)
+        assert float(agree.float().mean()) > 0.95  # nearest and linear differ on borders alone
+
+
+@pytest.mark.parametrize("shape", [(98, 98), (30, 49), (200, 70), (49, 49)])
+def test_whole_frames_are_fitted_whole_into_the_frame(shape):
+    recipe = RECIPE.model_copy(update={"colour": 0.0, "whole_frames": 1.0, "flip": 0.0})
+    spec = network().spec
+    image = tv_tensors.Image(torch.full((3, *shape), 255, dtype=torch.uint8))
+    mask = tv_tensors.Mask(torch.zeros(shape, dtype=torch.int64))
+
+    moved, labels = training_transform(recipe, spec, (49, 49))(image, mask)
+
+    known = labels != TWO.ignore
+    scale = min(49 / shape[0], 49 / shape[1])
+    assert moved.shape == (3, 49, 49)
+    assert int(known.sum()) == round(shape[0] * scale) * round(shape[1] * scale)
+    assert bool((moved[0][known] > 1).all())
 
 
 def test_median_frequency_weights_follow_their_definition():
