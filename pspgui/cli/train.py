@@ -54,6 +54,9 @@ def train(
     precision: Annotated[Literal["fp32", "bf16"], typer.Option()] = "fp32",
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option()] = "auto",
     seed: Annotated[int, typer.Option()] = 1,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="then fit class biases to mIoU: balanced.safetensors")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line a report")] = False,
 ) -> int:
     """Train a PSPNet; writes best.safetensors, last.safetensors and what resuming needs to OUT."""
@@ -82,7 +85,40 @@ def train(
     best = run.best if run.best >= 0 else None
     scored = "not validated" if best is None else f"best mIoU {best:.4f}"
     report.say(f"done: {scored}, weights in {printable(out)}", best=best)
+    if balance:
+        _balance(out, best is not None, samples, report)
     return 0
+
+
+def _balance(
+    out: Path, validated: bool, samples: TrainingSet, report: _BarReport | _JsonReport
+) -> None:
+    """Balance the best weights over the training images and write them beside."""
+    from pspgui.models.checkpoints import load_checkpoint
+    from pspgui.models.checkpoints.native import save_checkpoint
+    from pspgui.training.balance import shift_biases, tuned_biases
+    from pspgui.training.evaluation import evaluate, plain_predictor
+    from pspgui.training.loop import BEST, LAST
+
+    model = load_checkpoint(out / (BEST if validated else LAST)).model
+    shifts, before, after = tuned_biases(model, samples.train)
+    shift_biases(model, shifts)
+    record = {
+        **model.spec.record,
+        "class_shifts": {
+            name: round(float(shift), 4)
+            for name, shift in zip(model.spec.classes.names, shifts, strict=True)
+        },
+    }
+    scored = ""
+    if samples.validation is not None:
+        miou = evaluate(
+            plain_predictor(model), samples.validation, model.spec.classes
+        ).confusion.miou
+        record["validation_miou"] = round(miou, 4)
+        scored = f", on validation {miou:.4f}"
+    save_checkpoint(model, out / "balanced.safetensors", model.spec.changed(record=record))
+    report.say(f"balanced: mIoU on training images {before:.4f} -> {after:.4f}{scored}")
 
 
 def _samples(

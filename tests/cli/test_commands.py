@@ -346,3 +346,23 @@ def test_the_command_line_works_where_qt_is_not_installed(weights, images, tmp_p
     assert window.returncode == 1
     assert "needs PySide6" in window.stderr
     assert "Traceback" not in window.stderr
+
+
+def test_train_writes_weights_that_predict_and_a_balanced_version(
+    command, weights, dataset, images, tmp_path
+):
+    run = tmp_path / "run"
+    code, out, _ = command(
+        "train", "--data", dataset, "--out", run, "--epochs", 1, "--batch", 2,
+        "--init", weights, "--bottleneck", 16, "--balance", "--json",
+    )  # fmt: skip
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    record = json.loads(command("inspect", run / "balanced.safetensors", "--json")[1])["record"]
+    assert code == 0
+    assert [line["step"] for line in lines if line["kind"] == "progress"] == [1, 2, 3, 3]
+    assert lines[-1]["text"].startswith("balanced: mIoU on training images")
+    assert record["images"] == 6
+    assert list(record["class_shifts"]) == list(CAMVID.names)
+    assert command("predict", images[0], "--out", tmp_path / "o",
+                   "--weights", run / "balanced.safetensors")[0] == 0  # fmt: skip
