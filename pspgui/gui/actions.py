@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
 from pspgui.gui.document import VIEW_MODES
 from pspgui.gui.icons import icon
+from pspgui.gui.panels.pyramid import PyramidStrip
+from pspgui.gui.panels.start import RecentRow
 from pspgui.gui.settings import THEMES
 from pspgui.gui.tools import TOOLS
 
@@ -268,11 +270,19 @@ class Actions(QObject):
         return action
 
     def _do(self, row: ActionRow) -> None:
-        # Enter belongs to a field being typed in; printable keys are kept there by Qt itself.
-        typing = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
-        if not (row.id == "accept" and typing):
+        # Behind the start page nobody sees what an edit does.
+        if row.group != "Edit" or self._parts.canvas.isVisible():
             row.verb(self._parts)
         self.refresh()
+
+
+def takes_enter(widget: QWidget | None) -> bool:
+    """Whether Enter belongs to this widget while it has the keyboard, and is no shortcut there.
+
+    Printable keys are kept from shortcuts by Qt itself while something is typed.
+    """
+    fields = QLineEdit | QAbstractSpinBox | QComboBox | QAbstractButton
+    return isinstance(widget, fields | PyramidStrip | RecentRow)
 
 
 def _tooltip(text: str, keys: tuple[str, ...]) -> str:

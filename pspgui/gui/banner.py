@@ -49,10 +49,10 @@ class Banner(QWidget):
         self._retry.setVisible(bool(notice.retry))
         self.show()
 
-    @Slot(object)
-    def settle(self, _image: object = None) -> None:
-        """Close a notice about failed saving once saving worked."""
-        if self._notice.retry == "save":
+    @Slot(str)
+    def settle(self, about: str) -> None:
+        """Close a notice of this kind: what it told of is over."""
+        if self._notice.about == about:
             self.hide()
 
     def paintEvent(self, event: QPaintEvent) -> None:

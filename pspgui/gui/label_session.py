@@ -98,7 +98,7 @@ class LabelSession(QObject):
         if self._stroke is not None:
             self.finish_stroke()
         if self._label_map is None or self._history is None:
-            self.message.emit("There are no labels to paint on yet: the prediction is on its way.")
+            self.message.emit("There are no labels to paint on before the image is predicted.")
             return
         value: int | np.ndarray = self._active_class
         name = f"Brush {self._table.name_of(self._active_class)}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QAbstractSpinBox,
     QApplication,
     QDockWidget,
+    QLineEdit,
     QMainWindow,
     QMenu,
     QStackedWidget,
@@ -18,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from pspgui.durable import printable
-from pspgui.gui.actions import Actions, Parts
+from pspgui.gui.actions import Actions, Parts, takes_enter
 from pspgui.gui.banner import Banner
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
@@ -32,7 +34,7 @@ from pspgui.gui.panels.status import StatusBar
 from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.toolbar import MainToolBar
-from pspgui.gui.window_verbs import WindowVerbs
+from pspgui.gui.window_verbs import WindowVerbs, local_path
 from pspgui.jobs.modelling import ModelFacts
 
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -138,7 +140,7 @@ class MainWindow(QMainWindow):
         session.images_changed.connect(self.images.set_images)
         session.current_changed.connect(self.images.set_current)
         session.notice.connect(self.banner.tell)
-        session.image_saved.connect(self.banner.settle)
+        session.settled.connect(self.banner.settle)
         session.image_saved.connect(self._image_saved)
         self.banner.retried.connect(self._retry)
         session.current_changed.connect(self._current_changed)
@@ -251,6 +253,23 @@ class MainWindow(QMainWindow):
             self._seen = True
             QTimer.singleShot(0, self.first_painted.emit)
 
+    def event(self, event: QEvent) -> bool:
+        """Leave Enter to the widget that has the keyboard and a use for it."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if is_enter and takes_enter(QApplication.focusWidget()):
+                event.accept()
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc in a panel leaves it for the canvas; where nothing is typed it steps back too."""
+        if event.key() != Qt.Key.Key_Escape or not self.canvas.isVisible():
+            super().keyPressEvent(event)
+            return
+        if not isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox):
+            self.canvas.step_back()
+        self.canvas.setFocus()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close when everything is saved, or the person says so."""
         if not self.verbs.may_close():
@@ -269,5 +288,5 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped: images, a folder, or weights."""
         urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
-        self.session.open_paths(Path(url.toLocalFile()) for url in urls)
+        self.session.open_paths(local_path(url) for url in urls)
         event.acceptProposedAction()

@@ -40,11 +40,15 @@ WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell that must not be missed; `retry` names the action that tries again."""
+    """Something to tell that must not be missed; `retry` names the action that tries again.
+
+    `about` is "open", "predict", "model" or "save": the next success takes the notice away.
+    """
 
     text: str
     is_error: bool = True
     retry: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class Session(QObject):
 
     Signals: `images_changed(tuple of Path)`, `current_changed(Path or None)`,
     `model_changed(ModelFacts)`, `activity_changed(Activity or None)`, `notice(Notice)`,
-    `predicted()` after every prediction shown, `image_saved(Path)`, and `failed(str)` with the
-    sentence of anything that went wrong.
+    `settled(str)` when what notices of that kind tell of is over, `predicted()` after every
+    prediction shown, `image_saved(Path)`, and `failed(str)` with the sentence of anything that
+    went wrong.
     """
 
     images_changed = Signal(object)
@@ -69,6 +74,7 @@ class Session(QObject):
     model_changed = Signal(object)
     activity_changed = Signal(object)
     notice = Signal(object)
+    settled = Signal(str)
     predicted = Signal()
     image_saved = Signal(object)
     failed = Signal(str)
@@ -93,7 +99,7 @@ class Session(QObject):
         self._image_revision = 0
         self._model_revision = 0
         self._activities: dict[int, Activity] = {}
-        self._remember: Path | None = None
+        self._listed: ListedFolder | None = None
         self._choice = ModelChoice(places.bundled_model())
         engine.replied.connect(self._receive)
         document.score_class_changed.connect(self._redraw_views)
@@ -135,19 +141,15 @@ class Session(QObject):
         images = [path for path in paths if path not in weights]
         if weights:
             self.open_weights(weights[0])
-        if len(images) == 1:
-            self._remember = images[0]
-            self._ask("files", "list", look_up(images[0]), urgency=Urgency.LOOK)
-        elif images:
-            self._images = tuple(images)
-            self.images_changed.emit(self._images)
-            self.show_image(images[0])
+        if images:
+            self._ask("files", "list", look_up(images), urgency=Urgency.LOOK)
 
     @Slot(object)
     def show_image(self, path: Path) -> None:
         """Show one image of the list; the one before it is saved first."""
         if path == self._document.image_path:
             self._engine.cancel("open")
+            self._take_list(path)
             self.current_changed.emit(path)
             return
         self._open(path, open_image(path, self._reader(path)))
@@ -229,7 +231,10 @@ class Session(QObject):
             stored = self._store.load(image)
             return None if stored is None else stored.labels
 
-        job = export_labels(self._images, labels_of, destination, self._document.table)
+        shown = self._document.image_path
+        beside = () if shown is None or shown in self._images else (shown,)
+        images = (*self._images, *beside)
+        job = export_labels(images, labels_of, destination, self._document.table)
         self._ask("background", "export", job)
 
     # -- asking -------------------------------------------------------------------------------
@@ -309,10 +314,13 @@ class Session(QObject):
             opened.pixels, opened.path, opened.title, opened.labels, opened.provenance,
             on_disk=not unsaved,
         )  # fmt: skip
+        self._take_list(opened.path)
         if opened.path is not None and opened.path not in self._images:
             self._images = (opened.path,)
             self.images_changed.emit(self._images)
         self.current_changed.emit(opened.path)
+        for about in ("open", "predict"):
+            self.settled.emit(about)
         for note in opened.notes:
             document.message.emit(f"{opened.title}: {note}")
         if opened.warning:
@@ -322,14 +330,21 @@ class Session(QObject):
         self.predict_again()
 
     def _on_listed(self, listed: ListedFolder) -> None:
-        self._images = listed.images
-        self.images_changed.emit(self._images)
-        if self._remember is not None:
-            self._settings.add_recent(self._remember)
         if listed.chosen is None:
-            self._tell(f"There are no images in {printable(listed.folder)}.")
-        else:
-            self.show_image(listed.chosen)
+            self._tell(f"There are no images in {printable(listed.opened)}.", "open")
+            return
+        self._listed = listed
+        if not listed.around_file:
+            self._take_list(listed.chosen)
+        self.show_image(listed.chosen)
+
+    def _take_list(self, path: Path | None) -> None:
+        """List what was looked up, if it was for this image; anything else outdates it."""
+        listed, self._listed = self._listed, None
+        if listed is not None and listed.chosen == path:
+            self._images = listed.images
+            self.images_changed.emit(self._images)
+            self._settings.add_recent(listed.opened)
 
     def _on_model(self, facts: ModelFacts) -> None:
         self._model = facts
@@ -340,6 +355,7 @@ class Session(QObject):
             self._settings.device = self._choice.device
         self._document.set_table(facts.table)
         self.model_changed.emit(facts)
+        self.settled.emit("model")
         for note in facts.notes:
             self._document.message.emit(note)
         self.predict_again()
@@ -364,18 +380,23 @@ class Session(QObject):
             text = f"{text} {kept}"
             self.model_changed.emit(self._model)
         elif reply.kind == "open":
+            self._listed = None
             self.current_changed.emit(self._document.image_path)
-        self._tell(text)
+            if self._document.image is not None:
+                text = f"{text.rstrip('.')}. {self._document.image_title} stays open."
+        self._tell(text, "open" if reply.kind == "list" else reply.kind)
 
     def _on_saved(self, image: Path) -> None:
         if self.autosave.location_note:
             self._document.message.emit(self.autosave.location_note)
+        if not self.autosave.unsaved:
+            self.settled.emit("save")
         self.image_saved.emit(image)
 
     def _on_save_failed(self, result: SaveResult) -> None:
-        self.notice.emit(Notice(str(result.error), retry="save"))
+        self.notice.emit(Notice(str(result.error), retry="save", about="save"))
         self.failed.emit(str(result.error))
 
-    def _tell(self, text: str) -> None:
-        self.notice.emit(Notice(text))
+    def _tell(self, text: str, about: str = "") -> None:
+        self.notice.emit(Notice(text, about=about))
         self.failed.emit(text)

@@ -217,6 +217,8 @@ def _marks(theme: Theme) -> str:
     folder = resources() / "icons"
     rules = (
         ("chevron-down", 'QComboBox::down-arrow {{ image: url("{url}"); width: 10px; }}'),
+        ("chevron-down", 'QToolButton::menu-indicator {{ image: url("{url}"); width: 10px;'
+         " subcontrol-position: right center; right: 6px; }}"),
         ("close", 'QDockWidget {{ titlebar-close-icon: url("{url}"); }}'),
         ("float", 'QDockWidget {{ titlebar-normal-icon: url("{url}"); }}'),
     )
@@ -255,7 +257,8 @@ def _style_sheet(t: Theme) -> str:
     QToolButton:hover {{ background: {t.hover}; }}
     QToolButton:checked, QToolButton:pressed {{ background: {t.selected}; }}
     QToolButton:focus {{ outline: none; border: 1px solid {t.accent}; padding: 4px; }}
-    QToolButton[popupMode="2"] {{ padding-right: 14px; }}
+    QToolButton[popupMode="2"] {{ padding-right: 20px; }}
+    QToolButton#qt_toolbar_ext_button {{ padding: 0; min-width: 18px; }}
     QPushButton {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
                   padding: 5px 14px; }}
     QPushButton:hover {{ background: {t.selected}; }}

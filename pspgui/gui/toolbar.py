@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
 from pspgui.gui.document import MAX_BRUSH_PX, VIEW_MODES, Document
-from pspgui.gui.icons import ICON_PX
+from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
 from pspgui.gui.tools import TOOLS
@@ -55,6 +55,7 @@ class MainToolBar(QToolBar):
             self.addAction(actions[name])
         self._add_space()
         self._add_model(actions)
+        self._name_parts()
         document.brush_changed.connect(self._show_size)
         document.display_changed.connect(self._show_display)
         session.model_changed.connect(self._show_model)
@@ -127,6 +128,15 @@ class MainToolBar(QToolBar):
         self._device.activated.connect(self._device_chosen)
         self.addWidget(self._device)
 
+    def _name_parts(self) -> None:
+        """Name what has no text of its own, for screen readers and for the dark theme."""
+        for widget in (self._size, self._diameter, self._opacity, self._view, self._device):
+            widget.setAccessibleName(widget.toolTip().partition(" (")[0])
+        more = self.findChild(QToolButton, "qt_toolbar_ext_button")
+        if more is not None:
+            more.setIcon(icon("chevron-double-right"))
+            more.setToolTip("More tools")
+
     def _labelled(self, text: str, *widgets: QWidget) -> None:
         holder = QWidget()
         holder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
@@ -186,6 +196,8 @@ class MainToolBar(QToolBar):
         room = max(80, min(240, self.width() - _REST_PX))
         metrics = self._model.fontMetrics()
         self._model.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
+        # A widget that the toolbar has just hidden for want of room does not say that it shrank.
+        self.layout().invalidate()
 
     @Slot(object)
     def _show_model(self, facts: ModelFacts | None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from pspgui.durable import printable
@@ -136,3 +138,12 @@ class WindowVerbs(QObject):
         box.button(buttons.Cancel).setText("Go back")
         box.setDefaultButton(buttons.Retry)
         return buttons(box.exec())
+
+
+def local_path(url: QUrl) -> Path:
+    """Return the file that a local URL names; names that are no UTF-8 keep their bytes."""
+    path = Path(url.toLocalFile())
+    if os.name != "posix" or path.exists():
+        return path
+    encoded = url.path(QUrl.ComponentFormattingOption.FullyEncoded)
+    return Path(os.fsdecode(unquote_to_bytes(encoded)))

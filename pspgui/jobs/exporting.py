@@ -30,10 +30,11 @@ def export_labels(
     def job(turn: Turn) -> Steps:
         yield Step("Exporting", 0.0)
         unreadable: list[str] = []
-        labelled = 0
+        has_none = False
 
         def items() -> Iterator[ExportItem]:
-            nonlocal labelled
+            nonlocal has_none
+            labelled = 0
             for number, image in enumerate(images):
                 turn.check()
                 turn.report(number / len(images), f"Exporting {printable(image.name)}")
@@ -45,11 +46,12 @@ def export_labels(
                 if labels is not None:
                     labelled += 1
                     yield ExportItem(image, labels)
+            has_none = not labelled and not unreadable
 
         try:
             report = kind.export(items(), destination, table)
         except FormatError:
-            if labelled or unreadable:
+            if not has_none:
                 raise
             raise FormatError(
                 "There are no labels to export yet: paint some, or accept the prediction (Enter)."

@@ -138,7 +138,7 @@ def _views(evidence: PSPEvidence, score_class: int) -> tuple[LevelView, ...]:
     """Return the strip's maps, and last how much the pyramid decides each cell's winner."""
     from pspgui.inference.views import LevelView, pyramid_views
 
-    share = LevelView("share", "Pyramid share", None, evidence.context_share())
+    share = LevelView("share", "Share", None, evidence.context_share())
     return (*pyramid_views(evidence.activations, score_class), share)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,11 +36,16 @@ class OpenedImage:
 
 @dataclass(frozen=True)
 class ListedFolder:
-    """The images of a folder in natural order, and the one to show first (None: none there)."""
+    """The images of what was opened, in natural order, and the one to show first (None: none).
 
-    folder: Path
+    `around_file` tells that a single file was opened and `images` are its neighbours: they are
+    worth listing only once that file proves to be an image.
+    """
+
+    opened: Path
     images: tuple[Path, ...]
     chosen: Path | None
+    around_file: bool = False
 
 
 def open_image(path: Path, read_labels: ReadLabels) -> Job:
@@ -95,22 +100,25 @@ def open_sample(home: Path, read_labels: ReadLabels) -> Job:
     return job
 
 
-def look_up(path: Path) -> Job:
-    """Return a job that lists a folder, or the folder around an image, which is then chosen.
+def look_up(paths: Sequence[Path]) -> Job:
+    """Return a job that lists files, the images of folders, or the folder around a single file.
 
     A file that cannot be an image is chosen all the same: opening it says why not. Fails with
     `DecodeError` when a folder cannot be listed.
     """
+    first = paths[0]
 
     def job(turn: Turn) -> Steps:
-        yield Step(f"Looking for images in {printable(path.name)}")
-        if path.is_dir():
-            images = list_images(path)
-            return ListedFolder(path, images, next(iter(images), None))
-        try:
-            images = list_images(path.parent)
-        except DecodeError:
-            images = ()
-        return ListedFolder(path.parent, images if path in images else (path, *images), path)
+        yield Step(f"Looking for images in {printable(first.name)}")
+        if len(paths) == 1 and not first.is_dir():
+            try:
+                images = list_images(first.parent)
+            except DecodeError:
+                images = ()
+            images = images if first in images else (first, *images)
+            return ListedFolder(first, images, first, around_file=True)
+        found = [list_images(path) if path.is_dir() else (path,) for path in paths]
+        images = tuple(dict.fromkeys(image for part in found for image in part))
+        return ListedFolder(first, images, next(iter(images), None))
 
     return job

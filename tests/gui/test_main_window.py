@@ -8,7 +8,7 @@ from fakes import fake_image
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QSpinBox, QToolButton
 
 from pspgui import places
 from pspgui.durable import SaveError
@@ -19,6 +19,7 @@ from pspgui.gui.main_window import MainWindow
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.theme import DARK, apply_theme
+from pspgui.gui.window_verbs import local_path
 from pspgui.imaging import decode_labels, encode_png
 from pspgui.jobs.modelling import ModelChoice
 from pspgui.labels.classes import CAMVID
@@ -403,3 +404,105 @@ def test_recent_files_are_listed_and_open_again(opened, folder):
     place.wait(lambda: place.document.image_title == "street0.png")
     action.trigger()
     place.wait(lambda: place.document.image_title == "street2.png")
+
+
+def test_what_cannot_be_opened_changes_neither_list_nor_recent_files(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    listed = place.session.images
+    other = folder / "other"
+    (other / "empty").mkdir(parents=True)
+    (other / "broken.png").write_text("no image")
+    for path, words in (
+        (other / "broken.png", "street0.png stays open"), (other / "empty", "no images in"),
+        (other / "missing.png", "missing.png"),
+    ):  # fmt: skip
+        place.session.open_path(path)
+        place.wait(lambda words=words: words in place.window.banner.text)
+        assert place.session.images == listed
+        assert place.settings.recent == (folder / "street0.png",)
+
+    place.key(Qt.Key.Key_D)
+    place.wait(lambda: place.document.image_title == "street1.png")
+    assert place.window.banner.text == ""  # what it told of is over
+
+
+def test_dropped_folders_are_listed_image_by_image(opened, folder):
+    place = opened()
+    for name in ("b", "a"):
+        (folder / name).mkdir()
+        (folder / name / "one.png").write_bytes((folder / "street0.png").read_bytes())
+    place.session.open_paths((folder / "b", folder / "a", folder / "street1.png"))
+    place.wait(lambda: place.document.image_path == folder / "b" / "one.png")
+
+    assert place.session.images == (
+        folder / "b" / "one.png", folder / "a" / "one.png", folder / "street1.png"
+    )  # fmt: skip
+
+
+def test_a_dropped_name_that_is_no_utf8_keeps_its_bytes(tmp_path):
+    url = QUrl.fromEncoded(b"file:///tmp/bad%FF%20name.png")
+    assert bytes(local_path(url)) == b"/tmp/bad\xff name.png"
+
+
+def test_enter_belongs_to_what_has_the_keyboard(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    window, document = place.window, place.document
+    window.activateWindow()
+    place.qtbot.waitUntil(window.isActiveWindow)
+    strip = window.pyramid.strip
+    strip.setFocus()
+    QTest.keyClick(strip, Qt.Key.Key_Return)
+    assert document.shown_map == strip.tiles[0].name
+    QTest.keyClick(strip, Qt.Key.Key_Escape)
+    assert document.shown_map is None and window.canvas.hasFocus()
+
+    field = window.toolbar.findChild(QSpinBox)
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "37")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert document.brush_diameter == 37
+
+    filter_field = window.images.filter_field
+    filter_field.setFocus()
+    QTest.keyClicks(filter_field, "street")
+    QTest.keyClick(filter_field, Qt.Key.Key_Return)
+    assert window.images.view.hasFocus()
+    filter_field.setFocus()
+    QTest.keyClick(filter_field, Qt.Key.Key_Escape)
+    assert window.canvas.hasFocus()
+
+    window.verbs.show_start()
+    window.start.setFocus()
+    QTest.keyClick(window.start, Qt.Key.Key_Return)
+    assert not document.is_dirty and not document.has_saved_labels
+    (row,) = window.start.recent_rows
+    row.setFocus()
+    QTest.keyClick(row, Qt.Key.Key_Return)
+    place.wait(window.canvas.isVisible)
+
+
+def test_a_narrower_window_shortens_the_models_name_and_keeps_the_device(opened):
+    place = opened()
+    window = place.window
+    place.wait(lambda: place.session.model is not None)
+    window.resize(1440, 700)
+    QApplication.processEvents()
+    window.resize(1100, 700)
+    QApplication.processEvents()
+    more = window.toolbar.findChild(QToolButton, "qt_toolbar_ext_button")
+
+    assert more.isHidden()
+
+
+def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, tmp_path_factory):
+    place = opened()
+    place.open(folder / "street0.png")
+    place.key(Qt.Key.Key_Return)
+    target = tmp_path_factory.mktemp("full")
+    (target / "images").mkdir()
+    (target / "images" / "old.png").write_bytes(b"x")
+    place.session.export_to(target)
+    place.wait(lambda: "choose an empty folder" in place.window.banner.text)

@@ -79,7 +79,7 @@ def test_levels_share_one_scale_and_show_bins_as_pooled(qapp):
     brightest = tiles["level-6"].after.pixelColor(int(x), int(y)).getRgb()[:3]
     assert float(six.after.max()) == top
     assert brightest == tuple(sequential_lut()[-1].tolist())
-    assert tiles["score"].title == "Score of Road"
+    assert tiles["score"].title == "Road score"
     assert tiles["features"].before is None and tiles["score"].value_range.startswith("\u2212")
 
 

@@ -135,8 +135,9 @@ class BinGrids(QWidget):
         return QSize(200, self.heightForWidth(max(200, self.width())))
 
     def resizeEvent(self, event: QEvent) -> None:
-        """Place the grids anew."""
+        """Place the grids anew; another width needs another height."""
         self._place_frames()
+        self.updateGeometry()
 
     def _place_frames(self) -> None:
         levels = tuple(self._evidence.levels) if self._evidence else tuple(self._frames)

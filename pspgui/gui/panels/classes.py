@@ -139,9 +139,9 @@ class ClassDelegate(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignCenter
         p.setFont(quiet_font(widget))
         p.setPen(QColor(theme.quiet))
-        if index.row() < 9:
+        if index.row() < 10:
             key = QRectF(rect.left() + 8, rect.top(), 16, rect.height())
-            p.drawText(key, int(middle), str(index.row() + 1))
+            p.drawText(key, int(middle), _key_of(index.row()))
         swatch = QRectF(rect.left() + 30, rect.top() + 7, 14, 14)
         draw_swatch(p, swatch, QColor(*entry.colour), theme)
         model = index.model()
@@ -186,7 +186,7 @@ class ClassDelegate(QStyledItemDelegate):
         elif self.solo_rect(option.rect).contains(event.pos()):
             text = f"Show {name} only (O); again for all"
         else:
-            key = f" ({label + 1})" if label < 9 else ""
+            key = f" ({_key_of(label)})" if label < 10 else ""
             model = index.model()
             share = model.share_text(label) if isinstance(model, ClassModel) else ""
             text = f"Paint {name}{key}" + (f"\n{share} of the labels" if share else "")
@@ -334,6 +334,11 @@ class ClassesPanel(QWidget):
             self._model.repaint_all()
         else:
             self._timer.start(0)
+
+
+def _key_of(label: int) -> str:
+    """Return the key of one of the first ten classes."""
+    return str((label + 1) % 10)
 
 
 def toggle_visible(document: Document, label: int) -> None:

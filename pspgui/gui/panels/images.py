@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pspgui.durable import printable
 from pspgui.gui.icons import draw_icon, icon
 from pspgui.gui.panels.drawing import draw_elided, draw_empty
 from pspgui.gui.panels.thumbnails import ThumbnailError, Thumbnails
@@ -74,7 +75,7 @@ class ImageModel(QAbstractListModel):
             picture = self.thumbnails.get(path)
             reason = f"\n{picture.reason}" if isinstance(picture, ThumbnailError) else ""
             status = _STATUS_WORDS.get(self.status_of(path), "")
-            return printable(str(path)) + (f"\n{status}" if status else "") + reason
+            return printable(path) + (f"\n{status}" if status else "") + reason
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{printable(path.name)} {_STATUS_WORDS.get(self.status_of(path), '')}".strip()
         return path if role == Qt.ItemDataRole.UserRole else None
@@ -289,6 +290,7 @@ class ImagesPanel(QWidget):
     def _connect(self) -> None:
         self._filter.textChanged.connect(self._on_typing)
         self._filter.returnPressed.connect(self._apply_filter)
+        self._filter.returnPressed.connect(self._view.setFocus)  # keys are commands again
         self._typing.timeout.connect(self._apply_filter)
         self._sight.timeout.connect(self._want_in_sight)
         self._thumbnails.arrived.connect(self._on_arrived)
@@ -428,8 +430,3 @@ class ImagesPanel(QWidget):
             self._model.set_status(path, "edited")
         elif self._model.status_of(path) == "edited":
             self._model.set_status(path, "saved")
-
-
-def printable(name: str) -> str:
-    """Return a file name that can be shown: bytes that are no UTF-8 become question marks."""
-    return name.encode("utf-8", "replace").decode("utf-8", "replace")

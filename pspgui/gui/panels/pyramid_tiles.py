@@ -26,7 +26,7 @@ PLACEHOLDERS = (
     ("fused", "Fused", False),
     ("score", "Score", False),
     ("confidence", "Confidence", False),
-    ("share", "Pyramid share", False),
+    ("share", "Share", False),
 )
 _TO = "\u2009…\u2009"  # thin spaces: tiles are narrow
 _WORDS = {
@@ -64,7 +64,7 @@ def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
         lut, *scale = map_scale(view, views)
         own = map_span((view,))
         kind = "level" if view.before is not None else view.name
-        title = f"{view.title} of {class_name}" if view.name == "score" else view.title
+        title = f"{class_name} {view.title.lower()}" if view.name == "score" else view.title
         span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if own[0] < 0 else _plain(own)
         tiles.append(
             Tile(

@@ -187,7 +187,7 @@ class StartPage(QWidget):
         content.setMaximumWidth(920)
         content.setMinimumWidth(488)
         column = QVBoxLayout(content)
-        column.setContentsMargins(32, 32, 32, 32)
+        column.setContentsMargins(32, 24, 32, 24)
         column.setSpacing(8)
         column.addStretch(2)
         column.addWidget(PyramidMark())
