@@ -85,8 +85,13 @@ def _targets(images: list[Path], out: Path, kinds: list[str]) -> list[dict[str, 
 
 
 def _predict_one(predictor: Predictor, image: Path, files: dict[str, Path]) -> dict[str, Any]:
+    from pspgui.inference.activations import reduction_note
+
     decoded = decode_image(image)
     prediction = predictor.predict(predictor.set_image(decoded.pixels, str(image)))
+    if prediction.reduction > 1:
+        print(f"pspgui: {printable(image)}: {reduction_note(prediction.reduction)}",
+              file=sys.stderr)  # fmt: skip
     palette = predictor.classes.palette()
     write_durably(files[_MASK], encode_labels(prediction.labels, palette))
     if _OVERLAY in files:

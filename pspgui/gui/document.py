@@ -140,6 +140,11 @@ class Document(LabelSession):
         self.views_changed.emit()
         self._refresh_evidence()
 
+    def start_unlabelled(self) -> None:
+        """Let the image be painted though there is no prediction; one may still come."""
+        if self._image is not None:
+            self._start_unlabelled(self._image.shape[:2])
+
     def set_views(self, views: tuple[LevelView, ...]) -> None:
         """Take the pyramid's maps recomputed for another class."""
         self._views = views

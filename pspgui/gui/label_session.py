@@ -240,6 +240,13 @@ class LabelSession(QObject):
             self._serial += 1
             self._saved_text = "Not saved"
 
+    def _start_unlabelled(self, shape: tuple[int, int]) -> None:
+        """Give an image without labels and prediction a map to paint on."""
+        if self._label_map is None:
+            self._label_map = LabelMap(np.full(shape, self._table.ignore, np.uint8))
+            self._history = History(self._label_map)
+            self._announce(Rect(0, 0, *shape))
+
     def _follow_prediction(self, prediction: Prediction) -> None:
         """Let unpainted labels start as the prediction, while no person has edited or saved."""
         if self._label_map is None:

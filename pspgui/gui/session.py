@@ -362,10 +362,15 @@ class Session(QObject):
 
     def _on_predicted(self, result: PredictionResult) -> None:
         self._document.set_prediction(result.prediction, result.views, result.evidence)
+        if result.prediction.reduction > 1:
+            from pspgui.inference.activations import reduction_note
+
+            self._document.message.emit(reduction_note(result.prediction.reduction))
         self.predicted.emit()
 
     def _on_prediction_cancelled(self, reply: Cancelled) -> None:
         if not self._is_stale(reply) and self._document.prediction is None:
+            self._document.start_unlabelled()
             self._document.message.emit("The prediction was cancelled; Ctrl+R predicts again.")
 
     def _on_told(self, result: object) -> None:
@@ -384,6 +389,9 @@ class Session(QObject):
             self.current_changed.emit(self._document.image_path)
             if self._document.image is not None:
                 text = f"{text.rstrip('.')}. {self._document.image_title} stays open."
+        elif reply.kind == "predict":
+            self._document.start_unlabelled()
+            text = f"{text} It can be painted all the same."
         self._tell(text, "open" if reply.kind == "list" else reply.kind)
 
     def _on_saved(self, image: Path) -> None:

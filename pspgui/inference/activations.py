@@ -33,6 +33,8 @@ class Activations:
     local_cells   (h, w, K)  the bottleneck over the backbone's features alone, without bias
     fused_cells   (h, w, K)  the whole hidden pre-activation z
     scores        (N, h, w)  logits at the cells
+    reduction     how many times smaller the network saw the image along each side; padded_shape
+                  is then that many times what it saw
     """
 
     image_id: str
@@ -49,6 +51,7 @@ class Activations:
     scores: np.ndarray
     stamp: Stamp
     seconds: float = 0.0
+    reduction: int = 1
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -71,6 +74,7 @@ class Prediction:
 
     labels: (H, W) uint8, or uint16 above 255 classes; scores: (N, h, w) float32 logits at the
     cells, whose bilinear interpolation at the padded size is the logit of a pixel. Read-only.
+    `reduction` as in `Activations`.
     """
 
     labels: np.ndarray
@@ -80,6 +84,7 @@ class Prediction:
     align_corners: bool
     stamp: Stamp
     seconds: float
+    reduction: int = 1
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -111,6 +116,11 @@ class ClassifierWeights:
 
     def __post_init__(self) -> None:
         freeze(self)
+
+
+def reduction_note(reduction: int) -> str:
+    """Return the sentence that tells a person that a large image was predicted reduced."""
+    return f"Too large to predict whole: the model saw it at 1/{reduction} of its size."
 
 
 def freeze(holder: Any) -> None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor, nn
 
+from pspgui.imaging.opencv import cv2
 from pspgui.inference.activations import Activations, ClassifierWeights, Prediction, Stamp
 from pspgui.inference.argmax import full_resolution_labels
 from pspgui.inference.devices import choose_device, choose_precision
@@ -26,6 +27,7 @@ from pspgui.models.checkpoints import LoadedModel, load_checkpoint
 from pspgui.models.spec import ModelSpec
 
 MAX_PIXELS = 16 << 20
+_MAX_REDUCTION = 64
 
 Progress = Callable[[float, str], None]
 Precision = Literal["fp32", "bf16"]
@@ -115,17 +117,16 @@ class Predictor:
         """Run the network over one image and keep what later questions need.
 
         pixels: (H, W, 3) uint8 RGB. `progress(fraction, text)` and `cancelled()` are called on
-        this thread, between the backbone's layers. Raises `Cancelled`, `ImageTooLargeError`,
-        and ValueError for an array that is no image.
+        this thread, between the backbone's layers. An image above the limit or the free memory is
+        seen at a half, a third and so on of its size; labels are full size all the same.
+        Raises `Cancelled`, `ImageTooLargeError`, and ValueError for an array that is no image.
         """
         started = time.perf_counter()
         height, width = _checked_shape(pixels)
-        rule = self.spec.size_rule
-        padded = rule.padded(height), rule.padded(width)
-        self._check_size((height, width), padded)
+        reduction, seen = self._plan((height, width))
         try:
             with torch.inference_mode(), self._watched(progress, cancelled):
-                features = self._features(pixels, padded)
+                features = self._features(reduced(pixels, reduction), seen)
                 _report(progress, _BACKBONE_SHARE, "Reading the pyramid")
                 outputs = self.head.run(features)
                 arrays = [_to_numpy(t) for t in (features[0], *outputs[2:])]
@@ -141,7 +142,7 @@ class Predictor:
         return Activations(
             image_id=image_id,
             image_shape=(height, width),
-            padded_shape=padded,
+            padded_shape=(seen[0] * reduction, seen[1] * reduction),
             grid=(arrays[0].shape[1], arrays[0].shape[2]),
             levels=self.spec.levels,
             align_corners=self.spec.align_corners,
@@ -153,6 +154,7 @@ class Predictor:
             scores=arrays[3],
             stamp=Stamp(image_id, self.digest),
             seconds=time.perf_counter() - started,
+            reduction=reduction,
         )
 
     def predict(
@@ -178,6 +180,7 @@ class Predictor:
             align_corners=activations.align_corners,
             stamp=activations.stamp,
             seconds=activations.seconds + time.perf_counter() - started,
+            reduction=activations.reduction,
         )
 
     def _features(self, pixels: np.ndarray, padded: tuple[int, int]) -> Tensor:
@@ -222,24 +225,34 @@ class Predictor:
             for hook in hooks:
                 hook.remove()
 
-    def _check_size(self, shape: tuple[int, int], padded: tuple[int, int]) -> None:
-        if padded[0] * padded[1] > self.max_pixels:
-            raise self._too_large(
-                shape, f"the limit is {self.max_pixels / 1e6:.0f} megapixels in one piece"
-            )
-        needed, free = forecast_bytes(self.spec, padded), available_bytes(self.device)
-        if free is not None and needed > free:
-            raise self._too_large(
-                shape,
-                f"it needs about {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free",
-            )
+    def _plan(self, shape: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+        """Return by how much to reduce an image, and the padded size the network will see."""
+        rule, free = self.spec.size_rule, available_bytes(self.device)
+        for reduction in range(1, _MAX_REDUCTION + 1):
+            seen = rule.padded(-(-shape[0] // reduction)), rule.padded(-(-shape[1] // reduction))
+            if seen[0] * seen[1] > self.max_pixels:
+                continue
+            needed = forecast_bytes(self.spec, seen)
+            if free is None or needed <= free:
+                return reduction, seen
+        raise self._too_large(shape, "even much reduced it does not fit the free memory")
 
     def _too_large(self, shape: tuple[int, int], reason: str) -> ImageTooLargeError:
-        where = "" if self.device == "cpu" or "limit" in reason else " or run on the CPU"
+        where = "" if self.device == "cpu" else " or run on the CPU"
         return ImageTooLargeError(
             f"The image of {shape[1]} × {shape[0]} pixels is too large to predict: {reason}. "
             f"Make a smaller copy{where}."
         )
+
+
+def reduced(pixels: np.ndarray, times: int) -> np.ndarray:
+    """Return (H, W, 3) uint8 pixels averaged over squares of `times`, the last edge repeated."""
+    if times == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    whole = np.pad(pixels, ((0, -height % times), (0, -width % times), (0, 0)), mode="edge")
+    size = whole.shape[1] // times, whole.shape[0] // times
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def _checked_shape(pixels: np.ndarray) -> tuple[int, int]:

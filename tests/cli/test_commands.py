@@ -116,14 +116,15 @@ def test_predict_names_folders_without_images_and_goes_on(command, weights, imag
     assert Path(lines[2]["mask"]).exists()
 
 
-def test_an_image_too_large_to_predict_is_named(command, weights, tmp_path):
+def test_predict_labels_a_photo_of_17_megapixels(command, weights, tmp_path):
     (tmp_path / "vast.png").write_bytes(encode_png(np.zeros((4200, 4200, 3), np.uint8)))
 
-    code, out, _ = command("predict", tmp_path / "vast.png", "--out", tmp_path / "out",
-                           "--weights", weights, "--json")  # fmt: skip
+    code, out, err = command("predict", tmp_path / "vast.png", "--out", tmp_path / "out",
+                             "--weights", weights, "--json")  # fmt: skip
 
-    assert code == 1
-    assert json.loads(out)["error"].startswith("vast.png: The image of 4200 × 4200")
+    assert code == 0
+    assert decode_labels(json.loads(out)["mask"]).labels.shape == (4200, 4200)
+    assert "1/2 of its size" in err
 
 
 def test_predict_can_draw_an_overlay(command, weights, images, tmp_path):

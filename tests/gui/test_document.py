@@ -289,3 +289,27 @@ def test_painting_before_there_is_anything_says_so(qapp):
     document.undo()
 
     assert len(said) == 2 and not document.stroke_active
+
+
+def test_an_image_that_cannot_be_predicted_can_be_painted(qapp):
+    document = Document()
+    document.set_image(fake_image(*SHAPE), PATH, "street.png")
+    document.start_unlabelled()
+    assert (document.label_map.labels == document.table.ignore).all() and not document.is_dirty
+
+    document.set_active_class(2)
+    stroke(document)
+    painted = document.label_map.labels.copy()
+    document.set_prediction(fake_prediction(np.ones(SHAPE, np.uint8)), (), FakeEvidence())
+
+    assert (painted == 2).sum() > 500
+    assert np.array_equal(document.label_map.labels, painted)
+
+
+def test_a_prediction_that_comes_later_fills_a_map_nobody_touched(qapp):
+    document = Document()
+    document.set_image(fake_image(*SHAPE), PATH, "street.png")
+    document.start_unlabelled()
+    document.set_prediction(fake_prediction(np.ones(SHAPE, np.uint8)), (), FakeEvidence())
+
+    assert (document.label_map.labels == 1).all()

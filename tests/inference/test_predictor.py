@@ -13,7 +13,7 @@ from small_networks import small_network
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.inference.devices import choose_device, choose_precision
 from pspgui.inference.errors import Cancelled, DeviceError, ImageTooLargeError
-from pspgui.inference.predictor import Predictor
+from pspgui.inference.predictor import Predictor, reduced
 from pspgui.models.checkpoints import LoadedModel
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -118,8 +118,36 @@ def test_cancel_stops_between_layers_and_the_next_image_works():
     assert not np.array_equal(activations.scores[0], 0 * activations.scores[0])
 
 
-def test_too_large_images_are_refused_with_a_way_out():
+def test_an_image_above_the_limit_is_seen_smaller_and_labelled_whole():
     predictor = replace(small_predictor(), max_pixels=2000)
+    pixels = picture(25, 31).repeat(3, axis=0).repeat(3, axis=1)[:74, :92]
+
+    large = predictor.set_image(pixels)
+    small = predictor.set_image(picture(25, 31))
+    prediction = predictor.predict(large)
+
+    assert (large.reduction, small.reduction) == (3, 1)
+    assert np.allclose(large.scores, small.scores, atol=1e-5)
+    assert prediction.labels.shape == (74, 92)
+    assert large.padded_shape == tuple(3 * side for side in small.padded_shape)
+    for y, x in ((0, 0), (73, 91), (40, 17)):
+        found = PSPEvidence(large, predictor.weights).at((y, x))
+        logits = np.sort(prediction.logits_at(y, x))
+        assert found.total == pytest.approx(logits[-1] - logits[-2], abs=1e-4)
+        assert prediction.labels[y, x] == prediction.logits_at(y, x).argmax()
+
+
+def test_reducing_averages_squares():
+    pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+
+    assert reduced(pixels, 1) is pixels
+    squares = pixels.reshape(2, 2, 3, 2, 3).astype(float).mean(axis=(1, 3))
+    assert np.abs(reduced(pixels, 2) - squares).max() <= 0.5
+    assert reduced(pixels, 5).shape == (1, 2, 3)
+
+
+def test_an_image_that_fits_at_no_size_is_refused_with_a_way_out():
+    predictor = replace(small_predictor(), max_pixels=20)
 
     with pytest.raises(ImageTooLargeError, match=r"60 × 50 pixels.*smaller copy"):
         predictor.set_image(picture(50, 60))
