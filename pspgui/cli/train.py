@@ -97,11 +97,13 @@ def _balance(
     from pspgui.models.checkpoints import load_checkpoint
     from pspgui.models.checkpoints.native import save_checkpoint
     from pspgui.training.balance import shift_biases, tuned_biases
+    from pspgui.training.datasets import JoinedSource
     from pspgui.training.evaluation import evaluate, plain_predictor
     from pspgui.training.loop import BEST, LAST
 
     model = load_checkpoint(out / (BEST if validated else LAST)).model
-    shifts, before, after = tuned_biases(model, samples.train)
+    seen = samples.train if samples.scenes is None else JoinedSource(samples.train, samples.scenes)
+    shifts, before, after = tuned_biases(model, seen)
     shift_biases(model, shifts)
     record = {
         **model.spec.record,

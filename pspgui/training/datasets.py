@@ -88,6 +88,24 @@ class SceneSource:
         return LabelledImage(scene.image, scene.labels)
 
 
+class JoinedSource:
+    """Several sources read as one, in their order."""
+
+    def __init__(self, *sources: Source) -> None:
+        self.sources = sources
+
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+    def read(self, index: int) -> LabelledImage:
+        """Return the sample of the source that holds the index."""
+        for source in self.sources:
+            if index < len(source):
+                return source.read(index)
+            index -= len(source)
+        raise IndexError("no source holds this sample")
+
+
 def as_tensors(sample: LabelledImage) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
     """Return the sample as a (3, H, W) uint8 image and an (H, W) int64 mask."""
     pixels = torch.tensor(np.moveaxis(sample.pixels, -1, 0))

@@ -17,6 +17,7 @@ from pspgui.training.augmentation import training_transform
 from pspgui.training.datasets import (
     DatasetError,
     FolderSource,
+    JoinedSource,
     LabelledImage,
     SceneSource,
     batches,
@@ -249,6 +250,16 @@ def test_scene_sources_draw_the_same_scene_for_the_same_index():
     assert np.array_equal(one.read(1).pixels, other.read(0).pixels)
     assert one.read(0).labels.max() <= 255
     assert CAMVID.ignore == 255
+
+
+def test_joined_sources_are_read_one_after_the_other():
+    joined = JoinedSource(Squares(2), Squares(3, size=33))
+
+    assert len(joined) == 5
+    assert [joined.read(i).labels.shape[0] for i in range(5)] == [49, 49, 33, 33, 33]
+    assert np.array_equal(joined.read(3).pixels, Squares(3, size=33).read(1).pixels)
+    with pytest.raises(IndexError):
+        joined.read(5)
 
 
 def test_evaluation_of_the_truth_is_perfect_and_of_its_opposite_zero():
