@@ -506,3 +506,6 @@ def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, t
     (target / "images" / "old.png").write_bytes(b"x")
     place.session.export_to(target)
     place.wait(lambda: "choose an empty folder" in place.window.banner.text)
+
+    assert (target / "images" / "old.png").read_bytes() == b"x"
+    assert not (target / "labels").exists() or not any((target / "labels").iterdir())
