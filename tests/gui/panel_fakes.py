@@ -6,6 +6,7 @@ import numpy as np
 
 from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
 from pspgui.geometry import Pixel, Rect
+from pspgui.gui.document import Document
 from pspgui.inference.activations import Prediction, Stamp
 from pspgui.inference.views import LevelView
 
@@ -64,3 +65,11 @@ def four_views():
         LevelView("score", "Score", None, cells - 0.5),
         LevelView("confidence", "Confidence", None, cells),
     )
+
+
+def predicted_document():
+    """Return a document of a black image whose every pixel is class 3, with maps and evidence."""
+    document = Document()
+    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
+    document.set_prediction(scored_prediction(), four_views(), FourLevels())
+    return document

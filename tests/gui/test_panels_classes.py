@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from panel_fakes import SHAPE, FourLevels, four_views, scored_prediction
+from panel_fakes import predicted_document
 from PySide6.QtCore import Qt
 
 from pspgui.geometry import Rect
-from pspgui.gui.document import Document
 from pspgui.gui.panels.areas import TILE_PX, AreaCounter
 from pspgui.gui.panels.classes import ClassDelegate, ClassesPanel
 from pspgui.labels.classes import table
@@ -19,10 +18,7 @@ from pspgui.labels.classes import table
 @pytest.fixture
 def document(qapp):
     """A document in which everything is class 3."""
-    document = Document()
-    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
-    document.set_prediction(scored_prediction(), four_views(), FourLevels())
-    return document
+    return predicted_document()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from panel_fakes import SHAPE, FourLevels, four_views, scored_prediction
+from panel_fakes import SHAPE, predicted_document
 from PySide6.QtCore import QObject, QPointF, Qt
 from PySide6.QtGui import QColor
 
@@ -25,10 +25,7 @@ from pspgui.gui.theme import DARK, apply_theme
 def document(qapp):
     """A document whose every pixel has evidence of four levels."""
     apply_theme(qapp, DARK)
-    document = Document()
-    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
-    document.set_prediction(scored_prediction(), four_views(), FourLevels())
-    return document
+    return predicted_document()
 
 
 @pytest.fixture

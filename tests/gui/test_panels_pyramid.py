@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from panel_fakes import SHAPE, FourLevels, four_views, scored_prediction
+from panel_fakes import four_views, predicted_document
 from PySide6.QtCore import Qt
 
 from pspgui.gui.colours import sequential_lut
@@ -18,10 +18,7 @@ from pspgui.gui.theme import DARK, apply_theme
 def document(qapp):
     """A document with views."""
     apply_theme(qapp, DARK)
-    document = Document()
-    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
-    document.set_prediction(scored_prediction(), four_views(), FourLevels())
-    return document
+    return predicted_document()
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fakes import Listener
-from panel_fakes import SHAPE, FourLevels, four_views, scored_prediction
+from panel_fakes import predicted_document
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLineEdit, QPushButton
@@ -98,10 +97,7 @@ def test_columns_keep_the_order_and_lose_nothing(qtbot, qapp):
 @pytest.fixture
 def document(qapp):
     """A document with a prediction."""
-    document = Document()
-    document.set_image(np.zeros((*SHAPE, 3), np.uint8), None, "made up")
-    document.set_prediction(scored_prediction(), four_views(), FourLevels())
-    return document
+    return predicted_document()
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ def _check_archive(path: Path, content: bytes) -> None:
             if sum(entry.file_size for entry in entries) > len(content) + (1 << 20):
                 raise refusal(path, "its archive claims more bytes than the file has")
             broken = archive.testzip()
+    # zipfile raises NotImplementedError for compression methods and features it does not know.
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise refusal(path, f"its archive is broken ({short(str(error), 60)})") from error
     if broken is not None:
