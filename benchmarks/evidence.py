@@ -16,18 +16,18 @@ from torch import Tensor
 
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import PixelEvidence
-from pspgui.inference.activations import Activations, Stamp
-from pspgui.inference.folding import FoldedHead
+from pspgui.inference.activations import PSPActivations, Stamp
+from pspgui.inference.heads.folding import FoldedHead
 from pspgui.models.pspnet import PSPNet
 
 
-def activate(model: PSPNet, features: Tensor) -> tuple[Activations, PSPEvidence]:
+def activate(model: PSPNet, features: Tensor) -> tuple[PSPActivations, PSPEvidence]:
     """Return the activations of random features, and their evidence."""
     head = FoldedHead.fold(model)
     outputs = head.run(features)
     grid = features.shape[2], features.shape[3]
     size = 8 * (grid[0] - 1) + 1, 8 * (grid[1] - 1) + 1
-    activations = Activations(
+    activations = PSPActivations(
         image_id="random", image_shape=size, padded_shape=size, grid=grid,
         levels=model.spec.levels, align_corners=model.spec.align_corners,
         features=features[0].numpy(),

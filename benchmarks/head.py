@@ -14,10 +14,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pspgui.inference.folding import FoldedHead
+from pspgui.inference.heads.folding import FoldedHead
 from pspgui.labels.classes import ClassTable, LabelClass
-from pspgui.models.pspnet import PSPNet
-from pspgui.models.spec import ModelSpec
+from pspgui.models.pspnet import PSPNet, PSPNetSpec
 
 
 def large_network() -> PSPNet:
@@ -25,7 +24,7 @@ def large_network() -> PSPNet:
     torch.manual_seed(0)
     table = ClassTable(tuple(LabelClass(i, f"class {i}", (0, 0, i)) for i in range(150)))
     model = PSPNet(
-        ModelSpec(backbone="resnet50", output_stride=8, auxiliary=False, classes=table)
+        PSPNetSpec(backbone="resnet50", output_stride=8, auxiliary=False, classes=table)
     )
     for head in (model.pyramid, model.bottleneck):
         for module in head.modules():

@@ -5,18 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pspgui.inference.activations import Activations, Stamp
-from pspgui.inference.folding import FoldedHead
+from pspgui.inference.activations import PSPActivations, Stamp
+from pspgui.inference.heads.folding import FoldedHead
 from pspgui.labels.classes import ClassTable, LabelClass
-from pspgui.models.pspnet import PSPNet
-from pspgui.models.spec import ModelSpec
+from pspgui.models.pspnet import PSPNet, PSPNetSpec
 
 
 def small_network(seed: int = 0, *, classes: int = 5, **fields: object) -> PSPNet:
     """Return a PSPNet in evaluation mode; the head has 5 channels a level and 8 hidden ones."""
     torch.manual_seed(seed)
     table = ClassTable(tuple(LabelClass(i, f"class {i}", (i, i, i)) for i in range(classes)))
-    spec = ModelSpec.model_validate(
+    spec = PSPNetSpec.model_validate(
         {"classes": table, "auxiliary": False, "level_channels": 5, "bottleneck_channels": 8}
         | fields
     )
@@ -35,7 +34,7 @@ def small_network(seed: int = 0, *, classes: int = 5, **fields: object) -> PSPNe
 def random_features(model: PSPNet, grid: tuple[int, int], seed: int = 1) -> Tensor:
     """Return (1, C, h, w) features in 0..1 in the model's dtype."""
     generator = torch.Generator().manual_seed(seed)
-    channels = model.backbone.channels[1]
+    channels = model.backbone.channels[-1]
     return torch.rand((1, channels, *grid), generator=generator, dtype=torch.float64).to(
         model.classifier.weight.dtype
     )
@@ -52,11 +51,11 @@ def head_activations(
     features: Tensor,
     padded_shape: tuple[int, int],
     image_shape: tuple[int, int] | None = None,
-) -> tuple[Activations, FoldedHead]:
+) -> tuple[PSPActivations, FoldedHead]:
     """Return the activations of given features, in the model's dtype, and the folded head."""
     head = FoldedHead.fold(model, dtype=features.dtype)
     outputs = head.run(features)
-    activations = Activations(
+    activations = PSPActivations(
         image_id="random",
         image_shape=image_shape or padded_shape,
         padded_shape=padded_shape,

@@ -42,7 +42,7 @@ def explain(
 
     The parts add up to the logit. Without --class and --versus: the margin over the runner-up.
     """
-    from pspgui.evidence.psp import PSPEvidence
+    from pspgui.evidence import evidence_of
 
     pixel = pixel_option(at)
     if class_name is not None and versus is not None:
@@ -52,7 +52,12 @@ def explain(
     if not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
         raise ValueError(f"--at {at} lies outside the image of {width} x {height} pixels")
     predictor = open_predictor(weights, device, precision)
-    evidence = PSPEvidence(predictor.set_image(pixels, str(image)), predictor.weights)
+    evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
+    if evidence is None:
+        raise ValueError(
+            f"{predictor.spec.title} can't be explained: evidence is read from a PSPNet whose "
+            "classifier is 1x1"
+        )
     target = _target(evidence, pixel, predictor.classes, class_name, versus)
     found = evidence.at(pixel, target)
     if as_json:

@@ -15,7 +15,7 @@ from pspgui.durable import printable
 
 if TYPE_CHECKING:
     from pspgui.labels.classes import ClassTable
-    from pspgui.models.pspnet import PSPNet
+    from pspgui.models.segmenter import Segmenter
     from pspgui.models.spec import ModelSpec
     from pspgui.training.loop import Progress, TrainingSet
     from pspgui.training.recipe import Recipe
@@ -153,10 +153,11 @@ def _spec(
     normalisation: str,
     table: ClassTable,
 ) -> ModelSpec:
-    from pspgui.models.spec import ModelSpec, Normalisation, SizeRule
+    from pspgui.models.pspnet import PSPNetSpec
+    from pspgui.models.spec import Normalisation, SizeRule
 
     half = Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    return ModelSpec.model_validate(
+    return PSPNetSpec.model_validate(
         {
             "backbone": backbone,
             "output_stride": output_stride,
@@ -177,16 +178,16 @@ def _levels(text: str) -> tuple[int, ...]:
         raise ValueError(f"--levels {text} is not a list of numbers such as 1,2,3,6") from error
 
 
-def _network(spec: ModelSpec, init: Path | None) -> tuple[PSPNet, str]:
+def _network(spec: ModelSpec, init: Path | None) -> tuple[Segmenter, str]:
     """Return the network and a clause about the weights it starts from."""
     import torch
 
+    from pspgui.models.architectures import build_network
     from pspgui.models.checkpoints import read_container
-    from pspgui.models.pspnet import PSPNet
     from pspgui.training.loop import start_weights
 
     torch.manual_seed(0)
-    model = PSPNet(spec)
+    model = build_network(spec)
     if init is None:
         return model, "from random weights"
     container = read_container(init)

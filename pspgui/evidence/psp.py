@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from pspgui.evidence.readings import LevelReading, PixelEvidence, Source, Target
 from pspgui.geometry import Pixel, Rect, bin_span, cell_span
-from pspgui.inference.activations import Activations, ClassifierWeights
+from pspgui.inference.activations import ClassifierWeights, PSPActivations
 from pspgui.inference.resampling import sample, tap_at, tap_matrix
 
 # Cells handled at once by the whole-image maps.
@@ -65,7 +65,7 @@ class _Level(NamedTuple):
 class PSPEvidence:
     """Answers for one image. Immutable after construction: any thread may ask."""
 
-    def __init__(self, activations: Activations, weights: ClassifierWeights) -> None:
+    def __init__(self, activations: PSPActivations, weights: ClassifierWeights) -> None:
         self.activations = activations
         self.weights = weights
         self._kernel = activations.level_taps[0].shape[0]

@@ -17,21 +17,47 @@ class Stamp(NamedTuple):
     model: str
 
 
-@dataclass(frozen=True, eq=False)
+class CellScores(NamedTuple):
+    """Logits of one pass: scores (N, h, w) float32 at the cells of what the network saw.
+
+    Interpolated bilinearly to `padded` (H', W') and cut to `shape` they are the logits of pixels.
+    """
+
+    scores: np.ndarray
+    padded: tuple[int, int]
+    shape: tuple[int, int]
+    align_corners: bool
+
+
+class FeatureMap(NamedTuple):
+    """One map between features and scores: a title for a person, and (C, h, w) float32."""
+
+    title: str
+    values: np.ndarray
+
+
+class Frame(NamedTuple):
+    """Which image a pass was over, and how it lay in what the network saw; see `Activations`."""
+
+    image_id: str
+    image_shape: tuple[int, int]
+    padded_shape: tuple[int, int]
+    stamp: Stamp
+    reduction: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Activations:
     """Everything later questions about one image need, so that the backbone runs once.
 
-    Arrays are float32, C-contiguous, read-only, on the CPU. Shapes use C backbone channels, K
-    hidden channels, N classes, k the bottleneck's kernel and the grid (h, w) of cells:
+    Arrays are float32, C-contiguous, read-only, on the CPU. Shapes use C backbone channels, N
+    classes and the grid (h, w) of cells:
 
     image_shape, padded_shape  (H, W) of the image, and of what the network saw: padding lies at
                                the bottom and right, and pixel positions refer to the padded size
-    features      (C, h, w)  the backbone's last stage
-    level_priors  one (C_l, b, b) a level: pooled, reduced, after ReLU
-    level_taps    one (k, b, k, b, K) a level, indexed [tap row, bin row, tap column, bin column]:
-                  what each bin adds to the hidden pre-activation through each kernel tap
-    local_cells   (h, w, K)  the bottleneck over the backbone's features alone, without bias
-    fused_cells   (h, w, K)  the whole hidden pre-activation z
+    grid          (h, w)     of the scores; some networks score every pixel
+    features      (C, h', w')  the backbone's last stage
+    maps          what lies between features and scores
     scores        (N, h, w)  logits at the cells
     reduction     how many times smaller the network saw the image along each side; padded_shape
                   is then that many times what it saw
@@ -41,13 +67,9 @@ class Activations:
     image_shape: tuple[int, int]
     padded_shape: tuple[int, int]
     grid: tuple[int, int]
-    levels: tuple[int, ...]
     align_corners: bool
     features: np.ndarray
-    level_priors: tuple[np.ndarray, ...]
-    level_taps: tuple[np.ndarray, ...]
-    local_cells: np.ndarray
-    fused_cells: np.ndarray
+    maps: tuple[FeatureMap, ...] = ()
     scores: np.ndarray
     stamp: Stamp
     seconds: float = 0.0
@@ -55,6 +77,24 @@ class Activations:
 
     def __post_init__(self) -> None:
         freeze(self)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PSPActivations(Activations):
+    """The activations of a pyramid head, with K hidden channels and the bottleneck's kernel k.
+
+    level_priors  one (C_l, b, b) a level: pooled and reduced
+    level_taps    one (k, b, k, b, K) a level, indexed [tap row, bin row, tap column, bin column]:
+                  what each bin adds to the hidden pre-activation through each kernel tap
+    local_cells   (h, w, K)  the bottleneck over the backbone's features alone, without bias
+    fused_cells   (h, w, K)  the whole hidden pre-activation z
+    """
+
+    levels: tuple[int, ...]
+    level_priors: tuple[np.ndarray, ...]
+    level_taps: tuple[np.ndarray, ...]
+    local_cells: np.ndarray
+    fused_cells: np.ndarray
 
     @property
     def local(self) -> np.ndarray:
@@ -128,6 +168,7 @@ def freeze(holder: Any) -> None:
     assert is_dataclass(holder)
     for field in fields(holder):
         value = getattr(holder, field.name)
-        for array in value if isinstance(value, tuple) else (value,):
+        for item in value if isinstance(value, tuple) else (value,):
+            array = item.values if isinstance(item, FeatureMap) else item
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False

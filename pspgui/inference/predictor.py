@@ -5,22 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
-from torch import Tensor, nn
+from torch import Tensor
 
 from pspgui.imaging.opencv import cv2
-from pspgui.inference.activations import Activations, ClassifierWeights, Prediction, Stamp
+from pspgui.inference.activations import (
+    Activations,
+    CellScores,
+    ClassifierWeights,
+    Frame,
+    Prediction,
+    Stamp,
+)
 from pspgui.inference.argmax import full_resolution_labels
+from pspgui.inference.backends import Backend, EagerBackend, Watch
 from pspgui.inference.devices import choose_device, choose_precision
 from pspgui.inference.errors import Cancelled, ImageTooLargeError
-from pspgui.inference.folding import FoldedHead
+from pspgui.inference.heads import Head, build_head
 from pspgui.inference.memory import available_bytes, forecast_bytes
 from pspgui.labels.classes import ClassTable
 from pspgui.models.checkpoints import LoadedModel, load_checkpoint
@@ -30,9 +37,8 @@ MAX_PIXELS = 16 << 20
 _MAX_REDUCTION = 64
 
 Progress = Callable[[float, str], None]
-Precision = Literal["fp32", "bf16"]
-# Shares of the whole that the bar shows for the backbone; the head takes the rest.
-_BACKBONE_SHARE = 0.7
+# The share of the whole that the bar shows for the trunk; the rest of the head is quick.
+_TRUNK_SHARE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +50,8 @@ class Predictor:
     """
 
     loaded: LoadedModel
-    head: FoldedHead
-    device: str
-    precision: Precision
+    head: Head
+    backend: Backend
     max_pixels: int = MAX_PIXELS
 
     @classmethod
@@ -75,12 +80,21 @@ class Predictor:
         precision: str = "auto",
         max_pixels: int = MAX_PIXELS,
     ) -> Predictor:
-        """Place a loaded network on a device; its backbone is moved there, not copied."""
+        """Place a copy of a loaded network on a device; the network itself stays as it is."""
         chosen = choose_device(device)
         kind = choose_precision(precision, chosen)
-        head = FoldedHead.fold(loaded.model, chosen)
-        loaded.model.eval().backbone.to(chosen)
-        return cls(loaded, head, chosen, kind, max_pixels)
+        head = build_head(loaded.model, chosen)
+        return cls(loaded, head, EagerBackend(head.trunk, chosen, kind), max_pixels)
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self.backend.device
+
+    @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return self.backend.precision
 
     @property
     def spec(self) -> ModelSpec:
@@ -103,8 +117,8 @@ class Predictor:
         return self.loaded.family
 
     @cached_property
-    def weights(self) -> ClassifierWeights:
-        """The last layer in numpy, which `PSPEvidence` needs beside the activations."""
+    def weights(self) -> ClassifierWeights | None:
+        """The last layer in numpy, which evidence needs; None where there is no evidence yet."""
         return self.head.weights()
 
     def set_image(
@@ -124,38 +138,36 @@ class Predictor:
         started = time.perf_counter()
         height, width = _checked_shape(pixels)
         reduction, seen = self._plan((height, width))
-        try:
-            with torch.inference_mode(), self._watched(progress, cancelled):
-                features = self._features(reduced(pixels, reduction), seen)
-                _report(progress, _BACKBONE_SHARE, "Reading the pyramid")
-                outputs = self.head.run(features)
-                arrays = [_to_numpy(t) for t in (features[0], *outputs[2:])]
-                priors, taps = ([_to_numpy(t) for t in part] for part in outputs[:2])
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise self._too_large((height, width), "the memory ran out") from error
-        except RuntimeError as error:
-            if "not enough memory" not in str(error) and "out of memory" not in str(error):
-                raise
-            raise self._too_large((height, width), "the memory ran out") from error
+        frame = Frame(
+            image_id,
+            (height, width),
+            (seen[0] * reduction, seen[1] * reduction),
+            Stamp(image_id, self.digest),
+            reduction,
+        )
+        with self._memory_guarded((height, width)), torch.inference_mode():
+            outputs = self._run(reduced(pixels, reduction), seen, progress, cancelled)
+            _report(progress, _TRUNK_SHARE, "Reading the pyramid")
+            found = self.head.activations(outputs, frame)
         _stop_if(cancelled)
         _report(progress, 1.0, "Done")
-        return Activations(
-            image_id=image_id,
-            image_shape=(height, width),
-            padded_shape=(seen[0] * reduction, seen[1] * reduction),
-            grid=(arrays[0].shape[1], arrays[0].shape[2]),
-            levels=self.spec.levels,
-            align_corners=self.spec.align_corners,
-            features=arrays[0],
-            level_priors=tuple(priors),
-            level_taps=tuple(taps),
-            local_cells=arrays[1],
-            fused_cells=arrays[2],
-            scores=arrays[3],
-            stamp=Stamp(image_id, self.digest),
-            seconds=time.perf_counter() - started,
-            reduction=reduction,
-        )
+        return replace(found, seconds=time.perf_counter() - started)
+
+    def cell_scores(
+        self, pixels: np.ndarray, cancelled: Callable[[], bool] | None = None
+    ) -> CellScores:
+        """Return the logits at the cells and nothing else; for passes over windows and scales.
+
+        pixels: (H, W, 3) RGB in 0..255, uint8 or float32. Never reduces: raises
+        `ImageTooLargeError`, `Cancelled`.
+        """
+        height, width = _checked_shape(pixels)
+        rule = self.spec.size_rule
+        seen = rule.padded(height), rule.padded(width)
+        with self._memory_guarded((height, width)), torch.inference_mode():
+            outputs = self._run(pixels, seen, None, cancelled)
+            scores = self.head.scores(outputs).cpu().numpy()
+        return CellScores(scores, seen, (height, width), self.spec.align_corners)
 
     def predict(
         self, activations: Activations, cancelled: Callable[[], bool] | None = None
@@ -183,8 +195,23 @@ class Predictor:
             reduction=activations.reduction,
         )
 
-    def _features(self, pixels: np.ndarray, padded: tuple[int, int]) -> Tensor:
-        """Normalise, pad with the mean (zero once normalised) and run the backbone."""
+    def _run(
+        self,
+        pixels: np.ndarray,
+        padded: tuple[int, int],
+        progress: Progress | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> tuple[Tensor, ...]:
+        """Normalise, pad with the mean (zero once normalised) and run the trunk."""
+        watch = Watch(
+            lambda share: _report(progress, _TRUNK_SHARE * share, "Reading the image"),
+            lambda: _stop_if(cancelled),
+        )
+        watched = progress is not None or cancelled is not None
+        return self.backend.run(self._input(pixels, padded), watch if watched else None)
+
+    def _input(self, pixels: np.ndarray, padded: tuple[int, int]) -> Tensor:
+        """Return the (1, 3, H, W) float32 input on the device."""
         norm = self.spec.normalisation
         scale = torch.tensor([1 / (255 * s) for s in norm.std], device=self.device)
         shift = torch.tensor(
@@ -193,37 +220,22 @@ class Predictor:
         # A copy: torch warns about arrays that are read-only, as decoded images are.
         image = torch.tensor(pixels, device=self.device).permute(2, 0, 1).float()
         image = image * scale[:, None, None] + shift[:, None, None]
+        if norm.channels == "bgr":
+            image = image.flip(0)
         height, width = pixels.shape[:2]
-        batch = F.pad(image, (0, padded[1] - width, 0, padded[0] - height))[None]
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
-            _, features = self.loaded.model.backbone(batch)
-        whole: Tensor = features.float().contiguous()
-        return whole
+        return F.pad(image, (0, padded[1] - width, 0, padded[0] - height))[None]
 
     @contextmanager
-    def _watched(
-        self, progress: Progress | None, cancelled: Callable[[], bool] | None
-    ) -> Iterator[None]:
-        """Report and check for cancellation before every convolution of the backbone."""
-        if progress is None and cancelled is None:
-            yield
-            return
-        layers = [m for m in self.loaded.model.backbone.modules() if isinstance(m, nn.Conv2d)]
-        done = 0
-
-        def before(*_: object) -> None:
-            nonlocal done
-            _stop_if(cancelled)
-            _report(progress, _BACKBONE_SHARE * done / len(layers), "Reading the image")
-            done += 1
-
-        hooks = [layer.register_forward_pre_hook(before) for layer in layers]
+    def _memory_guarded(self, shape: tuple[int, int]) -> Iterator[None]:
+        """Turn every way of running out of memory into `ImageTooLargeError`."""
         try:
             yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise self._too_large(shape, "the memory ran out") from error
+        except RuntimeError as error:
+            if "not enough memory" not in str(error) and "out of memory" not in str(error):
+                raise
+            raise self._too_large(shape, "the memory ran out") from error
 
     def _plan(self, shape: tuple[int, int]) -> tuple[int, tuple[int, int]]:
         """Return by how much to reduce an image, and the padded size the network will see."""
@@ -256,15 +268,13 @@ def reduced(pixels: np.ndarray, times: int) -> np.ndarray:
 
 
 def _checked_shape(pixels: np.ndarray) -> tuple[int, int]:
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+    plain = pixels.dtype in (np.uint8, np.float32)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not plain or pixels.size == 0:
         raise ValueError(
-            f"an image is (H, W, 3) uint8 and not empty, this is {pixels.shape} {pixels.dtype}"
+            "an image is (H, W, 3), uint8 or float32, and not empty; "
+            f"this is {pixels.shape} {pixels.dtype}"
         )
     return pixels.shape[0], pixels.shape[1]
-
-
-def _to_numpy(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.cpu().numpy())
 
 
 def _report(progress: Progress | None, fraction: float, text: str) -> None:

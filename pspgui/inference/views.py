@@ -11,10 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.geometry import interpolation_taps
-from pspgui.inference.activations import Activations
+from pspgui.inference.activations import Activations, PSPActivations
 
 # Cells handled at once where a map over all channels would be large.
 _BAND_VALUES = 1 << 22
+
+
+# Maps are shown at this size at most.
+_TILE_SIDE = 512
 
 
 class LevelView(NamedTuple):
@@ -37,10 +41,26 @@ def pyramid_views(activations: Activations, class_id: int | None = None) -> tupl
     Score is the logit of `class_id`, or the winner's at each cell when that is None; confidence is
     the winner's softmax probability at the cells. Padding cells are part of the maps.
     """
-    scores = activations.scores
+    tiles = [LevelView("features", "Features", None, channel_norm(activations.features))]
+    if isinstance(activations, PSPActivations):
+        tiles += _level_tiles(activations)
+    tiles += [
+        LevelView(f"map-{index}", title, None, channel_norm(values))
+        for index, (title, values) in enumerate(activations.maps)
+    ]
+    scores = _thinned(activations.scores)
     score = scores.max(axis=0) if class_id is None else scores[class_id]
     confidence = 1.0 / np.exp(scores - scores.max(axis=0)).sum(axis=0)
-    tiles = [LevelView("features", "Features", None, channel_norm(activations.features))]
+    tiles += [
+        LevelView("score", "Score", None, np.ascontiguousarray(score)),
+        LevelView("confidence", "Confidence", None, confidence),
+    ]
+    return tuple(tiles)
+
+
+def _level_tiles(activations: PSPActivations) -> list[LevelView]:
+    """Return a tile for every level, and one for the hidden layer."""
+    tiles = []
     for level, prior in zip(activations.levels, activations.level_priors, strict=True):
         after = upsampled_norm(prior, activations.grid, activations.align_corners)
         tiles.append(
@@ -48,12 +68,13 @@ def pyramid_views(activations: Activations, class_id: int | None = None) -> tupl
         )
     fused = np.maximum(activations.fused_cells, 0)
     norm = np.sqrt(np.einsum("hwk,hwk->hw", fused, fused))
-    tiles += [
-        LevelView("fused", "Fused", None, norm),
-        LevelView("score", "Score", None, np.ascontiguousarray(score)),
-        LevelView("confidence", "Confidence", None, confidence),
-    ]
-    return tuple(tiles)
+    return [*tiles, LevelView("fused", "Fused", None, norm)]
+
+
+def _thinned(scores: np.ndarray) -> np.ndarray:
+    """Return every n-th cell where a network scores pixels: a tile needs no more."""
+    step = max(1, max(scores.shape[1:]) // _TILE_SIDE)
+    return scores[:, ::step, ::step]
 
 
 def channel_norm(maps: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import PSPEvidence
-    from pspgui.inference.activations import Prediction
+    from pspgui.inference.activations import Activations, Prediction
     from pspgui.inference.predictor import Predictor
     from pspgui.inference.views import LevelView
 
@@ -43,7 +43,7 @@ class PredictionResult:
 
     prediction: Prediction
     views: tuple[LevelView, ...]
-    evidence: PSPEvidence
+    evidence: PSPEvidence | None
 
 
 class ModelRoom:
@@ -51,6 +51,7 @@ class ModelRoom:
 
     def __init__(self) -> None:
         self.predictor: Predictor | None = None
+        self.activations: Activations | None = None
         self.evidence: PSPEvidence | None = None
 
 
@@ -87,7 +88,7 @@ def load_model(room: ModelRoom, choice: ModelChoice) -> Job:
         yield Step(f"Loading {choice.path.name}")
         predictor = Predictor.load(choice.path, choice.device, choice.precision)
         turn.check()
-        room.predictor, room.evidence = predictor, None
+        room.predictor, room.activations, room.evidence = predictor, None, None
         return ModelFacts(
             choice.path, choice.path.stem, predictor.family, predictor.device,
             predictor.precision, predictor.digest, predictor.classes,
@@ -105,7 +106,7 @@ def predict(room: ModelRoom, pixels: np.ndarray, image_id: str, score_class: int
         predictor = room.predictor
         if predictor is None:
             raise NoModelError("There is no model to predict with; open weights first.")
-        from pspgui.evidence.psp import PSPEvidence
+        from pspgui.evidence import evidence_of
         from pspgui.inference.errors import Cancelled as Stopped
 
         try:
@@ -115,8 +116,9 @@ def predict(room: ModelRoom, pixels: np.ndarray, image_id: str, score_class: int
         except Stopped as stopped:
             raise JobCancelled from stopped
         yield Step("Drawing the pyramid", 0.95)
-        room.evidence = PSPEvidence(activations, predictor.weights)
-        views = _views(room.evidence, score_class)
+        room.activations = activations
+        room.evidence = evidence_of(activations, predictor.weights)
+        views = _views(activations, room.evidence, score_class)
         return PredictionResult(prediction, views, room.evidence)
 
     return job
@@ -127,19 +129,23 @@ def redraw_views(room: ModelRoom, score_class: int) -> Job:
 
     def job(turn: Turn) -> Steps:
         yield Step("Drawing the pyramid")
-        if room.evidence is None:
+        if room.activations is None:
             raise JobCancelled
-        return _views(room.evidence, score_class)
+        return _views(room.activations, room.evidence, score_class)
 
     return job
 
 
-def _views(evidence: PSPEvidence, score_class: int) -> tuple[LevelView, ...]:
+def _views(
+    activations: Activations, evidence: PSPEvidence | None, score_class: int
+) -> tuple[LevelView, ...]:
     """Return the strip's maps, and last how much the pyramid decides each cell's winner."""
     from pspgui.inference.views import LevelView, pyramid_views
 
-    share = LevelView("share", "Share", None, evidence.context_share())
-    return (*pyramid_views(evidence.activations, score_class), share)
+    views = pyramid_views(activations, score_class)
+    if evidence is None:
+        return views
+    return (*views, LevelView("share", "Share", None, evidence.context_share()))
 
 
 def _threads() -> int:

@@ -6,31 +6,73 @@ implementation hszhao/semseg, model/pspnet.py.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's own name for it
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pspgui.models.backbones import build_backbone
+from pspgui.models.segmenter import (
+    Cells,
+    Segmenter,
+    auxiliary_head,
+    conv_bn_relu,
+    convolution,
+)
 from pspgui.models.spec import ModelSpec
 
 
-class Scores(NamedTuple):
-    """Logits at image resolution, (B, classes, H, W); `auxiliary` is None without that head."""
+class PSPNetSpec(ModelSpec):
+    """A PSPNet, its ablations included.
 
-    main: Tensor
-    auxiliary: Tensor | None
+    `reduction` is what brings a level's pooled channels to `level_channels` (None: C/N of the
+    backbone's C channels and N levels): the reference's 1x1 with batch norm and ReLU; the same
+    but bare of norm, with a bias, at the 1x1 level (segmentation_models.pytorch); a 1x1 alone
+    (Lextal); nothing. `concat` says whether the bottleneck reads the features before the levels.
+    `bottleneck_channels` None means C/4. `local_dropout` is the share of the backbone's channels
+    that training silences before the bottleneck, so that the levels must carry their part.
+    """
+
+    architecture: Literal["pspnet"] = "pspnet"
+    levels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2, 3, 6)
+    pool: Literal["average", "max"] = "average"
+    reduction: Literal["conv_bn_relu", "conv_bn_relu_bare_1", "conv", "none"] = "conv_bn_relu"
+    level_channels: Annotated[int, Field(ge=1, le=8192)] | None = None
+    concat: Literal["features_first", "features_last"] = "features_first"
+    bottleneck_kernel: Literal[1, 3] = 3
+    bottleneck_channels: Annotated[int, Field(ge=1, le=8192)] | None = None
+    classifier_kernel: Literal[1, 3] = 1
+    local_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _levels_make_sense(self) -> PSPNetSpec:
+        if not self.levels or len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels must be one or more different numbers of bins")
+        if len(self.levels) > 16:
+            raise ValueError("more than 16 levels")
+        return self
+
+    @property
+    def name(self) -> str:
+        """PSPNet."""
+        return "PSPNet"
+
+    def reduced(self, channels: int) -> int:
+        """Return the channels of each level for a backbone's."""
+        if self.reduction == "none":
+            return channels
+        return self.level_channels or max(1, channels // len(self.levels))
 
 
 class PyramidPooling(nn.Module):
     """Pool the features into bins at every level and reduce each level to fewer channels."""
 
-    def __init__(self, channels: int, level_channels: int, levels: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, spec: PSPNetSpec) -> None:
         super().__init__()
+        pool = nn.AdaptiveAvgPool2d if spec.pool == "average" else nn.AdaptiveMaxPool2d
         self.branches = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(bins), *conv_bn_relu(channels, level_channels, 1))
-            for bins in levels
+            nn.Sequential(pool(bins), *_reduction(bins, channels, spec)) for bins in spec.levels
         )
 
     def forward(self, features: Tensor) -> list[Tensor]:
@@ -38,62 +80,44 @@ class PyramidPooling(nn.Module):
         return [branch(features) for branch in self.branches]
 
 
-class PSPNet(nn.Module):
-    """The network a `ModelSpec` describes, with random weights."""
+class PSPNet(Segmenter):
+    """The network a `PSPNetSpec` describes, with random weights."""
 
-    spec: ModelSpec
+    spec: PSPNetSpec
 
-    def __init__(self, spec: ModelSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.backbone = build_backbone(spec)
-        middle, last = self.backbone.channels
-        reduced = spec.level_channels or last // len(spec.levels)
+    def __init__(self, spec: PSPNetSpec) -> None:
+        super().__init__(spec, build_backbone(spec))
+        middle, last = self.backbone.channels[-2:]
+        joint = last + spec.reduced(last) * len(spec.levels)
         hidden = spec.bottleneck_channels or last // 4
-        classes = len(spec.classes)
-
-        self.pyramid = PyramidPooling(last, reduced, spec.levels)
+        self.pyramid = PyramidPooling(last, spec)
         self.local_dropout = nn.Dropout2d(spec.local_dropout)
-        self.bottleneck = conv_bn_relu(last + reduced * len(spec.levels), hidden, 3)
+        self.bottleneck = conv_bn_relu(joint, hidden, spec.bottleneck_kernel)
         self.dropout = nn.Dropout2d(spec.dropout)
-        self.classifier = nn.Conv2d(hidden, classes, 1)
-        self.auxiliary = (
-            nn.Sequential(
-                *conv_bn_relu(middle, spec.auxiliary_channels or middle // 4, 3),
-                nn.Dropout2d(spec.dropout),
-                nn.Conv2d(spec.auxiliary_channels or middle // 4, classes, 1),
-            )
-            if spec.auxiliary
-            else None
-        )
+        self.classifier = convolution(hidden, len(spec.classes), spec.classifier_kernel)
+        self.auxiliary = auxiliary_head(middle, spec) if spec.auxiliary else None
 
-    def forward(self, images: Tensor) -> Scores:
-        """Return logits for normalised images (B, 3, H, W) whose size meets the spec's rule."""
-        middle, features = self.backbone(images)
-        levels = self.pyramid(features)
-        hidden = self.bottleneck(self.concatenate(self.local_dropout(features), levels))
-        main = self.upsample(self.classifier(self.dropout(hidden)), images.shape[-2:])
-        if self.auxiliary is None:
-            return Scores(main, None)
-        return Scores(main, self.upsample(self.auxiliary(middle), images.shape[-2:]))
+    def cells(self, stages: tuple[Tensor, ...], size: tuple[int, int]) -> Cells:
+        """Return the logits at the grid of cells."""
+        features = stages[-1]
+        joint = self.concatenate(self.local_dropout(features), self.pyramid(features))
+        return Cells(self.classifier(self.dropout(self.bottleneck(joint))))
 
     def concatenate(self, features: Tensor, levels: list[Tensor]) -> Tensor:
         """Upsample the levels to the features' grid and stack all channels in the spec's order."""
-        grid = features.shape[-2:]
-        upsampled = [self.upsample(level, grid) for level in levels]
+        upsampled = [self.upsample(level, features.shape[-2:]) for level in levels]
         if self.spec.concat == "features_first":
             return torch.cat([features, *upsampled], dim=1)
         return torch.cat([*upsampled, features], dim=1)
 
-    def upsample(self, maps: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-        """Resize bilinearly, corners aligned or not as the spec says."""
-        return F.interpolate(maps, size, mode="bilinear", align_corners=self.spec.align_corners)
 
-
-def conv_bn_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """Return convolution without bias, batch norm and ReLU, at unchanged size."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+def _reduction(bins: int, channels: int, spec: PSPNetSpec) -> list[nn.Module]:
+    """Return the layers after the pooling of one level."""
+    outputs = spec.reduced(channels)
+    if spec.reduction == "none":
+        return []
+    if spec.reduction == "conv":
+        return [nn.Conv2d(channels, outputs, 1, bias=False)]
+    if spec.reduction == "conv_bn_relu_bare_1" and bins == 1:
+        return [nn.Conv2d(channels, outputs, 1), nn.ReLU(inplace=True)]
+    return list(conv_bn_relu(channels, outputs, 1))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from pspgui.labels.classes import ClassTable
 
 BackboneName = Literal[
-    "mobilenet_v2", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "vgg16",
 ]
 # The dilation of the first 3x3 of a stage whose stride was traded for dilation, and of the rest:
 #   contract  the first keeps the dilation of the stage before (mmsegmentation, CSAIL, bubbliiiing)
@@ -17,6 +24,8 @@ BackboneName = Literal[
 #   unit      the first is not dilated at all (Lextal)
 # The same tensors load into each without an error and give quietly different masks.
 DilationFamily = Literal["contract", "full", "unit"]
+# The first layers of a ResNet: one 7x7, or three 3x3 of 32, 32, 64 or of 64, 64, 128 channels.
+Stem = Literal["7x7", "deep64", "deep128"]
 Triple = tuple[float, float, float]
 
 
@@ -35,12 +44,16 @@ class SizeRule(BaseModel):
 
 
 class Normalisation(BaseModel):
-    """How RGB in 0..1 becomes the network's input: (value - mean) / std, per channel."""
+    """How RGB in 0..1 becomes the network's input: (value - mean) / std, per channel.
+
+    `mean` and `std` are in the order red, green, blue; `channels` is the network's own order.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mean: Triple = (0.485, 0.456, 0.406)
     std: Triple = (0.229, 0.224, 0.225)
+    channels: Literal["rgb", "bgr"] = "rgb"
 
     @field_validator("std")
     @classmethod
@@ -51,27 +64,27 @@ class Normalisation(BaseModel):
 
 
 class ModelSpec(BaseModel):
-    """The frozen, JSON-able description of one network; it travels in the checkpoint's header.
+    """What every network's frozen, JSON-able description holds; it travels in the checkpoint.
 
-    `concat` says whether the bottleneck's input holds the features before the levels;
-    `level_channels` and `bottleneck_channels` None mean C/N and C/4 of the backbone's C channels.
-    `local_dropout` is the share of the backbone's channels that training silences before the
-    bottleneck, so that the levels must carry their part; it is nothing in use.
+    Each architecture adds its own choices in a subclass beside its network. `stages` is how many
+    residual layers of the backbone are used; `multi_grid` multiplies the dilation of the last
+    stage's blocks, one after another; `stride_in` is the convolution of a bottleneck block that
+    strides; `ceil_pool` whether the stem's pooling rounds sizes up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    architecture: Literal["pspnet"] = "pspnet"
+    architecture: str
     backbone: BackboneName = "mobilenet_v2"
-    output_stride: Literal[8, 16] = 16
+    stem: Stem = "7x7"
+    stride_in: Literal["3x3", "1x1"] = "3x3"
+    ceil_pool: bool = False
+    stages: Annotated[int, Field(ge=2, le=4)] = 4
+    output_stride: Literal[8, 16, 32] = 16
     dilation: DilationFamily = "contract"
-    levels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2, 3, 6)
-    level_channels: Annotated[int, Field(ge=1, le=4096)] | None = None
-    concat: Literal["features_first", "features_last"] = "features_first"
-    bottleneck_channels: Annotated[int, Field(ge=1, le=8192)] | None = None
+    multi_grid: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 1, 1)
     align_corners: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    local_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     auxiliary: bool = True
     auxiliary_channels: Annotated[int, Field(ge=1, le=4096)] | None = None
     normalisation: Normalisation = Normalisation()
@@ -80,23 +93,33 @@ class ModelSpec(BaseModel):
     record: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _levels_make_sense(self) -> ModelSpec:
-        if not self.levels or len(set(self.levels)) != len(self.levels):
-            raise ValueError("levels must be one or more different numbers of bins")
-        if len(self.levels) > 16:
-            raise ValueError("more than 16 levels")
+    def _grid_is_one(self) -> ModelSpec:
+        if not self.multi_grid:
+            raise ValueError("multi_grid must hold one or more factors")
         return self
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return self.model_dump(mode="json")
 
-    def changed(self, **fields: Any) -> ModelSpec:
+    def changed(self, **fields: Any) -> Self:
         """Return a validated copy with these fields replaced."""
-        return ModelSpec.model_validate({**self.model_dump(), **fields})
+        return type(self).model_validate({**self.model_dump(), **fields})
+
+    @property
+    def name(self) -> str:
+        """The architecture as a person writes it."""
+        return self.architecture
 
     @property
     def title(self) -> str:
         """The network in a few words, as a person would call it."""
-        backbone = self.backbone.replace("mobilenet_v2", "MobileNetV2").replace("resnet", "ResNet-")
-        return f"PSPNet {backbone} /{self.output_stride}"
+        return f"{self.name} {BACKBONE_TITLES[self.backbone]} /{self.output_stride}"
+
+
+BACKBONE_TITLES: dict[str, str] = {
+    "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v3_large": "MobileNetV3-L",
+    "vgg16": "VGG16",
+    **{f"resnet{n}": f"ResNet-{n}" for n in (18, 34, 50, 101, 152)},
+}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pspgui.labels.metrics import Confusion
-from pspgui.models.pspnet import PSPNet
+from pspgui.models.segmenter import Segmenter
 from pspgui.training.datasets import Source
 from pspgui.training.evaluation import plain_logits
 
@@ -24,7 +24,7 @@ _MAX_SHIFT = 3.0
 
 
 def tuned_biases(
-    model: PSPNet,
+    model: Segmenter,
     source: Source,
     stride: int = 6,
     progress: Callable[[int, int], None] | None = None,
@@ -53,16 +53,17 @@ def tuned_biases(
     return shifts.numpy(), before, best
 
 
-def shift_biases(model: PSPNet, shifts: np.ndarray) -> None:
-    """Add the shifts (K,) to the classifier's biases in place."""
-    bias = model.classifier.bias
-    assert bias is not None
+def shift_biases(model: Segmenter, shifts: np.ndarray) -> None:
+    """Add the shifts (K,) to the classifier's biases in place; TypeError if it has none."""
+    bias = getattr(model.get_submodule("classifier"), "bias", None)
+    if bias is None:
+        raise TypeError(f"{model.spec.title} has no classifier with biases")
     with torch.no_grad():
         bias += torch.from_numpy(shifts).to(bias)
 
 
 def _sampled(
-    model: PSPNet, source: Source, stride: int, progress: Callable[[int, int], None] | None
+    model: Segmenter, source: Source, stride: int, progress: Callable[[int, int], None] | None
 ) -> tuple[Tensor, Tensor]:
     """Return logits (n, K) and labels (n,) of the pixels that count."""
     table = model.spec.classes

@@ -15,6 +15,7 @@ from torch import Tensor
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.metrics import Confusion
 from pspgui.models.pspnet import PSPNet, PyramidPooling
+from pspgui.models.segmenter import Segmenter
 from pspgui.training.augmentation import normalised
 from pspgui.training.datasets import Source
 
@@ -73,7 +74,7 @@ def evaluate(
     return Evaluation(confusion, table, len(source), time.perf_counter() - started)
 
 
-def plain_predictor(model: PSPNet) -> PredictLabels:
+def plain_predictor(model: Segmenter) -> PredictLabels:
     """Return the straightforward predictor: whole image, plain forward pass, argmax."""
 
     @torch.inference_mode()
@@ -87,7 +88,7 @@ def plain_predictor(model: PSPNet) -> PredictLabels:
 
 
 @torch.inference_mode()
-def plain_logits(model: PSPNet, pixels: np.ndarray) -> Tensor:
+def plain_logits(model: Segmenter, pixels: np.ndarray) -> Tensor:
     """Return (1, classes, H', W') logits of the padded image."""
     image = torch.tensor(np.moveaxis(pixels, -1, 0))
     device = next(model.parameters()).device

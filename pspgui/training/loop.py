@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pspgui.durable import write_durably
 from pspgui.models.checkpoints.native import save_checkpoint
-from pspgui.models.pspnet import PSPNet
+from pspgui.models.segmenter import Segmenter
 from pspgui.models.spec import ModelSpec
 from pspgui.training.augmentation import training_transform
 from pspgui.training.datasets import Source, batches, label_weights
@@ -75,7 +75,12 @@ class Trainer:
     """One run in a folder: the network, its optimizer, and where it stands. One thread."""
 
     def __init__(
-        self, model: PSPNet, recipe: Recipe, samples: TrainingSet, folder: Path, device: str = "cpu"
+        self,
+        model: Segmenter,
+        recipe: Recipe,
+        samples: TrainingSet,
+        folder: Path,
+        device: str = "cpu",
     ) -> None:
         self.recipe = recipe
         self.samples = samples
@@ -267,7 +272,7 @@ class Trainer:
         return True
 
 
-def _optimizer(model: PSPNet, recipe: Recipe) -> torch.optim.SGD:
+def _optimizer(model: Segmenter, recipe: Recipe) -> torch.optim.SGD:
     """Return SGD with the backbone at the base rate and every head at `head_factor` times it."""
     backbone = list(model.backbone.parameters())
     known = {id(p) for p in backbone}
@@ -282,7 +287,7 @@ def _optimizer(model: PSPNet, recipe: Recipe) -> torch.optim.SGD:
     )
 
 
-def start_weights(model: PSPNet, tensors: dict[str, Tensor]) -> tuple[int, int]:
+def start_weights(model: Segmenter, tensors: dict[str, Tensor]) -> tuple[int, int]:
     """Copy every tensor that fits into `model`; return (copied, wanted).
 
     Takes whole networks and bare backbones (torchvision's key names) alike, so that another

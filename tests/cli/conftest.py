@@ -17,12 +17,11 @@ def weights(tmp_path_factory):
     import torch
 
     from pspgui.models.checkpoints.native import save_checkpoint
-    from pspgui.models.pspnet import PSPNet
-    from pspgui.models.spec import ModelSpec
+    from pspgui.models.pspnet import PSPNet, PSPNetSpec
 
     torch.manual_seed(1)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_checkpoint(PSPNet(ModelSpec(classes=CAMVID, bottleneck_channels=16)).eval(), path)
+    save_checkpoint(PSPNet(PSPNetSpec(classes=CAMVID, bottleneck_channels=16)).eval(), path)
     return path
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_networks import head_activations, plain_scores, random_features, small_network
 from torch import nn
 
-from pspgui.inference.folding import FoldedHead
+from pspgui.inference.heads.folding import FoldedHead
 from pspgui.inference.resampling import tap_matrix
 
 GRIDS = [(6, 6), (7, 10), (1, 1), (1, 5), (2, 3), (13, 4)]

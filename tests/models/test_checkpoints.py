@@ -17,14 +17,13 @@ from pspgui.durable import SaveError
 from pspgui.labels.classes import CAMVID
 from pspgui.models.checkpoints import CheckpointError, load_checkpoint
 from pspgui.models.checkpoints.native import encode_checkpoint, save_checkpoint
-from pspgui.models.pspnet import PSPNet
-from pspgui.models.spec import ModelSpec
+from pspgui.models.pspnet import PSPNet, PSPNetSpec
 
 
 @pytest.fixture(scope="module")
 def network() -> PSPNet:
     torch.manual_seed(3)
-    spec = ModelSpec(classes=CAMVID, levels=(1, 2), bottleneck_channels=16, record={"a": 1})
+    spec = PSPNetSpec(classes=CAMVID, levels=(1, 2), bottleneck_channels=16, record={"a": 1})
     return PSPNet(spec).eval()
 
 
@@ -70,7 +69,7 @@ def test_a_native_checkpoint_comes_back_the_same(tmp_path, network):
 
 def test_the_bubbliiiing_family_gives_the_same_logits(tmp_path):
     torch.manual_seed(4)
-    ours = PSPNet(ModelSpec(classes=CAMVID)).eval()
+    ours = PSPNet(PSPNetSpec(classes=CAMVID)).eval()
     path = tmp_path / "theirs.pth"
     torch.save({f"module.{k}": v for k, v in outside_state(ours).items()}, path)
 
@@ -91,7 +90,7 @@ def test_the_real_outside_weights_load(shared):
 
 
 def test_a_container_with_optimizer_state_is_unwrapped(tmp_path):
-    net = PSPNet(ModelSpec(classes=CAMVID))
+    net = PSPNet(PSPNetSpec(classes=CAMVID))
     path = tmp_path / "run.pth"
     torch.save({"epoch": 3, "state_dict": outside_state(net), "optimizer": {"lr": 0.1}}, path)
 
@@ -183,7 +182,7 @@ def test_hostile_files_are_refused_in_one_sentence(tmp_path, name):
     ],
 )
 def test_outside_tensors_that_make_no_sense_are_refused(tmp_path, key, tensor, reason):
-    state = outside_state(PSPNet(ModelSpec(classes=CAMVID)))
+    state = outside_state(PSPNet(PSPNetSpec(classes=CAMVID)))
     state[key] = tensor
     torch.save(state, tmp_path / "odd.pth")
 
@@ -194,12 +193,12 @@ def test_outside_tensors_that_make_no_sense_are_refused(tmp_path, key, tensor, r
 def test_a_header_takes_no_memory_before_the_tensors_are_known_to_fit(tmp_path, monkeypatch):
     built_on = []
 
-    def watched(spec: ModelSpec) -> PSPNet:
+    def watched(spec: PSPNetSpec) -> PSPNet:
         built_on.append(torch.empty(0).device.type)
         return PSPNet(spec)
 
-    monkeypatch.setattr("pspgui.models.checkpoints.PSPNet", watched)
-    vast = ModelSpec(classes=CAMVID, level_channels=4096, bottleneck_channels=8192)
+    monkeypatch.setattr("pspgui.models.checkpoints.build_network", watched)
+    vast = PSPNetSpec(classes=CAMVID, level_channels=4096, bottleneck_channels=8192)
     header = {"pspgui.spec": vast.model_dump_json()}
     path = tmp_path / "vast.safetensors"
     path.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}, header))

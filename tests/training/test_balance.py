@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pspgui.labels.classes import ClassTable, LabelClass
-from pspgui.models.pspnet import Scores
-from pspgui.models.spec import ModelSpec
+from pspgui.models.pspnet import PSPNetSpec
+from pspgui.models.segmenter import Scores
 from pspgui.training.balance import shift_biases, tuned_biases
 from pspgui.training.datasets import LabelledImage
 from pspgui.training.evaluation import plain_predictor
@@ -21,7 +21,7 @@ class ByColour(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spec = ModelSpec(classes=THREE)
+        self.spec = PSPNetSpec(classes=THREE)
         self.classifier = nn.Conv2d(3, 3, 1)
         with torch.no_grad():
             self.classifier.weight.copy_(torch.eye(3)[:, :, None, None])

@@ -11,8 +11,8 @@ from torchvision import tv_tensors
 
 from pspgui.labels.classes import CAMVID, ClassTable, LabelClass
 from pspgui.models.checkpoints import load_checkpoint
-from pspgui.models.pspnet import PSPNet
-from pspgui.models.spec import ModelSpec, SizeRule
+from pspgui.models.pspnet import PSPNet, PSPNetSpec
+from pspgui.models.spec import SizeRule
 from pspgui.training.augmentation import training_transform
 from pspgui.training.datasets import (
     DatasetError,
@@ -58,7 +58,8 @@ class Squares:
 
 def network(**fields: object) -> PSPNet:
     torch.manual_seed(7)
-    spec = ModelSpec(classes=TWO, bottleneck_channels=16, size_rule=SizeRule(multiple=16, offset=1))
+    rule = SizeRule(multiple=16, offset=1)
+    spec = PSPNetSpec(classes=TWO, bottleneck_channels=16, size_rule=rule)
     return PSPNet(spec.changed(**fields))
 
 
@@ -290,7 +291,7 @@ def test_silencing_the_pyramid_equals_zero_bins_and_ends_with_the_block():
 
 def test_pyramid_use_counts_the_cells_that_bins_decide():
     model = network().eval()
-    torch.nn.init.zeros_(model.bottleneck[0].weight[:, model.backbone.channels[1] :])
+    torch.nn.init.zeros_(model.bottleneck[0].weight[:, model.backbone.channels[-1] :])
     source = Squares(2)
 
     unused = pyramid_use(model, source, TWO)

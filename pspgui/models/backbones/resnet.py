@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
-from pspgui.models.backbones.stages import Backbone, dilate_stage
+from pspgui.models.backbones.stages import Backbone, dilate_stages
 from pspgui.models.light_torchvision import models
 from pspgui.models.spec import ModelSpec
 
@@ -24,19 +26,19 @@ class ResNet(Backbone):
         self.relu, self.maxpool = net.relu, net.maxpool
         self.layer1, self.layer2, self.layer3 = net.layer1, net.layer2, net.layer3
         self.layer4 = net.layer4
-        if spec.output_stride == 8:
-            dilate_stage(self.layer3, previous=1, dilation=2, family=spec.dilation)
-            dilate_stage(self.layer4, previous=2, dilation=4, family=spec.dilation)
-        else:
-            dilate_stage(self.layer4, previous=1, dilation=2, family=spec.dilation)
-        self.channels = (net.fc.in_features // 2, net.fc.in_features)
+        dilate_stages({16: self.layer3, 32: self.layer4}, spec)
+        wide = net.fc.in_features
+        self.channels = (64, wide // 8, wide // 4, wide // 2, wide)
 
-    def stages(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return layer3 and layer4."""
-        stem = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        middle = self.layer3(self.layer2(self.layer1(stem)))
-        last: Tensor = self.layer4(middle)
-        return middle, last
+    def stages(self, images: Tensor) -> Iterator[Tensor]:
+        """Yield the stem before its pooling and layers 1 to 4."""
+        images = self.relu(self.bn1(self.conv1(images)))
+        yield images
+        images = self.layer1(self.maxpool(images))
+        yield images
+        for layer in (self.layer2, self.layer3, self.layer4):
+            images = layer(images)
+            yield images
 
 
 def build(spec: ModelSpec) -> Backbone:

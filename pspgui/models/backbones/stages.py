@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 
-from pspgui.models.spec import DilationFamily
+from pspgui.models.spec import DilationFamily, ModelSpec
 
 
 class Backbone(nn.Module):
-    """A feature extractor in two parts, so that the auxiliary head can read between them.
+    """A feature extractor in stages, each at half the resolution of the one before or dilated.
 
-    `channels` holds the channels of the stage before last and of the last stage.
+    `channels` holds the channels of every stage, in order.
     """
 
-    channels: tuple[int, int]
+    channels: tuple[int, ...]
 
-    def stages(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (stage before last, last stage), each (B, C, h, w), for images (B, 3, H, W)."""
+    def stages(self, images: Tensor) -> Iterator[Tensor]:
+        """Yield the output of every stage, (B, C, h, w), for images (B, 3, H, W)."""
         raise TypeError(f"{type(self).__name__} has no stages")
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """See `stages`."""
-        return self.stages(images)
+    def forward(self, images: Tensor, keep: int = 2) -> tuple[Tensor, ...]:
+        """Return the last `keep` stages; earlier ones are let go as soon as they are used."""
+        return tuple(deque(self.stages(images), maxlen=keep))
 
 
 def dilate_stage(
@@ -43,3 +44,12 @@ def dilate_stage(
             if conv.kernel_size == (3, 3):
                 reach = first if index == 0 else dilation
                 conv.dilation = conv.padding = (reach, reach)
+
+
+def dilate_stages(by_stride: dict[int, Iterable[nn.Module]], spec: ModelSpec) -> None:
+    """Dilate the stages that would bring the stride to 16 and 32, where the spec's is lower."""
+    dilation = 1
+    for stride, blocks in by_stride.items():
+        if stride > spec.output_stride:
+            dilate_stage(blocks, previous=dilation, dilation=2 * dilation, family=spec.dilation)
+            dilation *= 2

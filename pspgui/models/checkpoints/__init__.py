@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pspgui.models.architectures import build_network
 from pspgui.models.checkpoints import bubbliiiing, native
 from pspgui.models.checkpoints.container import (
     CheckpointError,
@@ -16,7 +17,7 @@ from pspgui.models.checkpoints.container import (
     short,
 )
 from pspgui.models.checkpoints.family import Family, Reading
-from pspgui.models.pspnet import PSPNet
+from pspgui.models.segmenter import Segmenter
 from pspgui.models.spec import ModelSpec
 
 FAMILIES: tuple[Family, ...] = (native.FAMILY, bubbliiiing.FAMILY)
@@ -29,12 +30,13 @@ class LoadedModel:
     `notes` are sentences for the user: what the family's defaults supplied, which keys were left.
     """
 
-    model: PSPNet
+    model: Segmenter
     spec: ModelSpec
     family: str
     path: Path
     digest: str
     notes: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
 
 
 def load_checkpoint(path: Path) -> LoadedModel:
@@ -47,11 +49,11 @@ def load_checkpoint(path: Path) -> LoadedModel:
     family, reading = identify(container)
     # Without memory until it is known to fit: a header can describe a network of any size.
     with torch.device("meta"):
-        model = PSPNet(reading.spec)
+        model = build_network(reading.spec)
     notes = [*reading.notes, *fit(model, reading.state, container)]
     return LoadedModel(
         model.eval().requires_grad_(False), reading.spec, family.name, container.path,
-        container.digest, tuple(notes),
+        container.digest, tuple(notes), reading.assumed,
     )  # fmt: skip
 
 
@@ -59,7 +61,7 @@ def identify(container: Container) -> tuple[Family, Reading]:
     """Return the family that knows these keys, and its reading; raises `CheckpointError`."""
     for family in FAMILIES:
         if family.matches(container):
-            return family, family.read(container)
+            return family, _read(family, container)
     names = ", ".join(f.name for f in FAMILIES)
     example = short(next(iter(container.tensors), "nothing"), 40)
     raise container.error(
@@ -67,7 +69,19 @@ def identify(container: Container) -> tuple[Family, Reading]:
     )
 
 
-def fit(model: PSPNet, state: dict[str, Tensor], container: Container) -> list[str]:
+def _read(family: Family, container: Container) -> Reading:
+    """Return the family's reading; tensors that make no sense become a `CheckpointError`."""
+    try:
+        return family.read(container)
+    except CheckpointError:
+        raise
+    except KeyError as error:
+        raise container.error(f"the tensor {short(str(error), 60)} is missing") from error
+    except (IndexError, ValueError) as error:
+        raise container.error("its tensors have shapes that no such network has") from error
+
+
+def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> list[str]:
     """Make `state` the tensors of `model`, which must fit; return notes about keys left over.
 
     Raises `CheckpointError` that names the first tensor that is missing or of another shape.

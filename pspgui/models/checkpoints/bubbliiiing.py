@@ -11,12 +11,15 @@ import re
 
 from torch import Tensor
 
-from pspgui.labels.classes import CAMVID, ClassTable, LabelClass
+from pspgui.labels.classes import CAMVID
 from pspgui.models.checkpoints.container import Container
 from pspgui.models.checkpoints.family import Reading
+from pspgui.models.checkpoints.shapes import class_table
+from pspgui.models.pspnet import PSPNetSpec
 from pspgui.models.spec import ModelSpec, Normalisation, SizeRule
 
 _SIGNATURE = "master_branch.0.stages.0.1.weight"
+_ASSUMED = ("output_stride", "dilation", "levels", "align_corners", "normalisation", "classes")
 _FLAT_BLOCK = re.compile(r"(backbone\.features\.\d+\.conv)\.(\d+)\.(.+)")
 # Layer of a flat block -> torchvision's nested name, with and without the expanding 1x1.
 _EXPANDING = {0: "0.0", 1: "0.1", 3: "1.0", 4: "1.1", 6: "2", 7: "3"}
@@ -39,14 +42,9 @@ class Bubbliiiing:
             raise container.error("its backbone is not MobileNetV2, the only one read so far")
         if "master_branch.0.stages.3.1.weight" not in tensors:
             raise container.error("it has fewer than the four levels of this family")
-        try:
-            spec = _spec(tensors)
-        except KeyError as error:
-            raise container.error(f"the tensor {error} is missing") from error
-        except (IndexError, ValueError) as error:
-            raise container.error("its tensors have shapes that no such network has") from error
+        spec = _spec(tensors)
         state = {_renamed(key, tensors): tensor for key, tensor in tensors.items()}
-        return Reading(spec, state, _notes(spec))
+        return Reading(spec, state, _notes(spec), _ASSUMED)
 
 
 FAMILY = Bubbliiiing()
@@ -55,7 +53,7 @@ FAMILY = Bubbliiiing()
 def _spec(tensors: dict[str, Tensor]) -> ModelSpec:
     """Return the spec; raises KeyError, IndexError or ValueError for tensors that make no sense."""
     auxiliary = tensors.get("auxiliary_branch.0.weight")
-    return ModelSpec(
+    return PSPNetSpec(
         backbone="mobilenet_v2",
         output_stride=16,
         dilation="contract",
@@ -67,7 +65,7 @@ def _spec(tensors: dict[str, Tensor]) -> ModelSpec:
         align_corners=True,
         normalisation=Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
         size_rule=SizeRule(multiple=16, offset=1),
-        classes=_class_table(tensors["master_branch.1.weight"].shape[0]),
+        classes=class_table(tensors["master_branch.1.weight"].shape[0]),
     )
 
 
@@ -76,19 +74,6 @@ def _notes(spec: ModelSpec) -> tuple[str, ...]:
     return (
         "Output stride 16, aligned corners and the input range -1..1 are this family's defaults; "
         f"the file does not say. Its {len(spec.classes)} class names are {named}.",
-    )
-
-
-def _class_table(count: int) -> ClassTable:
-    """Return CamVid's classes for eleven, else numbered ones in evenly spread colours."""
-    if count == len(CAMVID):
-        return CAMVID
-    return ClassTable(
-        tuple(
-            LabelClass(i, f"class {i}", (37 * i % 256, 101 * i % 256, 197 * i % 256))
-            for i in range(count)
-        ),
-        ignore=255 if count <= 255 else 65535,
     )
 
 

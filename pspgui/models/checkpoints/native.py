@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from pspgui.durable import write_durably
+from pspgui.models.architectures import parse_spec
 from pspgui.models.checkpoints.container import Container, short
 from pspgui.models.checkpoints.family import Reading
-from pspgui.models.pspnet import PSPNet
+from pspgui.models.segmenter import Segmenter
 from pspgui.models.spec import ModelSpec
 
 HEADER_KEY = "pspgui.spec"
@@ -30,9 +31,11 @@ class NativeFamily:
     def read(self, container: Container) -> Reading:
         """Return the header's spec and the tensors as they are (half floats widened)."""
         try:
-            spec = ModelSpec.model_validate_json(container.metadata[HEADER_KEY])
-        except (ValidationError, RecursionError) as error:
-            first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "too deep"
+            spec = parse_spec(container.metadata[HEADER_KEY])
+        except (ValueError, RecursionError) as error:
+            first = "too deep" if isinstance(error, RecursionError) else str(error)
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]["msg"]
             raise container.error(
                 f"its header does not describe a model ({short(first, 80)})"
             ) from error
@@ -43,7 +46,7 @@ class NativeFamily:
 FAMILY = NativeFamily()
 
 
-def encode_checkpoint(model: PSPNet, spec: ModelSpec | None = None) -> bytes:
+def encode_checkpoint(model: Segmenter, spec: ModelSpec | None = None) -> bytes:
     """Return the native checkpoint of `model` as bytes; `spec` may carry a newer record."""
     described = spec or model.spec
     tensors: dict[str, Tensor] = {
@@ -53,7 +56,7 @@ def encode_checkpoint(model: PSPNet, spec: ModelSpec | None = None) -> bytes:
     return safetensors.torch.save(tensors, metadata=header)
 
 
-def save_checkpoint(model: PSPNet, path: Path, spec: ModelSpec | None = None) -> None:
+def save_checkpoint(model: Segmenter, path: Path, spec: ModelSpec | None = None) -> None:
     """Write a native checkpoint durably; raises `SaveError`, and then the old file stands."""
     write_durably(path, encode_checkpoint(model, spec), verify=_loads)
 

@@ -9,8 +9,9 @@ backbone's own channels need the full convolution, and what every bin adds stays
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -34,11 +35,15 @@ class HeadOutputs(NamedTuple):
 
 
 class _Reduction(NamedTuple):
-    """One level: its 1x1 reduction (C_l, C) and bias, and its bottleneck part (C_l, k k K)."""
+    """One level: its 1x1 reduction (C_l, C) and bias, and its bottleneck part (C_l, k k K).
+
+    A level that is not reduced has neither weight nor bias; `rectified`: whether a ReLU follows.
+    """
 
     bins: int
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
+    rectified: bool
     taps: Tensor
 
 
@@ -46,13 +51,14 @@ class _Reduction(NamedTuple):
 class FoldedHead:
     """Pyramid, bottleneck and classifier of a PSPNet in evaluation mode; build with `fold`.
 
-    local_weight (K, C, k, k), bias (K,), classifier (N, K), classifier_bias (N,), all on one
-    device and of one dtype. Not for training: dropout is left out.
+    local_weight (K, C, k, k), bias (K,), classifier (N, K, c, c), classifier_bias (N,), all on
+    one device and of one dtype. Not for training: dropout is left out.
     """
 
     levels: tuple[int, ...]
     align_corners: bool
     kernel: int
+    pool: Literal["average", "max"]
     reductions: tuple[_Reduction, ...]
     local_weight: Tensor
     bias: Tensor
@@ -70,12 +76,11 @@ class FoldedHead:
             # The dtype first: not every device has float64.
             return tensor.detach().to(dtype).to(device).contiguous()
 
-        branches = [cast(nn.Sequential, b) for b in model.pyramid.branches]
-        reduced = [_fold_norm(cast(nn.Conv2d, b[1]), cast(nn.BatchNorm2d, b[2])) for b in branches]
+        reduced = [_fold_branch(cast(nn.Sequential, b)) for b in model.pyramid.branches]
         convolution = cast(nn.Conv2d, model.bottleneck[0])
         weight, bias = _fold_norm(convolution, cast(nn.BatchNorm2d, model.bottleneck[1]))
-        sizes = [w.shape[0] for w, _ in reduced]
-        channels = weight.shape[1] - sum(sizes)
+        channels = model.backbone.channels[-1]
+        sizes = [channels if w is None else w.shape[0] for w, _, _ in reduced]
         if spec.concat == "features_first":
             local, *parts = torch.split(weight, [channels, *sizes], dim=1)
         else:
@@ -83,12 +88,13 @@ class FoldedHead:
         reductions = tuple(
             _Reduction(
                 bins,
-                place(w.flatten(1)),
-                place(c),
+                None if w is None else place(w.flatten(1)),
+                None if c is None else place(c),
+                rectified,
                 # (K, C_l, k, k) -> (C_l, tap row, tap column, K): one product gives all taps.
                 place(part.permute(1, 2, 3, 0).flatten(1)),
             )
-            for bins, (w, c), part in zip(spec.levels, reduced, parts, strict=True)
+            for bins, (w, c, rectified), part in zip(spec.levels, reduced, parts, strict=True)
         )
         offset = model.classifier.bias
         assert offset is not None
@@ -96,21 +102,26 @@ class FoldedHead:
             levels=spec.levels,
             align_corners=spec.align_corners,
             kernel=convolution.kernel_size[0],
+            pool=spec.pool,
             reductions=reductions,
             local_weight=place(local),
             bias=place(bias),
-            classifier=place(model.classifier.weight.flatten(1)),
+            classifier=place(model.classifier.weight),
             classifier_bias=place(offset),
         )
 
     def run(self, features: Tensor) -> HeadOutputs:
         """Compute the head for one image's features (1, C, h, w)."""
+        local = F.conv2d(features, self.local_weight, padding=self.kernel // 2)
+        return self.finish(features, local)
+
+    def finish(self, features: Tensor, local: Tensor) -> HeadOutputs:
+        """Compute the rest from one image's features and their convolution (1, K, h, w)."""
         if features.shape[0] != 1:
             raise ValueError("the folded head takes one image at a time")
         priors = self.priors(features[0])
         taps = tuple(self.taps(r, p) for r, p in zip(self.reductions, priors, strict=True))
-        local = F.conv2d(features, self.local_weight, padding=self.kernel // 2)[0]
-        local_cells = local.permute(1, 2, 0).contiguous()
+        local_cells = local[0].permute(1, 2, 0).contiguous()
         fused = self.spread(taps, (features.shape[2], features.shape[3]))
         fused += local_cells
         fused += self.bias
@@ -118,17 +129,28 @@ class FoldedHead:
 
     def priors(self, features: Tensor) -> tuple[Tensor, ...]:
         """Pool (C, h, w) into every level's bins and reduce: one (C_l, b, b) map a level."""
+        found = []
+        for reduction, pooled in zip(self.reductions, self._pooled(features), strict=True):
+            prior = pooled.flatten(1)
+            if reduction.weight is not None and reduction.bias is not None:
+                prior = torch.addmm(reduction.bias[:, None], reduction.weight, prior)
+            if reduction.rectified:
+                prior = prior.relu_()
+            found.append(prior.view(-1, reduction.bins, reduction.bins))
+        return tuple(found)
+
+    def _pooled(self, features: Tensor) -> Iterator[Tensor]:
+        """Yield (C, b, b) of every level."""
+        if self.pool == "max":
+            for bins in self.levels:
+                yield F.adaptive_max_pool2d(features, bins)
+            return
         height, width = features.shape[1:]
         columns = self._matrix([pooling_matrix(b, width) for b in self.levels], features)
         # All levels' column sums in one pass over the features; rows are a tiny product each.
         pooled_columns = torch.split(features @ columns.T, list(self.levels), dim=2)
-        found = []
-        for reduction, part in zip(self.reductions, pooled_columns, strict=True):
-            rows = self._matrix([pooling_matrix(reduction.bins, height)], features)
-            pooled = (rows @ part).flatten(1)
-            prior = torch.addmm(reduction.bias[:, None], reduction.weight, pooled).relu_()
-            found.append(prior.view(-1, reduction.bins, reduction.bins))
-        return tuple(found)
+        for bins, part in zip(self.levels, pooled_columns, strict=True):
+            yield self._matrix([pooling_matrix(bins, height)], features) @ part
 
     def taps(self, reduction: _Reduction, prior: Tensor) -> Tensor:
         """Return V of one level, (k, b, k, b, K), see `Activations.level_taps`."""
@@ -151,14 +173,20 @@ class FoldedHead:
 
     def classify(self, fused: Tensor) -> Tensor:
         """Return the (N, h, w) logits of pre-activations (h, w, K)."""
-        cells = fused.relu().flatten(0, 1)
-        scores = torch.addmm(self.classifier_bias[:, None], self.classifier, cells.T)
+        hidden, reach = fused.relu(), self.classifier.shape[-1] // 2
+        if reach:
+            maps = hidden.permute(2, 0, 1)[None]
+            return F.conv2d(maps, self.classifier, self.classifier_bias, padding=reach)[0]
+        weight, cells = self.classifier.flatten(1), hidden.flatten(0, 1)
+        scores = torch.addmm(self.classifier_bias[:, None], weight, cells.T)
         return scores.view(-1, *fused.shape[:2])
 
-    def weights(self) -> ClassifierWeights:
-        """Return the last layer in numpy, for evidence on the CPU."""
+    def weights(self) -> ClassifierWeights | None:
+        """Return the last layer in numpy, for evidence on the CPU; None unless it is 1x1."""
+        if self.classifier.shape[-1] != 1:
+            return None
         return ClassifierWeights(
-            self.classifier.cpu().numpy(),
+            self.classifier.flatten(1).cpu().numpy(),
             self.classifier_bias.cpu().numpy(),
             self.bias.cpu().numpy(),
         )
@@ -167,6 +195,23 @@ class FoldedHead:
     def _matrix(blocks: list[np.ndarray], like: Tensor) -> Tensor:
         """Stack float64 matrices by rows into one tensor beside `like`."""
         return torch.from_numpy(np.concatenate(blocks)).to(like.dtype).to(like.device)
+
+
+def _fold_branch(branch: nn.Sequential) -> tuple[Tensor | None, Tensor | None, bool]:
+    """Return (weight, bias, whether a ReLU follows) of the layers after a level's pooling."""
+    layers = list(branch)[1:]
+    if not layers:
+        return None, None, False
+    convolution, *after = layers
+    assert isinstance(convolution, nn.Conv2d)
+    rectified = bool(after) and isinstance(after[-1], nn.ReLU)
+    if after and isinstance(after[0], nn.BatchNorm2d):
+        return *_fold_norm(convolution, after[0]), rectified
+    weight = convolution.weight.detach().cpu().double()
+    bias = torch.zeros(len(weight), dtype=torch.float64)
+    if convolution.bias is not None:
+        bias = convolution.bias.detach().cpu().double()
+    return weight, bias, rectified
 
 
 def _fold_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

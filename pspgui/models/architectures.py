@@ -1,0 +1,51 @@
+"""The networks that can be built: one file each, listed here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pspgui.models.pspnet import PSPNet, PSPNetSpec
+from pspgui.models.segmenter import Segmenter
+from pspgui.models.spec import ModelSpec
+
+
+class Architecture(NamedTuple):
+    """A kind of network: its description's class, and what builds it from one."""
+
+    spec: type[ModelSpec]
+    network: Callable[[Any], Segmenter]
+
+    @property
+    def key(self) -> str:
+        """The word that names it in a spec."""
+        return str(self.spec.model_fields["architecture"].default)
+
+
+ARCHITECTURES: tuple[Architecture, ...] = (Architecture(PSPNetSpec, PSPNet),)
+
+
+def parse_spec(text: str) -> ModelSpec:
+    """Return the spec of a JSON object, by its `architecture`; without one it is a PSPNet.
+
+    Raises `ValueError` (pydantic's `ValidationError` among them) for anything else.
+    """
+    values: Any = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("it is not an object")
+    return architecture(str(values.get("architecture", "pspnet"))).spec.model_validate_json(text)
+
+
+def architecture(key: str) -> Architecture:
+    """Return an architecture by its word; raises `ValueError` for an unknown one."""
+    for known in ARCHITECTURES:
+        if known.key == key:
+            return known
+    words = ", ".join(a.key for a in ARCHITECTURES)
+    raise ValueError(f"there is no architecture {key!r} ({words})")
+
+
+def build_network(spec: ModelSpec) -> Segmenter:
+    """Return the network that a spec describes, with random weights."""
+    return architecture(spec.architecture).network(spec)
