@@ -22,8 +22,10 @@ BackboneName = Literal[
 #   contract  the first keeps the dilation of the stage before (mmsegmentation, CSAIL, bubbliiiing)
 #   full      every 3x3 takes the new dilation (semseg, the article's prototxt)
 #   unit      the first is not dilated at all (Lextal)
+#   contract_single  as contract, and of a basic block's two only the first 3x3 is dilated
+#             (mmsegmentation's ResNet-18 and 34)
 # The same tensors load into each without an error and give quietly different masks.
-DilationFamily = Literal["contract", "full", "unit"]
+DilationFamily = Literal["contract", "full", "unit", "contract_single"]
 # The first layers of a ResNet: one 7x7, or three 3x3 of 32, 32, 64 or of 64, 64, 128 channels.
 Stem = Literal["7x7", "deep64", "deep128"]
 Triple = tuple[float, float, float]

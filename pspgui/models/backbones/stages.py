@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor, nn
 
-from pspgui.models.spec import DilationFamily, ModelSpec
+from pspgui.models.spec import ModelSpec
 
 
 class Backbone(nn.Module):
@@ -27,29 +27,66 @@ class Backbone(nn.Module):
         return tuple(deque(self.stages(images), maxlen=keep))
 
 
-def dilate_stage(
-    blocks: Iterable[nn.Module], *, previous: int, dilation: int, family: DilationFamily
-) -> None:
-    """Take the stride out of a stage and dilate its 3x3 convolutions instead, in place.
+def dilate_stages(by_stride: Mapping[int, Iterable[nn.Module]], spec: ModelSpec) -> None:
+    """Give the stages the spec's output stride and dilation, in place.
 
-    The stage before had `previous`; this one gets `dilation`, except the convolutions of its
-    first block, which follow `family` (see `ModelSpec.dilation`).
+    by_stride: the residual blocks of each stage that is built, in order, by the stride that the
+    stage would bring the network to. A stage beyond the output stride loses its stride and gets
+    twice the dilation of the stage before; the last one's blocks take the multi-grid.
     """
-    first = {"contract": previous, "full": dilation, "unit": 1}[family]
-    for index, block in enumerate(blocks):
-        for conv in block.modules():
-            if not isinstance(conv, nn.Conv2d):
-                continue
-            conv.stride = (1, 1)
-            if conv.kernel_size == (3, 3):
-                reach = first if index == 0 else dilation
-                conv.dilation = conv.padding = (reach, reach)
-
-
-def dilate_stages(by_stride: dict[int, Iterable[nn.Module]], spec: ModelSpec) -> None:
-    """Dilate the stages that would bring the stride to 16 and 32, where the spec's is lower."""
     dilation = 1
     for stride, blocks in by_stride.items():
+        previous = dilation
         if stride > spec.output_stride:
-            dilate_stage(blocks, previous=dilation, dilation=2 * dilation, family=spec.dilation)
             dilation *= 2
+            _unstride(blocks)
+        grid = spec.multi_grid if stride == max(by_stride) else (1,)
+        if dilation > 1 or set(grid) != {1}:
+            dilate_stage(blocks, spec, previous=previous, dilation=dilation, grid=grid)
+
+
+def dilate_stage(
+    blocks: Iterable[nn.Module],
+    spec: ModelSpec,
+    *,
+    previous: int,
+    dilation: int,
+    grid: tuple[int, ...] = (1,),
+) -> None:
+    """Dilate the spatial convolutions of a stage, in place, at unchanged sizes.
+
+    The stage before had `previous`; this one gets `dilation` times the grid's factor of each
+    block, except what the dilation family says of the first block (see `ModelSpec.dilation`).
+    """
+    for index, block in enumerate(blocks):
+        factor = grid[index % len(grid)]
+        for order, conv in enumerate(_spatial(block)):
+            reach = _reach(spec, index, order, previous, dilation) * factor
+            height, width = conv.kernel_size
+            conv.dilation = (reach, reach)
+            conv.padding = (reach * (height // 2), reach * (width // 2))
+
+
+def _reach(spec: ModelSpec, block: int, order: int, previous: int, dilation: int) -> int:
+    """Return the dilation of a block's spatial convolution (0 is the first), before the grid."""
+    if spec.dilation == "contract_single" and order > 0:
+        return 1
+    if block > 0 or spec.dilation == "full":
+        return dilation
+    if spec.dilation == "unit":
+        return 1
+    # A basic block has a second 3x3, which already reads what the first one has spread.
+    return previous if order == 0 else dilation
+
+
+def _spatial(block: nn.Module) -> list[nn.Conv2d]:
+    """Return the convolutions that read neighbours, in order."""
+    convs = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+    return [conv for conv in convs if max(conv.kernel_size) > 1]
+
+
+def _unstride(blocks: Iterable[nn.Module]) -> None:
+    for block in blocks:
+        for module in block.modules():
+            if isinstance(module, nn.Conv2d):
+                module.stride = (1, 1)
