@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from pspgui.formats.dataset_folder import ExportItem, ExportReport, export_dataset
 from pspgui.formats.errors import FormatError
-from pspgui.formats.reading import Sample, read_dataset, splits_of
+from pspgui.formats.layouts import LAYOUTS
+from pspgui.formats.reading import read_dataset, splits_of
+from pspgui.formats.samples import Layout, Sample
 
 
 class ExportFormat(NamedTuple):
@@ -24,10 +26,12 @@ FORMATS: tuple[ExportFormat, ...] = (
 
 __all__ = [
     "FORMATS",
+    "LAYOUTS",
     "ExportFormat",
     "ExportItem",
     "ExportReport",
     "FormatError",
+    "Layout",
     "Sample",
     "export_dataset",
     "read_dataset",

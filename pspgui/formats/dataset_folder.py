@@ -12,7 +12,8 @@ import numpy as np
 
 from pspgui.durable import printable, write_durably
 from pspgui.formats.errors import FormatError
-from pspgui.formats.reading import check_split, read_dataset
+from pspgui.formats.layouts.folder import read_folder
+from pspgui.formats.samples import check_split
 from pspgui.imaging import (
     DecodeError,
     encode_labels,
@@ -140,7 +141,7 @@ def export_dataset(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
-    """Write images, labels and class table as a folder that `read_dataset` reads.
+    """Write images, labels and class table as a folder that `read_folder` reads.
 
     Images are copied byte for byte, labels become palette PNGs; everything is read back and
     compared. With a split the files go to images/<split> and labels/<split>. `items` may be a
@@ -172,7 +173,7 @@ def export_dataset(
         raise FormatError(f"nothing was exported: {reason}")
     classes = json.dumps(table.to_json(), indent=2, ensure_ascii=False) + "\n"
     write_durably(destination / "classes.json", classes.encode("utf-8"))
-    read_dataset(destination, split)
+    read_folder(destination, split)
     return ExportReport(
         destination, done, _by_class(writer.counts, table), tuple(writer.notes), tuple(failed)
     )

@@ -1,90 +1,83 @@
-"""Reading a data set folder: images/<split>, labels/<split>, classes.json."""
+"""Reading a labelled data set of any layout that is known."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from pspgui.durable import printable
+from pspgui.formats.checking import Progress, check_labels
 from pspgui.formats.errors import FormatError
-from pspgui.imaging import DecodeError, list_images
-from pspgui.labels.classes import ClassTable, ClassTableError
+from pspgui.formats.layouts import LAYOUTS
+from pspgui.formats.samples import Layout, Sample, check_split, find_split
+from pspgui.labels.classes import ClassTable
 
 
-class Sample(NamedTuple):
-    """One image file and the label file that belongs to it."""
+class TerminalBar:
+    """Progress of the pass over the labels: a bar on a terminal once it takes a second."""
 
-    image: Path
-    labels: Path
+    def __init__(self) -> None:
+        self._bar: object = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show `done` of `total` files."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=total, unit="file", desc="labels", delay=1, disable=None)
+        bar = self._bar
+        assert isinstance(bar, tqdm)
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
 
 
 def read_dataset(
-    root: str | Path, split: str | None = None
+    root: str | Path, split: str | None = None, progress: Progress | None = None
 ) -> tuple[tuple[Sample, ...], ClassTable]:
-    """Return the samples of a data set folder by name, and its class table.
+    """Return the samples of a data set's split, and its class table; all labels are checked.
 
-    With a split the files lie in images/<split> and labels/<split>, without one in images and
-    labels. An image pairs with the label file of its stem. Nothing is decoded here. Raises
-    `FormatError` naming the file and what is wrong: a missing folder, an image without labels,
-    labels without image, two images of one stem.
+    The layout is found by the folders there are: those of `layouts.LAYOUTS`, or the folder form.
+    A split may be called as people call it: `val` finds `validation`. Every label file is read
+    once (a bar shows it on a terminal unless `progress` is given), so that a value without a
+    meaning is named before anything runs. Raises `FormatError` naming file, reason and remedy.
     """
-    root = Path(root)
     check_split(split)
-    try:
-        table = ClassTable.load(root / "classes.json")
-    except ClassTableError as error:
-        raise FormatError(str(error)) from error
-    images = _by_stem(root, "images", split)
-    labels = _by_stem(root, "labels", split)
-    if not images:
-        raise FormatError(f"{printable(_folder(root, 'images', split))}: no images in this folder")
-    for stem, image in images.items():
-        if stem not in labels:
-            raise FormatError(f"{printable(image)}: no labels of this name beside it in labels/")
-    for stem, path in labels.items():
-        if stem not in images:
-            raise FormatError(f"{printable(path)}: labels without an image of this name")
-    return tuple(Sample(images[stem], labels[stem]) for stem in images), table
-
-
-def check_split(split: str | None) -> None:
-    """Raise `FormatError` unless a split is None or the plain name of one folder."""
-    if split is not None and (split[:1] in ("", ".") or Path(split).name != split):
-        raise FormatError(f"{split!r} is not the name of a split; give the name of one folder")
+    layout, folder = layout_of(root)
+    samples, table = layout.read(folder, _split_of(layout, folder, split))
+    check_labels(samples, table, progress or TerminalBar())
+    return samples, table
 
 
 def splits_of(root: str | Path) -> tuple[str, ...]:
-    """Return the names of the splits a data set folder has, in order; empty where it has none."""
+    """Return the names of the splits a data set has, in order; empty where it has none."""
     try:
-        folders = [p.name for p in (Path(root) / "images").iterdir() if p.is_dir()]
-    except OSError:
+        layout, folder = layout_of(root)
+    except FormatError:
         return ()
-    return tuple(sorted(name for name in folders if not name.startswith(".")))
+    return layout.splits(folder)
 
 
-def _folder(root: Path, kind: str, split: str | None) -> Path:
-    return root / kind if split is None else root / kind / split
+def layout_of(root: str | Path) -> tuple[Layout, Path]:
+    """Return a data set's layout and the folder where it begins; raises `FormatError`."""
+    root = Path(root)
+    for layout in LAYOUTS:
+        folder = layout.find(root)
+        if folder is not None:
+            return layout, folder
+    if not root.is_dir():
+        raise FormatError(f"{printable(root)}: there is no such folder")
+    known = "; ".join(f"{layout.title} ({layout.expects})" for layout in LAYOUTS)
+    raise FormatError(
+        f"{printable(root)}: no known layout of a data set is here; known are {known}"
+    )
 
 
-def _by_stem(root: Path, kind: str, split: str | None) -> dict[str, Path]:
-    """Return the image files of one folder by stem; raises `FormatError`."""
-    folder = _folder(root, kind, split)
-    try:
-        paths = list_images(folder)
-    except DecodeError as error:
-        raise FormatError(f"{printable(folder)}: {error.reason}{_hint(root, kind)}") from error
-    if not paths and split is None and kind == "images" and splits_of(root):
-        raise FormatError(f"{printable(folder)}: no images here{_hint(root, kind)}")
-    stems: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in stems:
-            other = printable(stems[path.stem].name)
-            raise FormatError(f"{printable(path)}: {other} has the same stem; rename one of them")
-        stems[path.stem] = path
-    return stems
-
-
-def _hint(root: Path, kind: str) -> str:
-    """Return the splits there are, as the end of a sentence about a missing folder."""
-    names = splits_of(root) if kind == "images" else ()
-    return f"; there are the splits {', '.join(map(printable, names))}" if names else ""
+def _split_of(layout: Layout, folder: Path, split: str | None) -> str | None:
+    """Return the split of a data set that is meant; raises `FormatError` listing those there."""
+    names = layout.splits(folder)
+    found = None if split is None else find_split(split, names)
+    if found is None and layout.needs_split:
+        asked = "name a split" if split is None else f"there is no split {split!r}"
+        present = ", ".join(map(printable, names)) or "no splits"
+        raise FormatError(f"{printable(folder)}: {asked}; {layout.title} has {present} here")
+    return found or split

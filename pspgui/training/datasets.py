@@ -12,7 +12,9 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from pspgui.imaging import decode_image, decode_labels
+from pspgui.durable import printable
+from pspgui.formats import Sample
+from pspgui.imaging import decode_image
 from pspgui.labels.classes import ClassTable
 
 # Training scenes and held-out scenes must never meet.
@@ -43,28 +45,31 @@ class Source(Protocol):
 class FolderSource:
     """Pairs of image and label files, checked as they are read."""
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]], table: ClassTable) -> None:
-        self.pairs = tuple(pairs)
+    def __init__(self, pairs: Sequence[Sample | tuple[Path, Path]], table: ClassTable) -> None:
+        self.pairs = tuple(Sample(*pair) for pair in pairs)
         self.table = table
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def read(self, index: int) -> LabelledImage:
-        """Decode both files; raises `DatasetError` for other sizes or unknown labels."""
-        image_path, labels_path = self.pairs[index]
+        """Decode both files; raises `DatasetError` for other sizes or unknown labels.
+
+        A value that the data set's coding does not know raises `FormatError`.
+        """
+        image_path, labels_path, coding = self.pairs[index]
         pixels = decode_image(image_path).pixels
-        labels = decode_labels(labels_path).labels
+        labels = coding.read(labels_path)
         if labels.shape != pixels.shape[:2]:
             raise DatasetError(
-                f"{labels_path.name} is {labels.shape[1]} x {labels.shape[0]} but its image "
-                f"{image_path.name} is {pixels.shape[1]} x {pixels.shape[0]}"
+                f"{printable(labels_path.name)} is {labels.shape[1]} x {labels.shape[0]} but its "
+                f"image {printable(image_path.name)} is {pixels.shape[1]} x {pixels.shape[0]}"
             )
         known = labels[labels != self.table.ignore]
         if known.size and int(known.max()) >= len(self.table):
             raise DatasetError(
-                f"{labels_path.name} holds the label {int(known.max())}, but classes.json ends "
-                f"at {len(self.table) - 1} (ignore is {self.table.ignore})"
+                f"{printable(labels_path.name)} holds the label {int(known.max())}, but the "
+                f"classes end at {len(self.table) - 1} (ignore is {self.table.ignore})"
             )
         return LabelledImage(pixels, labels)
 
