@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-COMMANDS = ("predict", "explain", "evaluate", "train", "export", "inspect")
+COMMANDS = ("predict", "explain", "evaluate", "train", "export", "inspect", "models")
 _STARTED = time.time()
 
 
