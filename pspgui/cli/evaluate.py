@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pspgui.cli.mode_options import (
+    BaseSizeOption,
+    BlendOption,
+    CropOption,
+    MirrorOption,
+    Protocol,
+    ScalesOption,
+    ShiftOption,
+    StrideOption,
+    announce,
+    chosen_mode,
+)
 from pspgui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -19,6 +32,7 @@ from pspgui.cli.options import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from pspgui.inference.modes import InferenceMode
     from pspgui.inference.predictor import Predictor
     from pspgui.labels.classes import ClassTable
     from pspgui.training.datasets import Source
@@ -38,23 +52,49 @@ def evaluate(
     silenced: Annotated[
         bool, typer.Option("--silenced", help="also score with every pyramid bin silenced")
     ] = False,
+    protocol: Annotated[
+        Protocol,
+        typer.Option("--protocol", help="how images are read; the options below change it"),
+    ] = "whole",
+    crop: CropOption = None,
+    stride: StrideOption = None,
+    scales: ScalesOption = None,
+    base_size: BaseSizeOption = None,
+    mirror: MirrorOption = None,
+    blend: BlendOption = None,
+    shift: ShiftOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Print mIoU, pixel accuracy and mean accuracy, and both per class.
 
-    A class absent from labels and prediction is null and left out of the means.
+    A class absent from labels and prediction is null and left out of the means. semseg-ss and
+    semseg-ms are semseg's test protocol with ADE20K's crop of 473 and base size of 512; for
+    Cityscapes add --crop 713 --base-size 2048.
     """
+    from pspgui.inference.protocols import PROTOCOLS
+    from pspgui.models.pspnet import PSPNet
     from pspgui.training.evaluation import evaluate as score
     from pspgui.training.evaluation import pyramid_use
 
+    mode = chosen_mode(
+        protocol, crop=crop, stride=stride, scales=scales, base_size=base_size,
+        mirror=mirror, blend=blend, shift=shift,
+    )  # fmt: skip
     predictor = open_predictor(weights, device, precision)
     source = _source(data, split, scenes, predictor.classes)
+    notes: dict[str, int] = {}
+    predict = _labels_of(predictor) if mode is None else _labels_by(predictor, mode, notes, as_json)
     bar = _bar(len(source), as_json)
-    result = score(_labels_of(predictor), source, predictor.classes, bar)
+    result = score(predict, source, predictor.classes, bar)
     values: dict[str, Any] = result.to_json()
+    values["protocol"] = (mode or PROTOCOLS["whole"]).to_json()
+    if notes:
+        values["notes"] = notes
     if silenced:
-        predictor.loaded.model.to("cpu")
-        use = pyramid_use(predictor.loaded.model, source, predictor.classes)
+        model = predictor.loaded.model
+        if not isinstance(model, PSPNet):
+            raise ValueError(f"{predictor.spec.title} has no pyramid to silence")
+        use = pyramid_use(model, source, predictor.classes)
         values["silenced"] = {
             "miou": round(use.miou_silenced, 6), "cells_changed": round(use.cells_changed, 6),
         }  # fmt: skip
@@ -92,6 +132,26 @@ def _labels_of(predictor: Predictor) -> Any:
     return predict
 
 
+def _labels_by(
+    predictor: Predictor, mode: InferenceMode, notes: dict[str, int], quiet: bool
+) -> Any:
+    """Return the function that reads images in a mode and counts what had to be done otherwise."""
+    from pspgui.inference.running import run_mode
+
+    announced: list[tuple[int, int]] = []
+
+    def predict(pixels: np.ndarray) -> np.ndarray:
+        if not quiet and not announced:
+            announced.append((pixels.shape[0], pixels.shape[1]))
+            announce(predictor, announced[0], mode)
+        result = run_mode(predictor, pixels, mode)
+        for note in result.notes:
+            notes[note] = notes.get(note, 0) + 1
+        return result.labels
+
+    return predict
+
+
 def _bar(total: int, quiet: bool) -> Any:
     if quiet:
         return None
@@ -108,6 +168,8 @@ def _bar(total: int, quiet: bool) -> Any:
 
 
 def _print(values: dict[str, Any]) -> None:
+    for note, count in values.get("notes", {}).items():
+        print(f"pspgui: {count} of {values['images']} images: {note}", file=sys.stderr)
     print(f"mIoU {values['miou']:.4f}  pixel accuracy {values['pixel_accuracy']:.4f}  "
           f"mean accuracy {values['mean_accuracy']:.4f}  ({values['images']} images, "
           f"{values['seconds']:.1f} s)")  # fmt: skip

@@ -12,6 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from pspgui.cli.mode_options import (
+    BaseSizeOption,
+    BlendOption,
+    CropOption,
+    MirrorOption,
+    Protocol,
+    ScalesOption,
+    ShiftOption,
+    StrideOption,
+    announce,
+    chosen_mode,
+)
 from pspgui.cli.options import (
     DeviceOption,
     JsonOption,
@@ -26,6 +38,7 @@ from pspgui.labels.metrics import class_shares
 
 if TYPE_CHECKING:
     from pspgui.inference.activations import Prediction
+    from pspgui.inference.modes import InferenceMode
     from pspgui.inference.predictor import Predictor
 
 # What may be written for an image, by the end of its name.
@@ -42,12 +55,29 @@ def predict(
     maps: Annotated[
         bool, typer.Option("--maps", help="also <stem>.maps.npz: confidence, margin, entropy")
     ] = False,
+    mode: Annotated[
+        Protocol | None,
+        typer.Option("--mode", help="how images are read; the options below change it"),
+    ] = None,
+    crop: CropOption = None,
+    stride: StrideOption = None,
+    scales: ScalesOption = None,
+    base_size: BaseSizeOption = None,
+    mirror: MirrorOption = None,
+    blend: BlendOption = None,
+    shift: ShiftOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Write OUT/<stem>.png, a palette PNG of class indices, for every image.
 
     An image that can't be read is reported and the rest are still done; the exit code is then 1.
     """
+    reading = chosen_mode(
+        mode, crop=crop, stride=stride, scales=scales, base_size=base_size, mirror=mirror,
+        blend=blend, shift=shift,
+    )  # fmt: skip
+    if maps and reading is not None:
+        raise ValueError("--maps shows one pass over the whole image; leave the mode away")
     images, refused = expand(paths)
     predictor = open_predictor(weights, device, precision)
     for folder, reason in refused.items():
@@ -58,7 +88,10 @@ def predict(
     for image, files in zip(images, _targets(images, out, kinds), strict=True):
         try:
             _refuse_overwriting(originals, files.values())
-            line = _predict_one(predictor, image, files)
+            if reading is None:
+                line = _predict_one(predictor, image, files)
+            else:
+                line = _read_in_mode(predictor, image, files, reading, as_json)
         except (ValueError, OSError) as error:
             failed += 1
             line = {"image": str(image), "error": _naming(image, error)}
@@ -92,22 +125,51 @@ def _predict_one(predictor: Predictor, image: Path, files: dict[str, Path]) -> d
     if prediction.reduction > 1:
         print(f"pspgui: {printable(image)}: {reduction_note(prediction.reduction)}",
               file=sys.stderr)  # fmt: skip
-    palette = predictor.classes.palette()
-    write_durably(files[_MASK], encode_labels(prediction.labels, palette))
-    if _OVERLAY in files:
-        coloured = palette[prediction.labels.astype("uint8")]
-        blended = (decoded.pixels.astype("uint16") + coloured) // 2
-        write_durably(files[_OVERLAY], encode_png(blended.astype("uint8")))
+    line = _written(predictor, image, decoded.pixels, prediction.labels, files, prediction.seconds)
     if _MAPS in files:
         write_durably(files[_MAPS], _encoded_maps(prediction))
+    return line
+
+
+def _read_in_mode(
+    predictor: Predictor, image: Path, files: dict[str, Path], mode: InferenceMode, quiet: bool
+) -> dict[str, Any]:
+    from pspgui.inference.running import run_mode
+
+    pixels = decode_image(image).pixels
+    if not quiet:
+        announce(predictor, pixels.shape[:2], mode, image)
+    result = run_mode(predictor, pixels, mode)
+    for note in result.notes:
+        print(f"pspgui: {printable(image)}: {note}", file=sys.stderr)
+    line = _written(predictor, image, pixels, result.labels, files, result.seconds)
+    return line | {
+        "protocol": result.mode.to_json(), "passes": result.passes, "notes": list(result.notes),
+    }  # fmt: skip
+
+
+def _written(
+    predictor: Predictor,
+    image: Path,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    files: dict[str, Path],
+    seconds: float,
+) -> dict[str, Any]:
+    """Write the label map, and the overlay where wished; return what is said of the image."""
+    palette = predictor.classes.palette()
+    write_durably(files[_MASK], encode_labels(labels, palette))
+    if _OVERLAY in files:
+        coloured = palette[labels.astype("uint8")]
+        blended = (pixels.astype("uint16") + coloured) // 2
+        write_durably(files[_OVERLAY], encode_png(blended.astype("uint8")))
     return {
         "image": str(image),
         "mask": str(files[_MASK]),
         "classes": {
-            name: round(share, 6)
-            for name, share in class_shares(prediction.labels, predictor.classes).items()
+            name: round(share, 6) for name, share in class_shares(labels, predictor.classes).items()
         },
-        "seconds": round(prediction.seconds, 4),
+        "seconds": round(seconds, 4),
     }
 
 
