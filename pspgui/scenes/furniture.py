@@ -40,7 +40,7 @@ class Furnisher:
         if thing.kind == "lamp":
             self._lamp(thing.size, inward, rng)
         elif thing.kind == "post":
-            self._bar((0, 0), (0, 7.5 * thing.size), 0.17, (92, 82, 70))
+            self._bar((0, 0), (0, 7.5 * thing.size), 0.27, (92, 82, 70))
             self._bar((-0.6, 7.0 * thing.size), (0.6, 7.0 * thing.size), 0.1, (92, 82, 70))
         elif thing.kind == "sign":
             self._sign(rng)
@@ -74,8 +74,8 @@ class Furnisher:
     def _lamp(self, size: float, inward: float, rng: np.random.Generator) -> None:
         tall = rng.uniform(6.5, 8.5) * size
         steel = np.array([112, 116, 114.0]) * rng.uniform(0.5, 1.1)
-        self._bar((0, 0), (0, 1.3), 0.17, steel * 0.9)
-        self._bar((0, 1.2), (0, tall), 0.1, steel)
+        self._bar((0, 0), (0, 1.3), 0.24, steel * 0.9)
+        self._bar((0, 1.2), (0, tall), 0.16, steel)
         reach = inward * rng.uniform(0.8, 1.8)
         self._bar((0, tall - 0.05), (reach, tall + 0.25), 0.09, steel)
         head = np.array([[0, 0.1], [0.75, 0.16], [0.75, 0.3], [0, 0.28]]) * (inward, 1)
@@ -83,7 +83,7 @@ class Furnisher:
 
     def _sign(self, rng: np.random.Generator) -> None:
         top = rng.uniform(2.2, 2.9)
-        self._bar((0, 0), (0, top + 0.5), 0.09, (120, 122, 122))
+        self._bar((0, 0), (0, top + 0.5), 0.11, (120, 122, 122))
         centre = np.array([0, top + 0.3])
         kind = int(rng.integers(5))
         r = rng.uniform(0.28, 0.38)

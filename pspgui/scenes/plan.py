@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 FAR_M = 170.0
+# Beyond these metres a thing is thinner than two pixels, or lower than twenty, of a frame of
+# 480 x 360; nobody would label it there, so the street is kept clear of it.
+REACH_M = {
+    "lamp": 34.0, "post": 38.0, "sign": 26.0, "signals": 26.0, "bollard": 18.0, "board": 28.0,
+    "walker": 28.0, "cyclist": 24.0, "cyclist-side": 24.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,12 +134,13 @@ def _built(
 
 def _things(rng: np.random.Generator, street: Street, lots: list[Lot]) -> list[Thing]:
     """Place trees, furniture, traffic and people."""
-    return [
+    things = [
         *_trees(rng, street, lots),
         *_furniture(rng, street),
         *_traffic(rng, street),
         *_people(rng, street),
     ]
+    return [t for t in things if t.z <= REACH_M.get(t.kind, FAR_M)]
 
 
 def _trees(rng: np.random.Generator, street: Street, lots: list[Lot]) -> list[Thing]:
