@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.URLError):
         inner = error.reason
         words = getattr(inner, "strerror", None) or inner
-        return f"the server cannot be reached ({words}); is this machine off-line?"
+        return f"the server cannot be reached ({words}), perhaps because this machine is off-line"
     if isinstance(error, TimeoutError):
         return "the server stopped answering"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -122,7 +122,10 @@ def test_a_machine_off_line_is_told_so(tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: refuses at once
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(DownloadError, match=r"cannot be reached \(.*\); is this machine off"):
+        with pytest.raises(
+            DownloadError,
+            match=r"cannot be reached \(.*\), perhaps because this machine is off-line;",
+        ):
             fetch(entry(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
