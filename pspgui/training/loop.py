@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pspgui.durable import write_durably
 from pspgui.models.checkpoints.native import save_checkpoint
-from pspgui.models.segmenter import Segmenter
+from pspgui.models.segmenter import Scores, Segmenter
 from pspgui.models.spec import ModelSpec
 from pspgui.training.augmentation import training_transform
 from pspgui.training.datasets import Source, batches, label_weights
@@ -156,11 +156,7 @@ class Trainer:
             self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"
         ):
             scores = self.model(images)
-        loss = self._loss(scores.main.float(), labels)
-        if scores.auxiliary is not None:
-            loss = loss + self.recipe.auxiliary_weight * self._loss(
-                scores.auxiliary.float(), labels
-            )
+        loss = self._whole_loss(scores, labels)
         self.optimizer.zero_grad(set_to_none=True)
         value = float(loss.detach())
         self.run.step += 1
@@ -171,6 +167,18 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return value
+
+    def _whole_loss(self, scores: Scores, labels: Tensor) -> Tensor:
+        """Return the loss of the pixels and, weighted, of whatever auxiliary outputs there are."""
+        loss = self._loss(scores.main.float(), labels)
+        if scores.auxiliary is not None:
+            auxiliary = self._loss(scores.auxiliary.float(), labels)
+            loss = loss + self.recipe.auxiliary_weight * auxiliary
+        if scores.image_level is not None:
+            held = classes_held(labels, scores.image_level.shape[1])
+            image_level = F.binary_cross_entropy_with_logits(scores.image_level.float(), held)
+            loss = loss + self.recipe.image_level_weight * image_level
+        return loss
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         ignore = self.model.spec.classes.ignore
@@ -270,6 +278,17 @@ class Trainer:
                 "or train into another folder"
             )
         return True
+
+
+def classes_held(labels: Tensor, classes: int) -> Tensor:
+    """Return (B, classes) float32: 1 where a label map (B, H, W) int64 holds the class.
+
+    Labels outside 0..classes-1, as the ignore label is, count for nothing.
+    """
+    flat = labels.flatten(1)
+    inside = (flat >= 0) & (flat < classes)
+    held = torch.zeros(len(labels), classes + 1, device=labels.device)
+    return held.scatter_(1, torch.where(inside, flat, classes), 1.0)[:, :classes]
 
 
 def _optimizer(model: Segmenter, recipe: Recipe) -> torch.optim.SGD:
