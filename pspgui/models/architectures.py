@@ -6,7 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pspgui.models.deeplabv3 import DeepLabV3, DeepLabV3Spec
+from pspgui.models.dilated_fcn import DilatedFCN, DilatedFCNSpec
+from pspgui.models.fcn import FCN, FCNSpec
+from pspgui.models.fcn_stages import FCNStages, FCNStagesSpec
 from pspgui.models.pspnet import PSPNet, PSPNetSpec
+from pspgui.models.pspnet_upsample import PSPUpsample, PSPUpsampleSpec
 from pspgui.models.segmenter import Segmenter
 from pspgui.models.spec import ModelSpec
 
@@ -23,7 +28,14 @@ class Architecture(NamedTuple):
         return str(self.spec.model_fields["architecture"].default)
 
 
-ARCHITECTURES: tuple[Architecture, ...] = (Architecture(PSPNetSpec, PSPNet),)
+ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture(PSPNetSpec, PSPNet),
+    Architecture(PSPUpsampleSpec, PSPUpsample),
+    Architecture(DeepLabV3Spec, DeepLabV3),
+    Architecture(FCNSpec, FCN),
+    Architecture(FCNStagesSpec, FCNStages),
+    Architecture(DilatedFCNSpec, DilatedFCN),
+)
 
 
 def parse_spec(text: str) -> ModelSpec:
