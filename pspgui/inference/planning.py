@@ -20,8 +20,9 @@ from pspgui.models.spec import ModelSpec
 
 # Columns of a window that are interpolated at once: what fits a core's cache is worked on faster.
 CHUNK_COLUMNS = 512
-# What one band of output rows may take, and the rows it may have.
-_BAND_BYTES = 192 << 20
+# What one band of output rows may take, and the rows it may have: small enough that cancelling
+# within it is quick.
+_BAND_BYTES = 96 << 20
 _BAND_ROWS = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 # Index arrays, counts and what Python itself needs; more where labels are found block by block.
 _SMALL_BYTES = 16 << 20

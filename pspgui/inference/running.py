@@ -64,7 +64,6 @@ def run_mode(
             notes.append(_fallback_note(run, smaller))
         # Beyond the clause, so that what the error's traceback held is free for the next try.
         mode, passes = smaller, passes + run.passes
-    notes += run.notes
     return ModeResult(
         labels=labels,
         passes=passes + run.passes,
@@ -135,7 +134,6 @@ class _Run:
         self, scorer: CellScorer, pixels: np.ndarray, plan: ModePlan, watch: _Watch
     ) -> None:
         self.plan, self.passes = plan, 0
-        self.notes: list[str] = []
         self._scorer, self._watch = scorer, watch
         mean = scorer.spec.normalisation.mean
         self._pictures = [ScaledPicture(pixels, w.size, mean) for w in plan.scales]
@@ -162,6 +160,7 @@ class _Run:
             end = min(start + step, shape[0])
             values = bands.band(start, end, self._watch.stop)
             best = values.max(axis=0)
+            self._watch.stop()
             winners(values, best, labels[start:end])
             if sure is not None:
                 sure[start:end] = self._probability(values, best)
@@ -207,21 +206,11 @@ class _Run:
         return cells
 
     def _check_size(self, cells: CellScores) -> None:
-        """Refuse a window, or say of a whole image, that the network read it reduced."""
-        stride = self._scorer.spec.output_stride
-        height, width = cells.scores.shape[1:]
-        expected = cells.padded[0] * cells.padded[1] / stride**2
-        if height * width > 2 * expected + 64:
-            # Such as a network that upsamples inside: more cells are kept than were foreseen.
-            self._check_memory(False, height * width / expected)
-        times = round(cells.padded[0] / (height * stride))
-        if times < 2:
-            return
-        if self.plan.mode.crop is not None:
-            raise ImageTooLargeError("The network could read a window reduced only.")
-        note = f"Too large to predict whole: the model saw it at 1/{times} of its size."
-        if note not in self.notes:
-            self.notes.append(note)
+        """Check the memory again where a pass gave more cells than its output stride says."""
+        count = cells.scores.shape[1] * cells.scores.shape[2]
+        expected = cells.padded[0] * cells.padded[1] / self._scorer.spec.output_stride**2
+        if count > 2 * expected + 64:  # such as by a network that upsamples inside
+            self._check_memory(False, count / expected)
 
     def _show(self, rows: float) -> None:
         fraction = _PASS_SHARE * self.passes / self._total + (1 - _PASS_SHARE) * rows
