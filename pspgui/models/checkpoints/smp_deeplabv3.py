@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pspgui.labels.classes import ClassTable, table
 from pspgui.models.checkpoints.container import Container
 from pspgui.models.checkpoints.family import Reading, renamed
-from pspgui.models.checkpoints.shapes import class_table, resnet_backbone
+from pspgui.models.checkpoints.shapes import output_classes, resnet_backbone
 from pspgui.models.deeplabv3 import DeepLabV3Spec
 from pspgui.models.spec import SizeRule
 
@@ -57,7 +55,7 @@ class SegmentationModelsDeepLabV3:
         encoder = _encoder(container, first.shape[1])
         separable = _is_separable(tensors)
         state = renamed(tensors, (*_SEPARABLE_RULES, *_RULES) if separable else _RULES)
-        classes, note = _classes(state)
+        classes, notes = output_classes(state)
         spec = DeepLabV3Spec(
             **encoder,
             output_stride=8,
@@ -70,7 +68,7 @@ class SegmentationModelsDeepLabV3:
             auxiliary=False,
             classes=classes,
         )
-        return Reading(spec, state, note, _ASSUMED)
+        return Reading(spec, state, notes, _ASSUMED)
 
 
 FAMILY = SegmentationModelsDeepLabV3()
@@ -92,18 +90,3 @@ def _encoder(container: Container, channels: int) -> dict[str, Any]:
 
 def _is_separable(tensors: dict[str, Tensor]) -> bool:
     return any(f"decoder.{part}.convs.1.0.1.weight" in tensors for part in ("aspp", "0"))
-
-
-def _classes(state: dict[str, Tensor]) -> tuple[ClassTable, tuple[str, ...]]:
-    """Return the classes and what to say of them; a single output becomes two, in place.
-
-    The sigmoid of one logit passes a half where the logit passes zero, so a background whose
-    logit is always zero gives the same mask.
-    """
-    weight, bias = state["classifier.weight"], state["classifier.bias"]
-    if weight.shape[0] != 1:
-        return class_table(weight.shape[0]), ()
-    state["classifier.weight"] = torch.cat([torch.zeros_like(weight), weight])
-    state["classifier.bias"] = torch.cat([torch.zeros_like(bias), bias])
-    note = "Its one output is read as an object, against a background, at a probability of one half"
-    return table(("background", (0, 0, 0)), ("object", (255, 255, 255))), (f"{note}.",)

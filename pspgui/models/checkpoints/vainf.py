@@ -54,7 +54,7 @@ class VainF:
         backbone: dict[str, Any]
         if _MOBILENET in tensors:
             backbone = {"backbone": "mobilenet_v2", "mobilenet": "pads_input"}
-        elif "backbone.layer1.0.conv1.weight" in tensors and "backbone.stage4.0" not in tensors:
+        elif "backbone.layer4.0.conv1.weight" in tensors:
             backbone = {"backbone": resnet_backbone(tensors, "backbone.")}
         else:
             raise container.error("its backbone is neither a ResNet nor MobileNetV2")
