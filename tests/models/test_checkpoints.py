@@ -145,8 +145,8 @@ HOSTILE = {
     "not finite": (torch_bytes({"a": torch.tensor([1.0, np.nan])}), "not finite"),
     "huge view": (torch_bytes({"a": torch.zeros(1).expand(10**6, 10**6)}), "repeats"),
     "sparse": (torch_bytes({"a": torch.eye(3).to_sparse()}), "plain tensor"),
-    "unknown keys": (torch_bytes({"a": torch.zeros(3)}), "no family known here"),
-    "other backbone": (torch_bytes({SIGNATURE: torch.zeros(80, 320, 1, 1)}), "MobileNetV2"),
+    "unknown keys": (torch_bytes({"a": torch.zeros(3)}), "none of the"),
+    "other backbone": (torch_bytes({SIGNATURE: torch.zeros(80, 320, 1, 1)}), "neither MobileNetV2"),
     "complex": (torch_bytes({"a": torch.zeros(3, dtype=torch.complex64)}), "plain tensor"),
     "bad header": (
         safetensors.torch.save({"a": torch.zeros(1)}, {"pspgui.spec": '{"levels": []}'}),

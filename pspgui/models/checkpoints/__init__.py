@@ -2,32 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from pspgui.models.architectures import build_network
-from pspgui.models.checkpoints import bubbliiiing, native
+from pspgui.models.checkpoints import (
+    bubbliiiing,
+    csail,
+    google_deeplabv3,
+    kazuto1011,
+    lextal,
+    mmseg_deeplabv3,
+    mmseg_fcn,
+    mmseg_pspnet,
+    native,
+    semseg,
+    smp_deeplabv3,
+    smp_pspnet,
+    torchfcn,
+    torchvision_deeplabv3,
+    torchvision_fcn,
+    vainf,
+)
 from pspgui.models.checkpoints.container import (
     CheckpointError,
     Container,
     read_container,
     short,
 )
+from pspgui.models.checkpoints.extras import named_classes
 from pspgui.models.checkpoints.family import Family, Reading
+from pspgui.models.checkpoints.misfits import not_known, stem_misfit
+from pspgui.models.checkpoints.overrides import AssumptionError, override
+from pspgui.models.checkpoints.shapes import published_table
 from pspgui.models.segmenter import Segmenter
 from pspgui.models.spec import ModelSpec
 
-FAMILIES: tuple[Family, ...] = (native.FAMILY, bubbliiiing.FAMILY)
+FAMILIES: tuple[Family, ...] = (
+    native.FAMILY,
+    semseg.FAMILY,
+    smp_pspnet.FAMILY,
+    mmseg_pspnet.FAMILY,
+    bubbliiiing.FAMILY,
+    lextal.FAMILY,
+    torchvision_fcn.FAMILY,
+    mmseg_fcn.FAMILY,
+    torchfcn.FAMILY,
+    torchvision_deeplabv3.FAMILY,
+    vainf.FAMILY,
+    smp_deeplabv3.FAMILY,
+    mmseg_deeplabv3.FAMILY,
+    kazuto1011.FAMILY,
+    google_deeplabv3.FAMILY,
+    # Last, for an encoder alone is told by little more than its file's name.
+    csail.FAMILY,
+)
 
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A network in evaluation mode with what is known of where it came from.
 
-    `notes` are sentences for the user: what the family's defaults supplied, which keys were left.
+    `notes` are sentences for the user; `assumed` names the spec's fields that are the family's
+    default, and may be overridden; `chosen` those that the caller set; `unused` are keys, under
+    our names, of the file's tensors that the network has no place for.
     """
 
     model: Segmenter
@@ -37,23 +79,34 @@ class LoadedModel:
     digest: str
     notes: tuple[str, ...]
     assumed: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
-def load_checkpoint(path: Path) -> LoadedModel:
+def load_checkpoint(path: Path, assume: Mapping[str, object] | None = None) -> LoadedModel:
     """Read a checkpoint of any known family and build its network on the CPU.
 
-    Raises `CheckpointError`, one sentence that names the file, the reason and the remedy.
-    Any thread.
+    assume: fields of the spec that replace what the file or its family's defaults say, see
+    `override`. Raises `CheckpointError`, one sentence that names the file, the reason and the
+    remedy. Any thread.
     """
     container = read_container(Path(path))
     family, reading = identify(container)
-    # Without memory until it is known to fit: a header can describe a network of any size.
-    with torch.device("meta"):
-        model = build_network(reading.spec)
-    notes = [*reading.notes, *fit(model, reading.state, container)]
+    reading = _told(reading, container, assume or {})
+    try:
+        # Without memory until it is known to fit: a header can describe a network of any size.
+        with torch.device("meta"):
+            model = build_network(reading.spec)
+    except ValueError as error:
+        raise container.error(short(str(error), 120)) from error
+    unused = fit(model, reading.state, container)
+    notes = [*reading.notes, *container.notes]
+    if unused:
+        notes.append(_left(unused))
     return LoadedModel(
         model.eval().requires_grad_(False), reading.spec, family.name, container.path,
-        container.digest, tuple(notes), reading.assumed,
+        reading.digest or container.digest, tuple(notes), reading.assumed, tuple(assume or ()),
+        unused,
     )  # fmt: skip
 
 
@@ -62,11 +115,7 @@ def identify(container: Container) -> tuple[Family, Reading]:
     for family in FAMILIES:
         if family.matches(container):
             return family, _read(family, container)
-    names = ", ".join(f.name for f in FAMILIES)
-    example = short(next(iter(container.tensors), "nothing"), 40)
-    raise container.error(
-        f"it is of no family known here ({names}); its keys begin with {example}"
-    )
+    raise not_known(container, tuple(f.name for f in FAMILIES))
 
 
 def _read(family: Family, container: Container) -> Reading:
@@ -81,8 +130,29 @@ def _read(family: Family, container: Container) -> Reading:
         raise container.error("its tensors have shapes that no such network has") from error
 
 
-def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> list[str]:
-    """Make `state` the tensors of `model`, which must fit; return notes about keys left over.
+def _told(reading: Reading, container: Container, assume: Mapping[str, object]) -> Reading:
+    """Return the reading with what the file says of its classes, then what the caller says."""
+    spec, assumed, notes = reading.spec, list(reading.assumed), list(reading.notes)
+    if "classes" in assumed and "classes" not in assume:
+        named = named_classes(container.extras, len(spec.classes))
+        table = published_table(spec.classes)
+        if named is not None:
+            spec = spec.changed(classes=named)
+            assumed.remove("classes")
+        elif table is not None:
+            notes.append(f"Its {len(spec.classes)} classes are assumed to be those of {table}.")
+    try:
+        spec = override(spec, assume)
+    except AssumptionError as error:
+        raise container.error(
+            f"it can't be read as asked, for {error}", "Change or leave out that assumption"
+        ) from error
+    told = tuple(key for key in assumed if key not in assume)
+    return replace(reading, spec=spec, assumed=told, notes=tuple(notes))
+
+
+def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> tuple[str, ...]:
+    """Make `state` the tensors of `model`, which must fit; return the keys left over.
 
     Raises `CheckpointError` that names the first tensor that is missing or of another shape.
     """
@@ -90,20 +160,30 @@ def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> lis
     for key, tensor in wanted.items():
         if key.endswith("num_batches_tracked"):
             state.setdefault(key, torch.zeros_like(tensor, device="cpu"))
-        if key not in state:
-            raise container.error(f"the tensor {short(key, 60)} is missing")
-        if state[key].shape != tensor.shape:
-            raise container.error(
-                f"{short(key, 60)} has the shape {tuple(state[key].shape)} where the network "
-                f"needs {tuple(tensor.shape)}"
-            )
-    left = sorted(set(state) - set(wanted))
-    found = {key: state[key].to(tensor.dtype).contiguous() for key, tensor in wanted.items()}
-    model.load_state_dict(found, assign=True)
-    if not left:
-        return []
-    shown = ", ".join(short(key, 40) for key in left[:3])
-    return [f"{len(left)} tensors of the file are not used: {shown}" + (" …" * (len(left) > 3))]
+        found = state.get(key)
+        if found is None or found.shape != tensor.shape:
+            raise container.error(stem_misfit(state, wanted) or _misfit(key, found, tensor))
+    fitting = {key: state[key].to(tensor.dtype).contiguous() for key, tensor in wanted.items()}
+    model.load_state_dict(fitting, assign=True)
+    return tuple(sorted(set(state) - set(wanted)))
+
+
+def _misfit(key: str, found: Tensor | None, wanted: Tensor) -> str:
+    if found is None:
+        return f"the tensor {short(key, 60)} is missing"
+    return (
+        f"{short(key, 60)} has the shape {tuple(found.shape)} where the network needs "
+        f"{tuple(wanted.shape)}"
+    )
+
+
+def _left(unused: tuple[str, ...]) -> str:
+    """Return the sentence on tensors that are not used, by the parts they are of where many."""
+    parts = unused if len(unused) <= 3 else tuple(
+        dict.fromkeys(f"{'.'.join(key.split('.')[:2])}.*" for key in unused)
+    )  # fmt: skip
+    shown = ", ".join(short(part, 40) for part in parts[:3]) + (" …" * (len(parts) > 3))
+    return f"{len(unused)} tensors of the file are not used: {shown}"
 
 
 __all__ = [

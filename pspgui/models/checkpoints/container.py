@@ -1,179 +1,196 @@
 """Files of tensors, read without running anything that is in them.
 
-safetensors is plain; a torch file is a zip around a pickle, which is opened only with
-weights_only=True after its shape has been checked: torch accepts deflated members (a bomb) and does
-not notice flipped bits.
+A file is opened once and read through that handle, so that a file put in its place meanwhile does
+not matter; one that is written to meanwhile is refused. Nothing is mapped into memory: a mapped
+file that is cut short under us would end the process.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import stat
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from pspgui.models.checkpoints.errors import CheckpointError, refusal, short
+from pspgui.models.checkpoints.extras import Plain
+from pspgui.models.checkpoints.torch_file import read_torch
+
 MAX_BYTES = 8 << 30
-_STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model")
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used: the message names file, reason and remedy."""
+_PIECE = 1 << 20
+# A file may hold tensors that share memory, such as tied weights, but not much more than it has.
+_MAX_SHARING = 4
+_DTYPES = frozenset({
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8, torch.int8,
+    torch.int16, torch.int32, torch.int64, torch.bool,
+})  # fmt: skip
+# Prefixes that wrappers of a network put before all its keys, or nearly all: a training module
+# (Lightning) may have a few tensors of its own.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+_NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
 class Container:
-    """Tensors by key as found (a `module.` prefix stripped), and the header's strings."""
+    """What a file holds: tensors by key as found, less the prefixes that wrappers add.
+
+    metadata: the strings of a safetensors header; extras: what else a torch file says, such as
+    class names or the epoch, by dotted key; notes: sentences on what was left out.
+    """
 
     path: Path
     tensors: dict[str, Tensor]
     metadata: dict[str, str] = field(default_factory=dict)
     digest: str = ""
+    extras: Mapping[str, Plain] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
-    def error(self, reason: str) -> CheckpointError:
+    def error(self, reason: str, remedy: str | None = None) -> CheckpointError:
         """Return the error to raise for this file."""
-        return refusal(self.path, reason)
-
-
-def refusal(path: Path, reason: str) -> CheckpointError:
-    """Return a `CheckpointError` in the house form: file, reason, what to do."""
-    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
-    return CheckpointError(
-        f"{short(name, 60)} can't be used as a model: {reason}. Choose another weights file."
-    )
-
-
-def short(text: str, limit: int) -> str:
-    """Return `text` as one printable line of at most `limit` characters."""
-    line = "".join(c if c.isprintable() else "·" for c in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+        return refusal(self.path, reason, remedy)
 
 
 def read_container(path: Path) -> Container:
     """Read all tensors of a safetensors or torch file onto the CPU.
 
-    Raises `CheckpointError`. Never executes code from the file; refuses files over 8 GiB,
-    compressed archives, broken checksums, views that repeat memory, and values that are not finite.
+    At its peak it holds a torch file once and a safetensors file twice. Raises `CheckpointError`.
+    Never executes code from the file; refuses files over 8 GiB, compressed or overlapping
+    archives, broken checksums, views that repeat memory, and values that are not finite.
     """
-    content = _read_regular_file(path)
-    digest = hashlib.sha256(content).hexdigest()
-    if _is_torch(content):
-        tensors = _read_torch(path, content)
-        metadata: dict[str, str] = {}
-    else:
-        tensors, metadata = _read_safetensors(path, content)
-    for key, tensor in tensors.items():
-        _check_tensor(path, key, tensor)
+    with _opened(path) as file:
+        before = _state(file)
+        head = file.read(9)
+        if _is_torch(head):
+            file.seek(0)
+            digest = _digest(file)
+            tensors, extras, notes = read_torch(path, file)
+            metadata: dict[str, str] = {}
+        else:
+            file.seek(0)
+            tensors, metadata, digest = _read_safetensors(path, file.read())
+            extras, notes = {}, ()
+        if _state(file) != before:
+            raise refusal(path, "it changed while it was read", "Open it again once it is written")
     if not tensors:
         raise refusal(path, "there are no tensors in it")
-    return Container(path, tensors, metadata, digest)
+    _check_tensors(path, tensors, before[0])
+    return Container(path, _stripped(tensors), metadata, digest, extras, notes)
 
 
-def _read_regular_file(path: Path) -> bytes:
+def _opened(path: Path) -> IO[bytes]:
     try:
         # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise refusal(path, getattr(error, "strerror", None) or str(error)) from error
     status = os.fstat(handle)
+    reason = None
     if not stat.S_ISREG(status.st_mode):
+        reason = "it is not a regular file"
+    elif status.st_size == 0:
+        reason = "the file is empty"
+    elif status.st_size > MAX_BYTES:
+        reason = f"it is larger than {MAX_BYTES >> 30} GiB"
+    if reason is not None:
         os.close(handle)
-        raise refusal(path, "it is not a regular file")
-    with os.fdopen(handle, "rb") as file:
-        if status.st_size == 0:
-            raise refusal(path, "the file is empty")
-        if status.st_size > MAX_BYTES:
-            raise refusal(path, f"it is larger than {MAX_BYTES >> 30} GiB")
-        return file.read()
+        raise refusal(path, reason)
+    return os.fdopen(handle, "rb")
 
 
-def _is_torch(content: bytes) -> bool:
+def _state(file: IO[bytes]) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _digest(file: IO[bytes]) -> str:
+    found = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _is_torch(head: bytes) -> bool:
     """Tell a torch file from safetensors, whose first bytes are a length and can look like any."""
-    return content[8:9] != b"{" and (content[:2] == b"PK" or content[:1] == b"\x80")
+    return head[8:9] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80")
 
 
-def _read_safetensors(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_safetensors(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, str], str]:
+    """Return tensors, the header's strings and the digest."""
     try:
         tensors = safetensors.torch.load(content)
+        # safetensors gives metadata only from a path, and the path may have changed since. It
+        # also takes the last of two equal keys, where nobody can say which is meant.
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_unique)
     except Exception as error:  # the binding raises its own types, and KeyError for odd dtypes
-        raise refusal(
-            path, f"it is neither safetensors nor a torch file ({short(str(error), 60)})"
-        ) from error
-    # safetensors gives metadata only from a path, and the path may have changed since.
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
+        known = content[8:9] == b"{"
+        what = "its header is damaged" if known else "it is neither safetensors nor a torch file"
+        raise refusal(path, f"{what} ({short(str(error), 60)})") from error
     metadata = header.get("__metadata__") or {}
-    return _strip(tensors), {str(k): str(v) for k, v in metadata.items()}
+    named = {str(k): str(v) for k, v in metadata.items()}
+    return tensors, named, hashlib.sha256(content).hexdigest()
 
 
-def _read_torch(path: Path, content: bytes) -> dict[str, Tensor]:
-    if content[:2] == b"PK":
-        _check_archive(path, content)
-    try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise refusal(path, _why_refused(content, error)) from error
-    for key in _STATE_KEYS:
-        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
-            loaded = loaded[key]
-            break
-    if not isinstance(loaded, dict):
-        raise refusal(path, "it does not hold a dictionary of tensors")
-    return _strip({k: v for k, v in loaded.items() if isinstance(k, str) and torch.is_tensor(v)})
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in the header")
+    return found
 
 
-def _check_archive(path: Path, content: bytes) -> None:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                raise refusal(path, "its archive is compressed, which torch never writes")
-            if sum(entry.file_size for entry in entries) > len(content) + (1 << 20):
-                raise refusal(path, "its archive claims more bytes than the file has")
-            broken = archive.testzip()
-    # zipfile raises NotImplementedError for compression methods and features it does not know.
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise refusal(path, f"its archive is broken ({short(str(error), 60)})") from error
-    if broken is not None:
-        raise refusal(path, f"it is damaged: the checksum of {short(broken, 40)} does not match")
+def _stripped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop the prefixes of wrappers such as DataParallel, one inside another."""
+    while True:
+        for prefix in _PREFIXES:
+            count = sum(key.startswith(prefix) for key in tensors)
+            if count >= max(1, _NEARLY_ALL * len(tensors)):
+                shorter = {key.removeprefix(prefix): t for key, t in tensors.items()}
+                if len(shorter) == len(tensors):
+                    tensors = shorter
+                    break
+        else:
+            return tensors
 
 
-def _why_refused(content: bytes, error: Exception) -> str:
-    """Say in plain words why torch refused, without torch's advice to trust the file."""
-    try:
-        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(content))
-    except Exception:
-        unsafe = []
-    if unsafe:
-        return (
-            f"it holds program objects ({short(', '.join(unsafe), 60)}), not only tensors; "
-            "save its state_dict alone"
-        )
-    reason = str(error).split("\n", 1)[0]
-    if not reason or "weights_only" in reason:
-        reason = "it is damaged or of an unknown kind"
-    return short(reason, 80).rstrip(".")
+def _check_tensors(path: Path, tensors: dict[str, Tensor], size: int) -> None:
+    claimed = 0
+    for key, tensor in tensors.items():
+        _check_plain(path, key, tensor)
+        claimed += tensor.numel() * tensor.element_size()
+        if claimed > _MAX_SHARING * size + _PIECE:
+            raise refusal(path, "its tensors claim many times the bytes that the file has")
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not _finite(tensor):
+            raise refusal(path, f"{short(key, 40)} holds values that are not finite")
 
 
-def _strip(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the prefix that DataParallel puts before every key."""
-    if tensors and all(key.startswith("module.") for key in tensors):
-        return {key.removeprefix("module."): value for key, value in tensors.items()}
-    return tensors
-
-
-def _check_tensor(path: Path, key: str, tensor: Tensor) -> None:
-    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_complex():
+def _check_plain(path: Path, key: str, tensor: Tensor) -> None:
+    plain = (
+        tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_quantized
+        and tensor.dtype in _DTYPES
+    )
+    if not plain:
         raise refusal(path, f"{short(key, 40)} is not a plain tensor")
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise refusal(path, f"{short(key, 40)} repeats a few bytes {tensor.numel()} times")
-    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-        raise refusal(path, f"{short(key, 40)} holds values that are not finite")
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Say whether all values are finite, and still are once they are float32."""
+    if tensor.numel() == 0:
+        return True
+    low, high = torch.aminmax(tensor)
+    return bool(torch.isfinite(torch.stack([low, high]).float()).all())
+
+
+__all__ = ["CheckpointError", "Container", "read_container", "refusal", "short"]

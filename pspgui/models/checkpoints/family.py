@@ -18,13 +18,15 @@ class Reading:
     """A family's reading of a file: the spec, tensors under our names, and notes for the user.
 
     `assumed` names the spec's fields that the file does not tell, so that the family's default
-    stands in for them; a person may override these.
+    stands in for them; a person may override these. `digest` is of all files, where the family
+    read more than the one it was given.
     """
 
     spec: ModelSpec
     state: dict[str, Tensor]
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    digest: str = ""
 
 
 class Family(Protocol):

@@ -40,10 +40,17 @@ class NativeFamily:
                 f"its header does not describe a model ({short(first, 80)})"
             ) from error
         state = {k: t.float() if t.is_floating_point() else t for k, t in container.tensors.items()}
-        return Reading(spec, state)
+        return Reading(spec, state, assumed=_still_assumed(spec))
 
 
 FAMILY = NativeFamily()
+
+
+def _still_assumed(spec: ModelSpec) -> tuple[str, ...]:
+    """Return what a converted file's record says was assumed of its source."""
+    noted = spec.record.get("assumed")
+    fields = type(spec).model_fields
+    return tuple(key for key in fields if isinstance(noted, list) and key in noted)
 
 
 def encode_checkpoint(model: Segmenter, spec: ModelSpec | None = None) -> bytes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from pspgui.labels.classes import CAMVID, ClassTable, LabelClass
+from pspgui.labels.classes import ClassTable, LabelClass, table
+from pspgui.labels.palettes import palette
+from pspgui.models.checkpoints.extras import spread_colour
 from pspgui.models.spec import BackboneName, Stem
 
 _BLOCKS: dict[tuple[tuple[int, ...], bool], BackboneName] = {
@@ -17,6 +20,8 @@ _BLOCKS: dict[tuple[tuple[int, ...], bool], BackboneName] = {
     ((3, 4, 23, 3), True): "resnet101",
     ((3, 8, 36, 3), True): "resnet152",
 }
+_MAX_LEVELS = 16
+_PUBLISHED = {11: "camvid", 19: "cityscapes19", 21: "voc2012", 150: "ade20k150"}
 
 
 def resnet_backbone(tensors: Mapping[str, Tensor], prefix: str) -> BackboneName:
@@ -42,20 +47,54 @@ def resnet_stem(tensors: Mapping[str, Tensor], first: str, before_layers: str) -
     return "deep128" if tensors[before_layers].shape[1] == 128 else "deep64"
 
 
+def default_levels(count: int) -> tuple[int, ...]:
+    """Return the bins that a pyramid of `count` levels most likely has: 1, 2, 3, 6 of the article.
+
+    Raises ValueError for none, and for more than any pyramid has.
+    """
+    if not 1 <= count <= _MAX_LEVELS:
+        raise ValueError(f"no pyramid has {count} levels")
+    return (1, 2, 3, 6) if count == 4 else tuple(range(1, count + 1))
+
+
+def pyramid_levels(tensors: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:
+    """Return the likely bins of the levels whose keys begin with `{prefix}0.`, `{prefix}1.` …"""
+    return default_levels(_blocks(tensors, prefix))
+
+
 def class_table(count: int) -> ClassTable:
     """Return the classes a head of `count` outputs most likely means; else numbered ones.
 
-    Eleven are taken for CamVid's; numbered classes have evenly spread colours.
+    11, 19, 21 and 150 are taken for CamVid, Cityscapes, VOC and ADE20K; numbered classes have
+    evenly spread colours.
     """
-    if count == len(CAMVID):
-        return CAMVID
+    if count in _PUBLISHED:
+        return palette(_PUBLISHED[count])
     return ClassTable(
-        tuple(
-            LabelClass(i, f"class {i}", (37 * i % 256, 101 * i % 256, 197 * i % 256))
-            for i in range(count)
-        ),
+        tuple(LabelClass(i, f"class {i}", spread_colour(i)) for i in range(count)),
         ignore=255 if count <= 255 else 65535,
     )
+
+
+def published_table(classes: ClassTable) -> str | None:
+    """Return the name of the published table that `class_table` took these classes from."""
+    name = _PUBLISHED.get(len(classes))
+    return name if name is not None and classes.names == palette(name).names else None
+
+
+def output_classes(state: dict[str, Tensor]) -> tuple[ClassTable, tuple[str, ...]]:
+    """Return the classes of `classifier.*` and notes; a single output becomes two, in place.
+
+    The sigmoid of one logit passes a half where the logit passes zero, so a background whose
+    logit is always zero gives the same mask.
+    """
+    weight, bias = state["classifier.weight"], state["classifier.bias"]
+    if weight.shape[0] != 1:
+        return class_table(weight.shape[0]), ()
+    state["classifier.weight"] = torch.cat([torch.zeros_like(weight), weight])
+    state["classifier.bias"] = torch.cat([torch.zeros_like(bias), bias])
+    note = "Its one output is read as an object, against a background, at a probability of one half"
+    return table(("background", (0, 0, 0)), ("object", (255, 255, 255))), (f"{note}.",)
 
 
 def _blocks(tensors: Mapping[str, Tensor], prefix: str) -> int:
