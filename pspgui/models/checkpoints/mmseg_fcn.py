@@ -1,8 +1,7 @@
 """mmsegmentation's FCN: `decode_head.convs.*`, `conv_cat`, `conv_seg` on a ResNet.
 
 Sources: mmseg/models/decode_heads/fcn_head.py, configs/_base_/models/fcn_r50-d8.py. Its ResNet
-V1c has the deep stem `backbone.stem.*`, V1 and V1b the 7x7 one. Class names and colours stand in
-the container's `meta`, where a run kept them.
+V1c has the deep stem `backbone.stem.*`, V1 and V1b the 7x7 one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import re
 
 from pspgui.models.checkpoints.container import Container
-from pspgui.models.checkpoints.extras import named_classes
 from pspgui.models.checkpoints.family import Reading, renamed
 from pspgui.models.checkpoints.shapes import class_table, resnet_backbone, resnet_stem
 from pspgui.models.dilated_fcn import DilatedFCNSpec
@@ -21,7 +19,9 @@ _AUXILIARY = "auxiliary_head.convs.0.conv.weight"
 _CONVOLUTION = re.compile(r"decode_head\.convs\.\d+\.conv\.weight")
 # Heads that derive from this one (non-local, context blocks) have its keys and more.
 _OWN = re.compile(r"decode_head\.(convs\.\d+\.(conv|bn)|conv_cat\.(conv|bn)|conv_seg)\.")
-_ASSUMED = ("output_stride", "dilation", "stride_in", "align_corners", "normalisation")
+_ASSUMED = (
+    "output_stride", "dilation", "stride_in", "align_corners", "normalisation", "classes",
+)  # fmt: skip
 _RULES = (
     (r"decode_head\.convs\.(\d+)\.conv\.", r"convolutions.\1.0."),
     (r"decode_head\.convs\.(\d+)\.bn\.", r"convolutions.\1.1."),
@@ -55,8 +55,6 @@ class MMSegmentationFCN:
         if first not in tensors:
             first = "backbone.conv1.weight"
         auxiliary = tensors.get(_AUXILIARY)
-        count = tensors["decode_head.conv_seg.weight"].shape[0]
-        named = named_classes(container.extras, count)
         bottlenecks = "backbone.layer1.0.conv3.weight" in tensors
         spec = DilatedFCNSpec(
             backbone=resnet_backbone(tensors, "backbone."),
@@ -68,10 +66,9 @@ class MMSegmentationFCN:
             head_channels=tensors[_HEAD].shape[0],
             auxiliary=auxiliary is not None,
             auxiliary_channels=None if auxiliary is None else auxiliary.shape[0],
-            classes=named or class_table(count),
+            classes=class_table(tensors["decode_head.conv_seg.weight"].shape[0]),
         )
-        assumed = _ASSUMED if named else (*_ASSUMED, "classes")
-        return Reading(spec, renamed(tensors, _RULES), assumed=assumed)
+        return Reading(spec, renamed(tensors, _RULES), assumed=_ASSUMED)
 
 
 FAMILY = MMSegmentationFCN()
