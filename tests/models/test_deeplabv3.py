@@ -12,9 +12,12 @@ from torch import nn
 from pspgui.inference.heads import build_head
 from pspgui.labels.classes import CAMVID
 from pspgui.models.architectures import build_network, parse_spec
+from pspgui.models.checkpoints import load_checkpoint
 from pspgui.models.deeplabv3 import DeepLabV3, DeepLabV3Spec, usual_rates
+from pspgui.models.spec import SizeRule
+from pspgui.training.datasets import LabelledImage
 from pspgui.training.frozen_norms import freeze_norms
-from pspgui.training.loop import _optimizer
+from pspgui.training.loop import LAST, Trainer, TrainingSet
 from pspgui.training.recipe import Recipe
 
 
@@ -135,30 +138,40 @@ def test_a_spec_that_cannot_be_built_is_refused(fields, sentence):
         spec(**fields)
 
 
-def test_three_steps_train_the_heads_at_ten_times_the_backbones_rate():
-    torch.manual_seed(0)
-    net = DeepLabV3(spec()).train()
-    recipe = Recipe(learning_rate=0.01)
-    optimizer = _optimizer(net, recipe)
-    for group in optimizer.param_groups:
-        group["lr"] = group["base"]
-    images, labels = torch.randn(2, 3, 33, 33), torch.randint(0, 11, (2, 33, 33))
-    losses = []
-    for _ in range(3):
-        scores = net(images)
-        loss = sum(nn.functional.cross_entropy(s, labels) for s in (scores.main, scores.auxiliary))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+class Halves:
+    """A source of pictures that are dark on the left and bright on the right."""
 
-    backbone, heads = optimizer.param_groups
+    def __len__(self) -> int:
+        return 6
+
+    def read(self, index: int) -> LabelledImage:
+        labels = np.zeros((33, 33), np.uint8)
+        labels[:, 16:] = 1
+        noise = np.random.default_rng(index).integers(0, 60, (33, 33, 3))
+        return LabelledImage((labels[..., None] * 180 + noise).astype(np.uint8), labels)
+
+
+def test_three_steps_train_the_heads_at_ten_times_the_backbones_rate(tmp_path):
+    torch.manual_seed(0)
+    net = DeepLabV3(spec(size_rule=SizeRule(multiple=16, offset=1)))
+    before = {k: v.clone() for k, v in net.named_parameters()}
+    samples = TrainingSet(Halves(), None, None, (33, 33), "halves")
+    trainer = Trainer(net, Recipe(epochs=1, batch=2, learning_rate=0.01), samples, tmp_path)
+    reports = []
+
+    trainer.fit(reports.append)
+
+    backbone, heads = trainer.optimizer.param_groups
     assert (backbone["base"], heads["base"]) == (0.01, 0.1)
     assert {id(p) for p in heads["params"]} == {
         id(p) for part in (net.aspp, net.project, net.decoder, net.classifier, net.auxiliary)
         for p in part.parameters()
     }  # fmt: skip
-    assert losses[-1] < losses[0]
+    assert trainer.run.step == 3
+    assert all(np.isfinite(report.loss) for report in reports)
+    assert all(not torch.equal(v, before[k]) for k, v in net.named_parameters())
+    loaded = load_checkpoint(tmp_path / LAST)
+    assert (loaded.family, loaded.spec.architecture) == ("pspgui", "deeplabv3")
 
 
 def test_frozen_norms_keep_statistics_and_weights_while_the_rest_learns():
