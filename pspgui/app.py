@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-COMMANDS = ("predict", "explain", "evaluate", "train", "export", "inspect", "models")
+COMMANDS = (
+    "predict", "explain", "evaluate", "train", "export", "inspect", "convert", "models"
+)  # fmt: skip
 _STARTED = time.time()
 
 

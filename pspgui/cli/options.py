@@ -18,18 +18,49 @@ if TYPE_CHECKING:
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", help="checkpoint; the bundled model if not given")
 ]
+AssumeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assume",
+        metavar="KEY=VALUE",
+        help="what the weights cannot tell, such as levels=1,2,3,6, align_corners=true, "
+        "normalisation=unit or classes=cityscapes19; may be repeated",
+    ),
+]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device")]
 PrecisionOption = Annotated[Literal["auto", "fp32", "bf16"], typer.Option("--precision")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
 def open_predictor(
-    weights: Path | None, device: str = "auto", precision: str = "auto"
+    weights: Path | None,
+    device: str = "auto",
+    precision: str = "auto",
+    assume: Iterable[str] | None = None,
 ) -> Predictor:
-    """Load the model that the options name; raises `CheckpointError` or `DeviceError`."""
-    from pspgui.inference.predictor import Predictor
+    """Load the model that the options name; raises `CheckpointError` or `DeviceError`.
 
-    return Predictor.load(weights or bundled_model(), device, precision)
+    assume: what `--assume` was given; raises ValueError for what is not KEY=VALUE.
+    """
+    from pspgui.inference.devices import choose_device, choose_precision
+    from pspgui.inference.predictor import Predictor
+    from pspgui.models.checkpoints import load_checkpoint
+
+    chosen = choose_device(device)
+    kind = choose_precision(precision, chosen)
+    loaded = load_checkpoint(weights or bundled_model(), assumptions(assume))
+    return Predictor.of(loaded, chosen, kind)
+
+
+def assumptions(given: Iterable[str] | None, option: str = "--assume") -> dict[str, str]:
+    """Return the fields and values of an option's `KEY=VALUE` words; raises ValueError."""
+    found: dict[str, str] = {}
+    for word in given or ():
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise ValueError(f"{option} {word} is not KEY=VALUE, such as levels=1,2,3,6")
+        found[key.strip()] = value.strip()
+    return found
 
 
 def expand(paths: Iterable[Path]) -> tuple[list[Path], dict[Path, str]]:

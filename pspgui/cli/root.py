@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from pspgui.cli import evaluate, explain, export, inspect, models, predict, train
+from pspgui.cli import convert, evaluate, explain, export, inspect, models, predict, train
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "predict": predict.predict,
@@ -19,6 +19,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "train": train.train,
     "export": export.export,
     "inspect": inspect.inspect,
+    "convert": convert.convert,
     "models": models.models,
 }
 

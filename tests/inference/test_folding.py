@@ -49,6 +49,54 @@ def test_folded_head_equals_plain_head_in_float32(seed, grid, levels, concat, al
     assert torch.allclose(folded, plain, atol=1e-4, rtol=1e-5)
 
 
+REDUCTIONS = ["conv_bn_relu", "conv_bn_relu_bare_1", "conv", "none"]
+
+
+@pytest.mark.parametrize("pool", ["average", "max"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("bottleneck", "classifier"), [(1, 1), (1, 3), (3, 1), (3, 3)])
+def test_every_form_of_the_head_folds_exactly(pool, reduction, bottleneck, classifier):
+    model = small_network(
+        levels=(1, 2, 3), pool=pool, reduction=reduction, concat="features_last",
+        bottleneck_kernel=bottleneck, classifier_kernel=classifier,
+    ).double()  # fmt: skip
+    nn.init.normal_(model.classifier.bias)
+    for branch in model.pyramid.branches:
+        for module in branch.modules():
+            if isinstance(module, nn.Conv2d) and module.bias is not None:
+                nn.init.normal_(module.bias)
+    head = FoldedHead.fold(model, dtype=torch.float64)
+
+    for grid in [(6, 7), (1, 4)]:
+        # Signed, for a ReLU after pooled features would else change nothing.
+        features = random_features(model, grid) - 0.5
+        expected = plain_scores(model, features)[0]
+
+        assert (head.run(features).scores - expected).abs().max() < 1e-9
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    grid=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    fields=st.fixed_dictionaries({
+        "reduction": st.sampled_from(REDUCTIONS),
+        "pool": st.sampled_from(["average", "max"]),
+        "bottleneck_kernel": st.sampled_from([1, 3]),
+        "classifier_kernel": st.sampled_from([1, 3]),
+        "align_corners": st.booleans(),
+        "concat": st.sampled_from(["features_first", "features_last"]),
+    }),
+)
+def test_any_form_of_the_head_folds_in_float32(seed, grid, fields):
+    model = small_network(seed, levels=(1, 4), **fields)
+    features = random_features(model, grid, seed) - 0.3
+
+    folded, plain = FoldedHead.fold(model).run(features).scores, plain_scores(model, features)[0]
+
+    assert torch.allclose(folded, plain, atol=1e-3, rtol=1e-4)
+
+
 def test_general_bottleneck_kernels_fold_too():
     for kernel in (1, 5):
         model = small_network(levels=(1, 3)).double()
