@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
-from pspgui.gui.document import VIEW_MODES
+from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.pyramid import PyramidStrip
 from pspgui.gui.panels.start import RecentRow
@@ -68,6 +68,7 @@ GESTURES: Final = (
     ("Pick the class under the cursor", "Alt+Click"),
     ("Brush size", "Shift+Wheel"),
     ("Abort the running stroke", "Esc"),
+    ("Hide the overlay while held; a tap toggles", "Tab"),
 )
 
 _VIEW_TEXTS: Final = {
@@ -116,6 +117,8 @@ _FILE = (
               lambda p: p.session.open_sample(), "File", "mdi6.city-variant-outline"),
     ActionRow("open_weights", "Open weights…", ("Ctrl+M",), lambda p: p.window.open_weights(),
               "File", "mdi6.cube-outline"),
+    ActionRow("model", "Model…", ("Ctrl+Shift+M",), lambda p: p.window.show_model(), "File",
+              "mdi6.tune-variant"),
     ActionRow("bundled_model", "Use the bundled model", (),
               lambda p: p.session.use_bundled_model(), "File"),
     ActionRow("predict", "Predict again", ("Ctrl+R", "F5"), lambda p: p.session.predict_again(),
@@ -137,6 +140,9 @@ _EDIT = (
     ActionRow("accept", "Accept the prediction as labels", ("Return", "Enter"),
               lambda p: p.document.accept_prediction(), "Edit", "mdi6.check",
               enabled=_has_prediction),
+    ActionRow("add_classes", "Add the model's classes to the labels", (),
+              lambda p: p.session.add_model_classes(), "Edit",
+              enabled=lambda p: p.session.can_add_classes),
     ActionRow("swap_classes", "Swap the last two classes", ("X",),
               lambda p: p.document.swap_classes(), "Edit"),
     ActionRow("smaller", "Smaller brush", ("[",), lambda p: p.document.scale_brush(1 / 1.2),
@@ -172,6 +178,9 @@ _VIEW = (
     ActionRow("outline", "Outlines only", ("\\",),
               lambda p: p.document.set_outline(not p.document.outline), "View",
               "mdi6.vector-square", checked=lambda p: p.document.outline),
+    ActionRow("hide_overlay", "Hide the overlay", (),
+              lambda p: p.document.set_overlay_hidden(not p.document.overlay_hidden), "View",
+              checked=lambda p: p.document.overlay_hidden),
     ActionRow("fainter", "Fainter overlay", (",",),
               lambda p: p.document.set_opacity(p.document.opacity - 0.1), "View", repeats=True),
     ActionRow("stronger", "Stronger overlay", (".",),

@@ -10,6 +10,8 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from pspgui.gui.document import Document
+from pspgui.jobs.class_tables import write_classes
+from pspgui.labels.classes import ClassTable
 from pspgui.project import LabelStore, SaveQueue, SaveResult, Snapshot
 
 # A save begins this long after the last edit, but never later than _MAX_AGE_S after the first
@@ -37,6 +39,7 @@ class Autosave(QObject):
         self._store = store
         self._queue = SaveQueue(self._write, self._answered.emit)
         self._unsaved: dict[Path, Snapshot] = {}
+        self._tables: dict[Path, ClassTable] = {}
         self._submitted = -1
         self._dirty_since: float | None = None
         self._timer = QTimer(self)
@@ -58,6 +61,10 @@ class Autosave(QObject):
     def snapshot_of(self, image: Path) -> Snapshot | None:
         """Return the unsaved labels of an image, which count more than its file."""
         return self._unsaved.get(image)
+
+    def table_of(self, image: Path) -> ClassTable | None:
+        """Return the classes of an image's unsaved labels."""
+        return self._tables.get(image)
 
     @Slot()
     def save_now(self) -> None:
@@ -108,14 +115,19 @@ class Autosave(QObject):
         )
         self._submitted = copied.serial
         self._unsaved[snapshot.image] = snapshot
+        self._tables[snapshot.image] = document.table
         document.mark_saving()
         self._queue.submit(snapshot)
 
     def _write(self, snapshot: Snapshot) -> Path:
         """Save one snapshot (the queue's thread)."""
-        return self._store.save(
+        path = self._store.save(
             snapshot.image, snapshot.labels, snapshot.provenance, snapshot.palette
         )
+        table = self._tables.get(snapshot.image)
+        if table is not None:
+            write_classes(path, table)
+        return path
 
     @Slot(object)
     def _settle(self, result: SaveResult) -> None:
@@ -130,6 +142,7 @@ class Autosave(QObject):
             return
         if is_latest:
             del self._unsaved[result.image]
+            self._tables.pop(result.image, None)
         if here:
             self._document.mark_saved(result.revision)
         self.saved.emit(result.image)

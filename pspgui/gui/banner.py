@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from pspgui.gui.icons import ICON_PX, icon
-from pspgui.gui.session import Notice
+from pspgui.gui.notices import Notice
 from pspgui.gui.theme import GRID_PX, current_theme
 
 
@@ -46,6 +46,7 @@ class Banner(QWidget):
         """Show a notice in place of the one before it."""
         self._notice = notice
         self._text.setText(notice.text)
+        self._retry.setText(notice.button)
         self._retry.setVisible(bool(notice.retry))
         self.show()
 

@@ -9,21 +9,21 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from pspgui.geometry import Pixel, Rect
-from pspgui.gui.label_session import LabelSession
+from pspgui.gui.display import Display
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
-    from pspgui.evidence.psp import PSPEvidence
     from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.inference.predictor import Prediction
     from pspgui.inference.views import LevelView
+    from pspgui.jobs.class_tables import Explains
+    from pspgui.jobs.windowed import WindowEvidence
 
-VIEW_MODES: Final = ("image", "prediction", "labels", "difference")
 MAX_BRUSH_PX: Final = 2048
 
 
-class Document(LabelSession):
-    """The image, its prediction, evidence, labels (see LabelSession) and how they are displayed.
+class Document(Display):
+    """The image, its prediction, evidence, labels (see LabelSession) and their Display.
 
     GUI thread only. Views hold no copies: they listen to the signals and read the properties;
     tools and panels propose by the methods. Every setter is silent when nothing changes.
@@ -43,7 +43,8 @@ class Document(LabelSession):
     pin_changed = Signal(object)
     evidence_changed = Signal(object)
     hovered_bin_changed = Signal(object)
-    display_changed = Signal()
+    window_wanted = Signal(object)
+    window_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,19 +52,17 @@ class Document(LabelSession):
         self._image_path: Path | None = None
         self._image_title = ""
         self._views: tuple[LevelView, ...] = ()
-        self._engine: PSPEvidence | None = None
+        self._engine: Explains | None = None
+        self._reading_table: ClassTable = self._table
+        self._windows_are_mute = False
+        self._frame: Rect | None = None
+        self._network = ""
         self._evidence: PixelEvidence | None = None
         self._hover: Pixel | None = None
         self._pin: Pixel | None = None
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._previous_class = 0
-        self._opacity = 0.5
-        self._outline = False
-        self._visible = np.ones(256, bool)
-        self._solo: int | None = None
-        self._view_mode = "labels"
-        self._shown_map: str | None = None
 
     # -- image and prediction -----------------------------------------------------------------
 
@@ -84,8 +83,41 @@ class Document(LabelSession):
 
     @property
     def table(self) -> ClassTable:
-        """The classes of the model in use."""
+        """The classes of the labels; without labels of their own, those of the model in use."""
         return self._table
+
+    @property
+    def reading_table(self) -> ClassTable:
+        """The classes that name predictions and evidence.
+
+        They are those of the labels, and behind them the ones that only the model knows.
+        """
+        return self._reading_table
+
+    @property
+    def network(self) -> str:
+        """The network in use in a few words, such as "DeepLabV3 MobileNetV2 /16"."""
+        return self._network
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the prediction comes from the image at half its size; a better one follows."""
+        return self._is_preview
+
+    @property
+    def by_windows(self) -> bool:
+        """Whether the image was read through windows, each of which is explained by itself."""
+        return getattr(self._prediction, "windows", None) is not None
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether there is evidence for this image, or may be once a window is chosen."""
+        return self._engine is not None or (self.by_windows and not self._windows_are_mute)
+
+    @property
+    def window_frame(self) -> Rect | None:
+        """The window that evidence explains, in image pixels; None where it is the whole image."""
+        return getattr(self._engine, "frame", None)
 
     @property
     def prediction(self) -> Prediction | None:
@@ -105,14 +137,18 @@ class Document(LabelSession):
         labels: np.ndarray | None = None,
         provenance: np.ndarray | None = None,
         on_disk: bool = True,
+        table: ClassTable | None = None,
     ) -> None:
         """Show another image with its labels, if any; prediction and evidence are cleared.
 
         `on_disk` tells whether a file holds these very labels; if not they count as unsaved.
+        `table` names the classes of the labels; None for those in use.
         """
         self._image, self._image_path, self._image_title = image, path, title
-        self._prediction, self._views, self._engine = None, (), None
+        self._drop_prediction()
         self._install_labels(labels, provenance, on_disk)
+        if table is not None:
+            self._take_table(table)
         self._shown_map = None
         self.set_pin(None)
         self.set_hover(None)
@@ -129,16 +165,32 @@ class Document(LabelSession):
         self,
         prediction: Prediction,
         views: tuple[LevelView, ...] = (),
-        evidence_engine: PSPEvidence | None = None,
+        evidence_engine: Explains | None = None,
+        preview: bool = False,
     ) -> None:
-        """Take the model's answer for the image shown; painted pixels keep their labels."""
+        """Take the model's answer for the image shown; painted pixels keep their labels.
+
+        A preview is looked at only: no label ever comes from it.
+        """
         if self._image is None or tuple(prediction.labels.shape) != self._image.shape[:2]:
             return  # an answer for an image that is gone
+        self._drop_prediction()
         self._prediction, self._views, self._engine = prediction, views, evidence_engine
-        self._follow_prediction(prediction)
+        self._is_preview = preview
+        if not preview:
+            self._follow_prediction(prediction)
         self.prediction_changed.emit()
         self.views_changed.emit()
+        self._frame_changed()
         self._refresh_evidence()
+        self._ask_for_window()
+
+    def set_window(self, engine: WindowEvidence) -> None:
+        """Take what explains one window of an image that was read through windows."""
+        if self.by_windows:
+            self._engine = engine
+            self._frame_changed()
+            self._refresh_evidence()
 
     def start_unlabelled(self) -> None:
         """Let the image be painted though there is no prediction; one may still come."""
@@ -154,18 +206,28 @@ class Document(LabelSession):
         """Use another model's classes; class choices start over.
 
         The old model's prediction is forgotten, and with it labels that are only a copy of it.
+        Labels that a person has touched must not be given another table.
         """
-        if table == self._table:
+        if table == self._table and table == self._reading_table:
             return
-        self._table = table
         self._forget_prediction()
-        self._active_class = self._previous_class = 0
+        self._take_table(table)
+
+    def set_reading_table(self, table: ClassTable) -> None:
+        """Name the model's answers by a table that begins with the classes of the labels."""
+        if table == self._reading_table:
+            return
+        self._forget_prediction()
+        self._reading_table = table
         self._target = (None, None)
-        self._visible[:] = True
-        self._solo = None
         self.classes_changed.emit()
-        self.active_class_changed.emit(0)
-        self.display_changed.emit()
+
+    def add_model_classes(self) -> None:
+        """Let the labels have the classes that only the model knows, too; no label changes."""
+        if self._table != self._reading_table:
+            self._table = self._reading_table
+            self.classes_changed.emit()
+            self.display_changed.emit()
 
     # -- classes and brush --------------------------------------------------------------------
 
@@ -264,6 +326,16 @@ class Document(LabelSession):
             self._pin = pixel
             self.pin_changed.emit(pixel)
             self._refresh_evidence()
+            self._ask_for_window()
+
+    def set_network(self, title: str) -> None:
+        """Name the network that predicts from now on."""
+        self._network = title
+
+    def mark_windows_mute(self) -> None:
+        """Note that the model's windows have no evidence."""
+        self._windows_are_mute = True
+        self.prediction_changed.emit()
 
     def set_hovered_bin(self, source: Source | None) -> None:
         """Point at a bin, so that the canvas outlines its region."""
@@ -280,97 +352,48 @@ class Document(LabelSession):
             if self.score_class != before:
                 self.score_class_changed.emit(self.score_class)
 
-    # -- display ------------------------------------------------------------------------------
-
-    @property
-    def opacity(self) -> float:
-        """Opacity of the label overlay, 0..1."""
-        return self._opacity
-
-    @property
-    def outline(self) -> bool:
-        """Whether only the borders between labels are drawn."""
-        return self._outline
-
-    @property
-    def visible(self) -> np.ndarray:
-        """Which labels are drawn, (256,) bool; solo included."""
-        if self._solo is None:
-            return self._visible
-        return np.arange(256) == self._solo
-
-    @property
-    def solo(self) -> int | None:
-        """The only class drawn, if one is soloed."""
-        return self._solo
-
-    @property
-    def view_mode(self) -> str:
-        """"image", "prediction", "labels" or "difference"."""
-        return self._view_mode
-
-    @property
-    def shown_map(self) -> str | None:
-        """The name of the LevelView painted on the canvas instead of labels."""
-        return self._shown_map
-
-    def labels_in_view(self) -> np.ndarray | None:
-        """Return the (H, W) array the overlay shows: labels or prediction, None for neither.
-
-        In "difference" these are the labels; the canvas draws only those that differ from the
-        prediction.
-        """
-        if self._view_mode == "image":
-            return None
-        if self._view_mode == "prediction" or self._label_map is None:
-            return None if self._prediction is None else self._prediction.labels
-        return self._label_map.labels
-
-    def set_opacity(self, opacity: float) -> None:
-        """Set the opacity of the overlay, clipped to 0..1."""
-        self._display("_opacity", max(0.0, min(1.0, float(opacity))))
-
-    def set_outline(self, outline: bool) -> None:
-        """Draw borders only, or filled labels."""
-        self._display("_outline", bool(outline))
-
-    def set_visible(self, label: int, visible: bool) -> None:
-        """Show or hide one label."""
-        if bool(self._visible[label]) != visible:
-            self._visible[label] = visible
-            self.display_changed.emit()
-
-    def set_solo(self, label: int | None) -> None:
-        """Draw only this label; None draws all visible ones."""
-        self._display("_solo", label)
-
-    def set_view_mode(self, mode: str) -> None:
-        """Choose one of VIEW_MODES; raises ValueError for another word."""
-        if mode not in VIEW_MODES:
-            raise ValueError(f"the view is one of {', '.join(VIEW_MODES)}, not {mode!r}")
-        self._display("_view_mode", mode)
-
-    def set_shown_map(self, name: str | None) -> None:
-        """Paint a pyramid map on the canvas; None goes back to the overlay."""
-        self._display("_shown_map", name)
-
     # -- inside -------------------------------------------------------------------------------
 
     def _forget_prediction(self) -> None:
-        if self._prediction is None:
-            return
-        self._prediction, self._views, self._engine = None, (), None
         if not self.is_touched:
             self._install_labels(None, None, on_disk=True)
+        if self._prediction is None:
+            return
+        self._drop_prediction()
         self._set_evidence(None)
         self.prediction_changed.emit()
         self.views_changed.emit()
         self.history_changed.emit()
 
-    def _display(self, attribute: str, value: object) -> None:
-        if getattr(self, attribute) != value:
-            setattr(self, attribute, value)
-            self.display_changed.emit()
+    def _drop_prediction(self) -> None:
+        self._prediction, self._views, self._engine = None, (), None
+        self._is_preview = self._windows_are_mute = False
+        self._frame_changed()
+
+    def _take_table(self, table: ClassTable) -> None:
+        self._table = self._reading_table = table
+        self._active_class = self._previous_class = 0
+        self._target = (None, None)
+        self._visible[:] = True
+        self._solo = None
+        self.classes_changed.emit()
+        self.active_class_changed.emit(0)
+        self.display_changed.emit()
+
+    def _frame_changed(self) -> None:
+        if self.window_frame != self._frame:
+            self._frame = self.window_frame
+            self.window_changed.emit()
+
+    def _ask_for_window(self) -> None:
+        if self._pin is not None and self._needs_window(self._pin):
+            self.window_wanted.emit(self._pin)
+
+    def _needs_window(self, pixel: Pixel) -> bool:
+        frame = self.window_frame
+        return self.by_windows and self.can_explain and (
+            frame is None or not frame.contains(*pixel)
+        )
 
     def _inside(self, pixel: Pixel | None) -> Pixel | None:
         if pixel is None or self._image is None:
@@ -380,7 +403,7 @@ class Document(LabelSession):
 
     def _refresh_evidence(self) -> None:
         pixel = self._hover if self._pin is None else self._pin
-        if self._engine is None or pixel is None:
+        if self._engine is None or pixel is None or self._needs_window(pixel):
             self._set_evidence(None)
             return
         self._set_evidence(self._engine.at(pixel, self._evidence_target()))

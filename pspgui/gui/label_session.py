@@ -44,6 +44,7 @@ class LabelSession(QObject):
         super().__init__(parent)
         self._table: ClassTable = CAMVID
         self._prediction: Prediction | None = None
+        self._is_preview = False
         self._label_map: LabelMap | None = None
         self._history: History | None = None
         self._stroke: Stroke | None = None
@@ -98,13 +99,20 @@ class LabelSession(QObject):
         if self._stroke is not None:
             self.finish_stroke()
         if self._label_map is None or self._history is None:
-            self.message.emit("There are no labels to paint on before the image is predicted.")
+            self.message.emit(
+                "This is a first look; painting begins with the full prediction."
+                if self._is_preview
+                else "There are no labels to paint on before the image is predicted."
+            )
             return
         value: int | np.ndarray = self._active_class
         name = f"Brush {self._table.name_of(self._active_class)}"
         if kind == "erase":
-            if self._prediction is None:
-                self.message.emit("The eraser needs a prediction to go back to.")
+            if self._prediction is None or self._is_preview:
+                self.message.emit(
+                    "The eraser waits for the full prediction; this is a first look."
+                    if self._is_preview else "The eraser needs a prediction to go back to."
+                )
                 return
             value, name = self._prediction.labels, "Erase to prediction"
         self._stroke_was_copied = False
@@ -152,6 +160,9 @@ class LabelSession(QObject):
     def accept_prediction(self) -> None:
         """Make the prediction the labels wherever no person has set them, as one edit."""
         prediction, labels, history = self._prediction, self._label_map, self._history
+        if self._is_preview:
+            self.message.emit("This is a first look; accept once the full prediction is there.")
+            return
         if prediction is None or labels is None or history is None:
             self.message.emit("There is no prediction to accept yet.")
             return

@@ -23,6 +23,7 @@ from pspgui.durable import printable
 from pspgui.gui.actions import Actions, Parts, takes_enter
 from pspgui.gui.banner import Banner
 from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.dialogs.model import ModelDialog
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
 from pspgui.gui.document import Document
 from pspgui.gui.panels.classes import ClassesPanel
@@ -58,6 +59,7 @@ class MainWindow(QMainWindow):
         self.document, self.session, self.settings = document, session, settings
         self._seen = False
         self._activity: Activity | None = None
+        self.model_dialog: ModelDialog | None = None
         self.keeps_layout = True
         self.verbs = WindowVerbs(document, session, settings, self)
         self.canvas = Canvas(document)
@@ -139,6 +141,7 @@ class MainWindow(QMainWindow):
         self.images.image_chosen.connect(session.show_image)
         session.images_changed.connect(self.images.set_images)
         session.current_changed.connect(self.images.set_current)
+        session.labelled.connect(self.images.set_labelled)
         session.notice.connect(self.banner.tell)
         session.settled.connect(self.banner.settle)
         session.image_saved.connect(self._image_saved)
@@ -154,6 +157,7 @@ class MainWindow(QMainWindow):
         self.settings.recent_changed.connect(self._show_recent)
         self.verbs.start_page_wanted.connect(self._show_start)
         self.verbs.keys_wanted.connect(self._show_keys)
+        self.verbs.model_wanted.connect(self._show_model)
         self.verbs.quit_wanted.connect(self.close)
 
     # -- slots --------------------------------------------------------------------------------
@@ -207,6 +211,13 @@ class MainWindow(QMainWindow):
     @Slot()
     def _show_keys(self) -> None:
         ShortcutsDialog(self.actions_table.rows, self).exec()
+
+    @Slot()
+    def _show_model(self) -> None:
+        if self.model_dialog is None:
+            self.model_dialog = ModelDialog(self.document, self.session, self)
+        self.model_dialog.show()
+        self.model_dialog.raise_()
 
     @Slot(str)
     def _retry(self, action: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
 from pspgui.durable import printable
+from pspgui.jobs.model_choice import DEFAULT_CROP, LEAST_CROP
 
 RECENT_LIMIT: Final = 8
 LAYOUT_VERSION: Final = 1  # a new arrangement of docks makes a remembered one worthless
@@ -80,6 +83,42 @@ class Settings(QObject):
     @weights.setter
     def weights(self, value: Path | None) -> None:
         self._store.setValue("weights", "" if value is None else str(value))
+
+    @property
+    def reading(self) -> tuple[Literal["whole", "windows"], int]:
+        """How large images are read, and the side of a window in pixels."""
+        how = self._store.value("reading", "whole")
+        side = self._store.value("crop_px", DEFAULT_CROP)
+        known = isinstance(side, int) or (isinstance(side, str) and side.isdecimal())
+        crop_px = int(side) if known else DEFAULT_CROP
+        return "windows" if how == "windows" else "whole", max(LEAST_CROP, crop_px)
+
+    @reading.setter
+    def reading(self, value: tuple[Literal["whole", "windows"], int]) -> None:
+        self._store.setValue("reading", value[0])
+        self._store.setValue("crop_px", value[1])
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """What a person decided for weights that do not say it, by the weights' digest."""
+        value = self._store.value("overrides", "{}")
+        try:
+            found = json.loads(value) if isinstance(value, str) else {}
+        except ValueError:
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {key: fields for key, fields in found.items() if isinstance(fields, dict)}
+
+    def remember_overrides(self, digest: str, fields: Mapping[str, Any]) -> None:
+        """Remember values (JSON) for weights; an empty mapping forgets them."""
+        every = self.overrides
+        if every.get(digest, {}) == fields:
+            return
+        every.pop(digest, None)
+        if fields:
+            every[digest] = dict(fields)
+        self._store.setValue("overrides", json.dumps(every))
 
     def folder(self, purpose: str) -> str:
         """Return the folder last used for "open", "weights" or "export"; empty for none."""

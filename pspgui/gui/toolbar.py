@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
-from pspgui.gui.document import MAX_BRUSH_PX, VIEW_MODES, Document
+from pspgui.gui.display import VIEW_MODES
+from pspgui.gui.document import MAX_BRUSH_PX, Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
@@ -117,6 +118,7 @@ class MainToolBar(QToolBar):
         self._title = "Loading the model…"
         self._model.setText(self._title)
         menu = QMenu(self._model)
+        menu.addAction(actions["model"])
         menu.addAction(actions["open_weights"])
         menu.addAction(actions["bundled_model"])
         self._model.setMenu(menu)
@@ -207,7 +209,7 @@ class MainToolBar(QToolBar):
             return
         self._title = facts.title
         self._fit_title()
-        self._model.setToolTip(f"{printable(facts.path)}\n{facts.family}, {facts.precision}")
+        self._model.setToolTip(f"{printable(facts.path)}\n{facts.network}, {facts.precision}")
         self._device.clear()
         self._device.addItems(facts.devices)
         self._device.setCurrentText(self._session.device)

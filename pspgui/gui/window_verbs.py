@@ -23,11 +23,12 @@ _ALL: Final = "All files (*)"
 class WindowVerbs(QObject):
     """File dialogs, theme, key list and closing. GUI thread only.
 
-    `start_page_wanted()`, `keys_wanted()` and `quit_wanted()` are for the window.
+    `start_page_wanted()`, `keys_wanted()`, `model_wanted()` and `quit_wanted()` are for the window.
     """
 
     start_page_wanted = Signal()
     keys_wanted = Signal()
+    model_wanted = Signal()
     quit_wanted = Signal()
 
     def __init__(
@@ -99,6 +100,10 @@ class WindowVerbs(QObject):
     def show_start(self) -> None:
         """Show the start page."""
         self.start_page_wanted.emit()
+
+    def show_model(self) -> None:
+        """Show what the model is, and how it runs."""
+        self.model_wanted.emit()
 
     def show_keys(self) -> None:
         """Show the list of keys."""

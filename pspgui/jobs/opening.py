@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pspgui.durable import SaveError, printable, write_durably
 from pspgui.imaging import DecodeError, decode_image, encode_png, list_images
 from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.labels.classes import ClassTable
 
 SAMPLE_TITLE = "Sample scene"
 
-ReadLabels = Callable[[Path, tuple[int, int]], tuple[np.ndarray, np.ndarray | None] | None]
+
+
+class ReadBack(NamedTuple):
+    """Saved labels (H, W), where each came from, and their classes; None where nothing tells."""
+
+    labels: np.ndarray
+    provenance: np.ndarray | None = None
+    table: ClassTable | None = None
+
+
+ReadLabels = Callable[[Path, tuple[int, int]], ReadBack | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +35,8 @@ class OpenedImage:
     """An image ready to show: pixels (H, W, 3) uint8, and its labels if a file has them.
 
     `path` is None only for a sample scene that could not be written. `notes` are clauses a person
-    may want to know; `warning` is a sentence about labels that could not be read.
+    may want to know; `warning` is a sentence about labels that could not be read. `table` holds
+    the classes of the labels, where a file tells.
     """
 
     pixels: np.ndarray
@@ -32,6 +46,7 @@ class OpenedImage:
     provenance: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     warning: str = ""
+    table: ClassTable | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ class ListedFolder:
 def open_image(path: Path, read_labels: ReadLabels) -> Job:
     """Return a job that decodes `path` and reads its saved labels.
 
-    `read_labels(path, (H, W))` returns (labels, provenance or None) or None, and may raise
+    `read_labels(path, (H, W))` returns what was saved or None, and may raise
     ValueError or OSError: the image is then shown without labels, with a warning. The job fails
     with `DecodeError`.
     """
@@ -60,17 +75,16 @@ def open_image(path: Path, read_labels: ReadLabels) -> Job:
         yield Step(f"Opening {printable(path.name)}")
         decoded = decode_image(path)
         yield Step(f"Reading the labels of {printable(path.name)}")
-        labels, provenance, warning = None, None, ""
+        saved, warning = None, ""
         try:
             saved = read_labels(path, decoded.pixels.shape[:2])
         except (ValueError, OSError) as error:
             warning = f"The saved labels were not loaded: {error}"
-        else:
-            if saved is not None:
-                labels, provenance = saved
+        labels, provenance, table = saved or (None, None, None)
         return OpenedImage(
-            decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning
-        )
+            decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning,
+            table,
+        )  # fmt: skip
 
     return job
 
@@ -122,3 +136,41 @@ def look_up(paths: Sequence[Path]) -> Job:
         return ListedFolder(first, images, next(iter(images), None))
 
     return job
+
+
+def find_labelled(images: Sequence[Path], label_file: Callable[[Path], Path]) -> Job:
+    """Return a job that gives the set of images which have labels from earlier.
+
+    `label_file(image)` names the file where they would be. Folders are listed first, so that a
+    hundred thousand images without labels cost nothing.
+    """
+
+    def job(turn: Turn) -> Steps:
+        yield Step("Looking for labels")
+        names: dict[Path, frozenset[str] | None] = {}
+        found = set()
+        for number, image in enumerate(images):
+            if number % 256 == 0:
+                turn.check()
+                yield Step("Looking for labels", number / len(images))
+            folder = image.parent
+            if folder not in names:
+                names[folder] = _label_names(folder)
+            there = names[folder]
+            if there is not None and not there & {f"{image.stem}.png", f"{image.name}.png"}:
+                continue
+            if label_file(image).is_file():
+                found.add(image)
+        return frozenset(found)
+
+    return job
+
+
+def _label_names(folder: Path) -> frozenset[str] | None:
+    """Return what is among the labels of a folder; None where they may be kept elsewhere."""
+    if not os.access(folder, os.W_OK):
+        return None
+    try:
+        return frozenset(os.listdir(folder / ".pspgui" / "labels"))  # noqa: PTH208 - names only
+    except OSError:
+        return frozenset()

@@ -5,28 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import fake_image
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QSpinBox, QToolButton
+from workplace import Workplace
 
 from pspgui import places
 from pspgui.durable import SaveError
 from pspgui.geometry import Pixel
-from pspgui.gui.document import Document
-from pspgui.gui.engine_thread import Engine
-from pspgui.gui.main_window import MainWindow
-from pspgui.gui.session import Session
-from pspgui.gui.settings import Settings
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.window_verbs import local_path
 from pspgui.imaging import decode_labels, encode_png
-from pspgui.jobs.modelling import ModelChoice
 from pspgui.labels.classes import CAMVID
 from pspgui.project import LabelStore
 
 pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
-WAIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -49,54 +43,6 @@ def folder(tmp_path):
         pixels = fake_image(96, 128, seed=number)
         (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
     return tmp_path
-
-
-class Workplace:
-    """A window with everything behind it, as `window_app` builds it."""
-
-    def __init__(self, qtbot, weights, store=None):
-        self.qtbot = qtbot
-        self.settings = Settings()
-        self.document = Document()
-        self.engine = Engine()
-        self.session = Session(self.document, self.engine, self.settings, store)
-        self.window = MainWindow(self.document, self.session, self.settings)
-        self.window.resize(1100, 700)
-        self.window.show()
-        self.engine.start()
-        self.session.load_first_model(ModelChoice(weights, "cpu"))
-
-    def open(self, path):
-        self.session.open_path(path)
-        self.wait(lambda: self.document.prediction is not None)
-
-    def wait(self, condition):
-        self.qtbot.waitUntil(condition, timeout=WAIT_MS)
-
-    def at(self, y, x):
-        """Return the widget point of the middle of an image pixel."""
-        return self.window.canvas.camera.to_widget(y + 0.5, x + 0.5).toPoint()
-
-    def drag(self, start, end, button=Qt.MouseButton.LeftButton):
-        canvas = self.window.canvas
-        a, b = self.at(*start), self.at(*end)
-        QTest.mouseMove(canvas, a)
-        QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, a)
-        middle = QPointF((a + b) / 2)
-        for point in (middle, QPointF(b)):
-            event = QMouseEvent(
-                QEvent.Type.MouseMove, point, canvas.mapToGlobal(point),
-                Qt.MouseButton.NoButton, button, Qt.KeyboardModifier.NoModifier,
-            )  # fmt: skip
-            QApplication.sendEvent(canvas, event)
-        QTest.mouseRelease(canvas, button, Qt.KeyboardModifier.NoModifier, b)
-
-    def key(self, key, modifier=Qt.KeyboardModifier.NoModifier):
-        QTest.keyClick(self.window.canvas, key, modifier)
-
-    def close(self):
-        self.window.close()
-        self.session.close()
 
 
 @pytest.fixture

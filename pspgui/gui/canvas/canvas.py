@@ -24,7 +24,8 @@ from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
 from pspgui.gui.canvas.map_layer import MapLayer
-from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, PinMark, ToolMark
+from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, PinMark, ToolMark, WindowMark
+from pspgui.gui.canvas.overlay_key import OverlayKey
 from pspgui.gui.canvas.pyramid_image import PyramidImage
 from pspgui.gui.theme import current_theme
 from pspgui.gui.tools import TOOLS, Tool, ToolEvent
@@ -67,8 +68,12 @@ class Canvas(QWidget):
         self._frame = QTimer(self, singleShot=True, interval=_FRAME_MS)
         self._labels = LabelLayer(document)
         self._bin, self._pin = BinMark(document), PinMark(document)
+        self._window = WindowMark(document)
+        self._overlay_key = OverlayKey(document)
         self._hover, self._tool_mark = HoverMark(document), ToolMark(self._tool)
-        self._marks: tuple[Mark, ...] = (self._bin, self._hover, self._pin, self._tool_mark)
+        self._marks: tuple[Mark, ...] = (
+            self._window, self._bin, self._hover, self._pin, self._tool_mark
+        )  # fmt: skip
         self._layers = (
             PictureLayer(self._picture), MapLayer(document), self._labels, GridLayer(),
             *self._marks,
@@ -89,6 +94,7 @@ class Canvas(QWidget):
         document.pin_changed.connect(self._pin_changed)
         document.hover_changed.connect(self._hover_changed)
         document.hovered_bin_changed.connect(self._bin_changed)
+        document.window_changed.connect(self._window_changed)
         document.brush_changed.connect(self._brush_changed)
         document.active_class_changed.connect(self._brush_changed)
         for signal in (
@@ -271,6 +277,7 @@ class Canvas(QWidget):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Forget a held Space, whose release would go elsewhere."""
         self._release_space()
+        self._overlay_key.let_go()
         super().focusOutEvent(event)
 
     def _release_space(self) -> None:
@@ -357,6 +364,10 @@ class Canvas(QWidget):
         self._refresh(self._bin)
 
     @Slot()
+    def _window_changed(self) -> None:
+        self._refresh(self._window)
+
+    @Slot()
     def _brush_changed(self) -> None:
         self._refresh(self._tool_mark)
 
@@ -393,7 +404,9 @@ class Canvas(QWidget):
             self._look_changed()
 
     def event(self, event: QEvent) -> bool:
-        """Zoom by the pinch of a trackpad, too."""
+        """Zoom by the pinch of a trackpad, too; Tab hides the overlay, Shift+Tab goes on."""
+        if isinstance(event, QKeyEvent) and self._overlay_key.takes(event):
+            return True
         if isinstance(event, QNativeGestureEvent) and (
             event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
         ):

@@ -65,6 +65,8 @@ class MapLayer:
         document = self._document
         prediction = document.prediction
         view = next((v for v in document.views if v.name == document.shown_map), None)
+        if document.overlay_hidden:
+            return
         if view is None or prediction is None or prediction.labels.shape != camera.image_shape:
             self._key, self._image = (), None
             return

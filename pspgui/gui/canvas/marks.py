@@ -81,6 +81,36 @@ class BinMark:
         return None if region.is_empty else camera.to_widget_rect(region)
 
 
+class WindowMark:
+    """The frame of the single window that evidence explains, of an image read through windows."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def bounds(self, camera: Camera) -> QRectF:
+        """Return the frame with its lines."""
+        box = self._box(camera)
+        return NO_BOUNDS if box is None else box.adjusted(-3, -3, 3, 3)
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Draw a dashed frame, inside the window's edge."""
+        box = self._box(camera)
+        if box is None:
+            return
+        inside = box.adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(DARK, 2.0))
+        painter.drawRect(inside)
+        painter.setPen(QPen(LIGHT, 1.0, Qt.PenStyle.DashLine))
+        painter.drawRect(inside)
+
+    def _box(self, camera: Camera) -> QRectF | None:
+        frame = self._document.window_frame
+        if frame is None:
+            return None
+        return camera.to_widget_rect(frame.intersect(Rect(0, 0, *camera.image_shape)))
+
+
 class PinMark:
     """The pinned pixel: a crosshair open in the middle, and the pixel itself when it is large."""
 

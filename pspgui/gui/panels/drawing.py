@@ -32,6 +32,8 @@ def short(value: float) -> str:
 
 def percent(share: float) -> str:
     """Return a share as "12.3 %"; a trace is "< 0.1 %" and nothing is "0 %"."""
+    if share != share:  # not a number: nobody knows
+        return "–"
     if share <= 0:
         return "0 %"
     return "< 0.1 %" if share < 0.0005 else f"{100 * share:.1f} %"

@@ -188,11 +188,12 @@ class EvidencePanel(QWidget):
 
     @Slot(object)
     def _on_evidence(self, evidence: PixelEvidence | None) -> None:
-        if evidence is not None:
+        if evidence is not None or self._document.by_windows:
             self._show(evidence)
 
     @Slot()
     def _on_other_image(self) -> None:
+        self._enable_controls()
         self._show(self._document.evidence)
 
     def _show(self, evidence: PixelEvidence | None) -> None:
@@ -210,11 +211,13 @@ class EvidencePanel(QWidget):
         self._pages.setCurrentIndex(1)
 
     def _show_header(self, evidence: PixelEvidence) -> None:
-        table = self._document.table
+        table = self._document.reading_table
         label = evidence.target.class_id
         colour = table.classes[label].colour if 0 <= label < len(table) else (0, 0, 0)
         y, x = evidence.pixel
         pinned = " · pinned" if self._document.pin == evidence.pixel else ""
+        if self._document.by_windows:
+            pinned = f"{pinned} · this window alone"
         self._header.show_lines(
             QColor(*colour),
             table.name_of(label),
@@ -228,6 +231,9 @@ class EvidencePanel(QWidget):
         prediction = self._document.prediction
         if prediction is None:
             return float("nan")
+        if self._document.by_windows:
+            is_winner = int(prediction.winners[pixel]) == label
+            return float(prediction.confidence[pixel]) if is_winner else float("nan")
         return float(np.asarray(prediction.probability_at(*pixel))[label])
 
     def _what_to_do(self) -> tuple[str, str]:
@@ -235,17 +241,43 @@ class EvidencePanel(QWidget):
             return "No image yet", "Open an image; every pixel of its prediction can be explained."
         if self._document.prediction is None:
             return "Waiting for the prediction", "Then move the mouse over the image."
+        if self._document.is_preview:
+            return "A first look", "Evidence follows with the full prediction."
+        if not self._document.can_explain:
+            return self._no_evidence()
+        if self._document.by_windows:
+            return (
+                "Click to explain this window",
+                "What is shown is an average over windows. Click a pixel with the probe (H) to "
+                "explain the single window around it.",
+            )
         return (
             "Point at a pixel",
             "Move the mouse over the image to see which pyramid bins drive its class. "
             "Click with the probe (H) to pin a pixel.",
         )
 
+    def _no_evidence(self) -> tuple[str, str]:
+        """Say calmly that there is nothing to read here, and what there is instead."""
+        network = self._document.network or "This network"
+        rest = "The status bar still tells class and probability, the strip below shows its maps."
+        if "psp" in network.casefold():
+            return "This pyramid cannot be read yet", f"{network} is split in no way known. {rest}"
+        return "No pyramid to read", f"{network} has no bins. {rest}"
+
+    @Slot()
+    def _enable_controls(self) -> None:
+        document = self._document
+        mute = document.prediction is not None and not document.can_explain
+        for widget in (self._class_box, self._versus_box, self._pin_button):
+            widget.setEnabled(not mute or document.is_preview)
+        self._show_versus(document.target[0] is None)
+
     # -- choosing -----------------------------------------------------------------------------
 
     @Slot()
     def _fill_targets(self) -> None:
-        names = self._document.table.names
+        names = self._document.reading_table.names
         class_id, versus = self._document.target
         for box, first, chosen in (
             (self._class_box, "Winner", class_id),
@@ -271,7 +303,7 @@ class EvidencePanel(QWidget):
     def _show_versus(self, winner: bool) -> None:
         """The winner is always compared with the runner-up; a chosen class with what one likes."""
         self._versus_box.setItemText(0, "over runner-up" if winner else "alone")
-        self._versus_box.setEnabled(not winner)
+        self._versus_box.setEnabled(not winner and self._class_box.isEnabled())
 
     @Slot(object)
     def _show_pin(self, pin: Pixel | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _ROW = 56
 _PICTURE = (56, 42)
 _AHEAD = 12
-_STATUS_WORDS = {"edited": "edited, not saved yet", "saved": "corrections saved"}
+_STATUS_WORDS = {"edited": "edited, not saved yet", "saved": "labels saved"}
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -107,6 +107,13 @@ class ImageModel(QAbstractListModel):
         row = self.row_of(path)
         if row >= 0:
             self.dataChanged.emit(self.index(row), self.index(row))
+
+    def set_saved(self, paths: Collection[Path]) -> None:
+        """Give images the dot of saved labels, where they have none yet."""
+        for path in paths:
+            self._status.setdefault(path, "saved")
+        if paths and self._shown:
+            self.dataChanged.emit(self.index(0), self.index(len(self._shown) - 1))
 
     def status_of(self, path: Path) -> str:
         """Return "edited", "saved" or ""."""
@@ -337,6 +344,11 @@ class ImagesPanel(QWidget):
     def set_status(self, path: Path, status: str) -> None:
         """Set an image's dot: "edited", "saved" or ""."""
         self._model.set_status(path, status)
+
+    @Slot(object)
+    def set_labelled(self, paths: Collection[Path]) -> None:
+        """Mark the images of the list that have labels from earlier."""
+        self._model.set_saved(paths)
 
     def step(self, by: int) -> None:
         """Go `by` images on (negative: back) among those the filter shows; stops at the ends."""

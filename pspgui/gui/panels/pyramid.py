@@ -31,6 +31,8 @@ _TITLE = 18
 _RANGE = 16
 _BETWEEN = 2
 _MIN_PICTURE = 52
+# In a narrow window pictures shrink to this before the strip has to scroll.
+_LEAST_WIDTH, _LEAST_HEIGHT = 54, 40
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -999, Qt.Key.Key_End: 999}
 
 
@@ -110,12 +112,13 @@ class PyramidStrip(QWidget):
         pictures = sum(2 if tile.two else 1 for tile in self._tiles)
         gaps = len(self._tiles) * (2 * _PAD + _BETWEEN) + 2 * _PAD
         fitting = int((self._room - gaps) / max(1, pictures) / self._aspect)
-        high = max(_MIN_PICTURE, min(self.height() - around, max(fitting, _MIN_PICTURE)))
+        least = max(24, min(_LEAST_HEIGHT, round(_LEAST_WIDTH / self._aspect)))
+        high = max(least, min(max(self.height() - around, _MIN_PICTURE), fitting))
         wide = int(high * self._aspect)
         x, rects = 8.0, []
         top = max(0, (self.height() - high - around) // 2)
         for tile in self._tiles:
-            width = (2 * wide + _BETWEEN if tile.two else max(wide, 64)) + 2 * _PAD
+            width = (2 * wide + _BETWEEN if tile.two else max(wide, _LEAST_WIDTH)) + 2 * _PAD
             rects.append(QRectF(x, top, width, high + around))
             x += width
         if rects != self._rects:
@@ -315,7 +318,7 @@ class PyramidPanel(QWidget):
         if not document.views:
             self._strip.set_tiles(placeholder_tiles(), ready=False)
             return
-        name = document.table.name_of(document.score_class)
+        name = document.reading_table.name_of(document.score_class)
         self._strip.set_tiles(tiles_of(document.views, name), ready=True)
 
     @Slot()

@@ -131,25 +131,34 @@ class PixelReadout(QWidget):
         self.update()
 
     def _read(self, pixel: Pixel) -> None:
-        document, table = self._document, self._document.table
+        document, table = self._document, self._document.reading_table
         prediction = document.prediction
         if prediction is None:
             return
+        if document.by_windows:
+            # An average over windows: there are no logits of which to take a margin.
+            winner = int(prediction.winners[pixel])
+            self._show_words(pixel, winner, float(prediction.confidence[pixel]), [])
+            return
         probabilities = np.asarray(prediction.probability_at(*pixel))
         order = np.argsort(probabilities)[::-1]
-        winner = int(order[0])
-        self._colour = QColor(*table.classes[winner].colour) if winner < len(table) else None
-        parts = [table.name_of(winner), f"p {percent(float(probabilities[winner]))}"]
+        winner, more = int(order[0]), []
         if len(order) > 1:
             # The margin of two logits is the logarithm of the ratio of their probabilities.
             runner = int(order[1])
             ratio = max(float(probabilities[runner]), 1e-30)
             margin = float(np.log(float(probabilities[winner]) / ratio))
-            parts.append(f"margin {signed(margin)} over {table.name_of(runner)}")
+            more = [f"margin {signed(margin)} over {table.name_of(runner)}"]
+        self._show_words(pixel, winner, float(probabilities[winner]), more)
+
+    def _show_words(self, pixel: Pixel, winner: int, share: float, more: list[str]) -> None:
+        document, table = self._document, self._document.reading_table
+        self._colour = QColor(*table.classes[winner].colour) if winner < len(table) else None
+        parts = [table.name_of(winner), f"p {percent(share)}", *more]
         if document.label_map is not None:
             label = int(document.label_map.labels[pixel])
             if label != winner:
-                parts.append(f"labelled {table.name_of(label)}")
+                parts.append(f"labelled {document.table.name_of(label)}")
         self._words = "   ".join(parts)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -275,20 +284,38 @@ class StatusBar(QStatusBar):
         self.job = JobStatus()
         self.model = QuietText("Model", Qt.AlignmentFlag.AlignRight)
         self.saved = QuietText("Saved state", Qt.AlignmentFlag.AlignRight)
+        self.preview = QuietText("Kind of prediction", Qt.AlignmentFlag.AlignRight)
         strip = QWidget()
         layout = QHBoxLayout(strip)
         layout.setContentsMargins(12, 0, 12, 0)
         layout.setSpacing(24)
         layout.addWidget(self.pixel, 1)
-        for widget in (self.job, self.model, self.saved):
+        for widget in (self.preview, self.job, self.model, self.saved):
             layout.addWidget(widget)
+        self.preview.hide()
         self.addWidget(strip, 1)
         document.saved_changed.connect(self._on_saved)
+        document.prediction_changed.connect(self._on_prediction)
         self._on_saved()
 
     def set_model(self, name: str, device: str, precision: str, tooltip: str = "") -> None:
         """Say which model answers, and where it runs."""
         self.model.set_text(" · ".join(t for t in (name, device, precision) if t), tooltip)
+
+    @Slot()
+    def _on_prediction(self) -> None:
+        """Say that what is shown is a first look only."""
+        prediction = self._document.prediction
+        self.preview.setVisible(self._document.is_preview)
+        if self._document.is_preview and prediction is not None:
+            size = {2: "half-size", 3: "third-size"}.get(
+                prediction.reduction, f"1/{prediction.reduction} size"
+            )
+            self.preview.set_text(
+                f"{size}, refining…",
+                "A first look from the image made smaller. Nothing can be accepted or erased to "
+                "it; the full prediction follows.",
+            )
 
     @Slot()
     def _on_saved(self) -> None:

@@ -1,0 +1,346 @@
+"""The half of the session that deals with the model: loading, predicting, explaining, comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from pspgui import places
+from pspgui.durable import printable
+from pspgui.geometry import Pixel
+from pspgui.gui.document import Document
+from pspgui.gui.engine_thread import Engine
+from pspgui.gui.errors import sentence
+from pspgui.gui.notices import Activity, Notice
+from pspgui.gui.settings import Settings
+from pspgui.jobs.agreeing import Agreement, measure_agreement
+from pspgui.jobs.class_tables import Translation, can_hold, difference_text
+from pspgui.jobs.messages import Cancelled, Done, Failed, Job, Progress, Reply, Urgency
+from pspgui.jobs.modelling import (
+    ModelChoice,
+    ModelFacts,
+    ModelRoom,
+    PredictionResult,
+    Shown,
+    explain_window,
+    load_model,
+    predict,
+    preview,
+    redraw_views,
+    retell,
+)
+from pspgui.jobs.windowed import WindowEvidence
+from pspgui.labels.classes import ClassTable
+
+# Answers that are about one image and one model, and worthless for any other.
+_OF_IMAGE_AND_MODEL = ("predict", "preview", "retell", "views", "window", "agreement")
+
+
+class ModelSession(QObject):
+    """Loads models and predicts the document's image. GUI thread only.
+
+    Signals: `model_changed(ModelFacts or None)`, `model_failed(str)`, `agreement_changed(Agreement
+    or None)`, `activity_changed(Activity or None)`, `notice(Notice)`, `settled(str)` when what
+    notices of that kind tell of is over, `predicted()` after every full prediction shown, and
+    `failed(str)` with the sentence of anything that went wrong.
+    """
+
+    model_changed = Signal(object)
+    model_failed = Signal(str)
+    agreement_changed = Signal(object)
+    activity_changed = Signal(object)
+    notice = Signal(object)
+    settled = Signal(str)
+    predicted = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self, document: Document, engine: Engine, settings: Settings,
+        parent: QObject | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self._document = document
+        self._engine = engine
+        self._settings = settings
+        self._room = ModelRoom()
+        self._model: ModelFacts | None = None
+        self._image_revision = 0
+        self._model_revision = 0
+        self._activities: dict[int, Activity] = {}
+        self._told: set[tuple[ClassTable, ClassTable]] = set()
+        self._choice = ModelChoice(places.bundled_model())
+        self._handlers: dict[str, Callable[[Any], None]] = {
+            "model": self._on_model,
+            "predict": self._on_predicted,
+            "retell": self._on_retold,
+            "preview": self._on_preview,
+            "views": document.set_views,
+            "window": self._on_window,
+            "agreement": self.agreement_changed.emit,
+        }
+        engine.replied.connect(self._receive)
+        document.score_class_changed.connect(self._redraw_views)
+        document.window_wanted.connect(self._explain_window)
+
+    # -- what there is ------------------------------------------------------------------------
+
+    @property
+    def model(self) -> ModelFacts | None:
+        """The model in use; None until the first one is loaded."""
+        return self._model
+
+    @property
+    def device(self) -> str:
+        """The device asked for, "auto" included."""
+        return self._choice.device
+
+    @property
+    def choice(self) -> ModelChoice:
+        """What was asked for and is in use."""
+        return self._choice
+
+    # -- loading ------------------------------------------------------------------------------
+
+    def load_first_model(self, choice: ModelChoice | None = None) -> None:
+        """Load the given model, or else the one used last, or else the bundled one."""
+        if choice is None:
+            path = self._settings.weights
+            remembered = path is not None and path.is_file()
+            reading, crop_px = self._settings.reading
+            choice = ModelChoice(
+                path if remembered else places.bundled_model(), self._settings.device,
+                reading=reading, crop_px=crop_px,
+            )  # fmt: skip
+        self._choice = choice
+        self._load(choice)
+
+    def open_weights(self, path: Path) -> None:
+        """Load other weights; if that fails, the model in use stays."""
+        self._load(replace(self._choice, path=path, overrides=None, remember=True))
+
+    def use_bundled_model(self) -> None:
+        """Go back to the weights that come with the app."""
+        self.open_weights(places.bundled_model())
+
+    def set_device(self, device: str) -> None:
+        """Run the model on another device."""
+        if device != self._choice.device or self._model is None:
+            self._load(replace(self._choice, device=device, remember=True))
+
+    def apply_choice(self, choice: ModelChoice) -> None:
+        """Load weights anew as the model dialog says; overrides are remembered for them."""
+        self._load(replace(choice, remember=True))
+
+    def _load(self, choice: ModelChoice) -> None:
+        job = load_model(self._room, choice, self._settings.overrides)
+        self._ask("model", "model", job, choice, Urgency.MODEL)
+
+    # -- predicting ---------------------------------------------------------------------------
+
+    def predict_again(self) -> None:
+        """Predict the image shown, for example after cancelling; a first look comes before."""
+        shown = self._shown()
+        if shown is None:
+            return
+        self._ask_about_image("preview", preview(self._room, shown))
+        self._ask_about_image("predict", predict(self._room, shown))
+
+    def cancel(self, kind: str) -> None:
+        """Cancel the job of this kind; with a first look goes the prediction behind it."""
+        self._engine.cancel(kind)
+        if kind == "preview":
+            self._engine.cancel("predict")
+
+    def measure_agreement(self) -> None:
+        """Compare what is in use with fp32 on the image shown; `agreement_changed` tells."""
+        shown = self._shown()
+        if shown is not None:
+            self._ask_about_image("agreement", measure_agreement(self._room, shown.pixels))
+
+    def add_model_classes(self) -> None:
+        """Let the labels have the classes that only the model knows; they are matched anew."""
+        self._document.add_model_classes()
+        self.settled.emit("classes")
+        shown = self._shown()
+        if shown is not None and self._document.prediction is not None:
+            self._ask_about_image("retell", retell(self._room, shown), Urgency.LOOK)
+
+    @property
+    def can_add_classes(self) -> bool:
+        """Whether the model knows classes that the labels could have and have not."""
+        document = self._document
+        labels = None if document.label_map is None else document.label_map.labels
+        further = document.reading_table != document.table
+        return further and can_hold(document.reading_table, labels)
+
+    def _shown(self) -> Shown | None:
+        image, document = self._document.image, self._document
+        if image is None or self._model is None:
+            return None
+        name = "" if document.image_path is None else printable(document.image_path)
+        return Shown(image, name, document.score_class, document.table)
+
+    @Slot(int)
+    def _redraw_views(self, _score_class: int) -> None:
+        shown = self._shown()
+        if shown is not None and self._document.prediction is not None:
+            self._ask_about_image("views", redraw_views(self._room, shown), Urgency.LOOK)
+
+    @Slot(object)
+    def _explain_window(self, pixel: Pixel) -> None:
+        shown = self._shown()
+        if shown is not None:
+            job = explain_window(self._room, shown, pixel)
+            self._ask_about_image("window", job, Urgency.LOOK)
+
+    # -- asking and receiving -----------------------------------------------------------------
+
+    def _ask(
+        self, lane: str, kind: str, job: Job, revisions: Any = None,
+        urgency: Urgency = Urgency.PREDICT,
+    ) -> None:  # fmt: skip
+        self._engine.ask(lane, kind, job, revisions, urgency)
+
+    def _ask_about_image(
+        self, kind: str, job: Job, urgency: Urgency = Urgency.PREDICT
+    ) -> None:
+        self._ask("model", kind, job, (self._image_revision, self._model_revision), urgency)
+
+    @Slot(object)
+    def _receive(self, reply: Reply) -> None:
+        if isinstance(reply, Progress):
+            self._activities[reply.ticket] = Activity(reply.kind, reply.step)
+        else:
+            self._activities.pop(reply.ticket, None)
+        self.activity_changed.emit(next(reversed(self._activities.values()), None))
+        if isinstance(reply, Progress | Cancelled) or self._is_stale(reply):
+            if isinstance(reply, Cancelled) and reply.kind == "predict":
+                self._on_prediction_cancelled(reply)
+            return
+        if isinstance(reply, Failed):
+            self._on_failed(reply)
+        elif isinstance(reply, Done):
+            if reply.kind == "model":
+                self._choice = replace(reply.result.choice, remember=reply.revisions.remember)
+            self._handlers.get(reply.kind, self._on_told)(reply.result)
+
+    def _is_stale(self, reply: Reply) -> bool:
+        """Whether the answer is about an image or a model that is no longer the current one."""
+        current = (self._image_revision, self._model_revision)
+        if reply.kind == "open":
+            return reply.revisions != self._image_revision
+        return reply.kind in _OF_IMAGE_AND_MODEL and reply.revisions != current
+
+    def _on_model(self, facts: ModelFacts) -> None:
+        self._model = facts
+        self._model_revision += 1
+        if self._choice.remember:
+            own = facts.path == places.bundled_model()
+            self._settings.weights = None if own else facts.path
+            self._settings.device = self._choice.device
+            self._settings.reading = self._choice.reading, self._choice.crop_px
+            self._settings.remember_overrides(facts.digest, self._choice.overrides or {})
+        self._document.set_network(facts.network)
+        self._settle_classes()
+        self.model_changed.emit(facts)
+        self.settled.emit("model")
+        for note in facts.notes:
+            self._document.message.emit(note)
+        self.predict_again()
+
+    def _settle_classes(self) -> None:
+        """Let labels of their own keep their classes; others take those of the model."""
+        document, model = self._document, self._model
+        if model is None:
+            return
+        if not document.is_touched:
+            document.set_table(model.table)
+            self.settled.emit("classes")
+            return
+        translation = Translation(model.table, document.table)
+        document.set_reading_table(translation.reading)
+        if translation.is_identity or translation.reading == document.table:
+            self.settled.emit("classes")
+            return
+        pair = (document.table, model.table)
+        if pair in self._told:  # once is enough for a folder of such images
+            return
+        self._told.add(pair)
+        further = len(translation.reading) - len(document.table)
+        self.notice.emit(
+            Notice(
+                difference_text(translation), is_error=False, about="classes",
+                retry="add_classes" if self.can_add_classes else "",
+                button=f"Add its {further} other{'s' if further > 1 else ''}",
+            )
+        )  # fmt: skip
+
+    def _on_preview(self, result: PredictionResult | None) -> None:
+        if result is not None and self._is_numbered_right(result):
+            self._document.set_prediction(result.prediction, result.views, None, preview=True)
+
+    def _on_predicted(self, result: PredictionResult) -> None:
+        if self._on_retold(result):
+            for note in result.notes:
+                self._document.message.emit(note)
+            if result.prediction.reduction > 1:
+                from pspgui.inference.activations import reduction_note
+
+                self._document.message.emit(reduction_note(result.prediction.reduction))
+            self.predicted.emit()
+
+    def _on_retold(self, result: PredictionResult) -> bool:
+        if not self._is_numbered_right(result):
+            shown = self._shown()
+            if shown is not None:  # classes were added while it was at work
+                self._ask_about_image("predict", retell(self._room, shown))
+            return False
+        self._document.set_prediction(result.prediction, result.views, result.evidence)
+        return True
+
+    def _is_numbered_right(self, result: PredictionResult) -> bool:
+        return result.labels is None or result.labels == self._document.table
+
+    def _on_window(self, engine: WindowEvidence | None) -> None:
+        if engine is None:
+            self._document.mark_windows_mute()
+        else:
+            self._document.set_window(engine)
+
+    def _on_prediction_cancelled(self, reply: Cancelled) -> None:
+        document = self._document
+        if not self._is_stale(reply) and (document.prediction is None or document.is_preview):
+            document.start_unlabelled()
+            document.message.emit("The prediction was cancelled; Ctrl+R predicts again.")
+
+    def _on_told(self, result: object) -> None:
+        self.notice.emit(Notice(str(result), is_error=False))
+
+    def _on_failed(self, reply: Failed) -> None:
+        text = sentence(reply.error)
+        if reply.kind == "preview":
+            return  # the prediction behind it fails too, and says so
+        if reply.kind == "model":
+            kept = "No model is loaded; open other weights (Ctrl+M)."
+            if self._model is not None:
+                kept = f"{self._model.title} stays in use."
+            text = f"{text} {kept}"
+            self.model_changed.emit(self._model)
+            self.model_failed.emit(text)
+        elif reply.kind == "predict":
+            self._document.start_unlabelled()
+            text = f"{text} It can be painted all the same."
+        elif reply.kind == "agreement":
+            self.agreement_changed.emit(None)
+        self._tell(text, reply.kind)
+
+    def _tell(self, text: str, about: str = "") -> None:
+        self.notice.emit(Notice(text, about=about))
+        self.failed.emit(text)
+
+
+__all__ = ["Activity", "Agreement", "ModelSession", "Notice"]

@@ -1,0 +1,235 @@
+"""Bringing two class tables together by name, so that labels keep their meaning. numpy only.
+
+A model may tell other classes apart than the labels of an image do. Its answers are then renumbered
+into the labels' classes; what the labels have no class for is appended behind them, where
+it can be named without being a label.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pspgui.durable import write_durably
+from pspgui.labels.classes import ClassTable, ClassTableError
+
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import PixelEvidence, Target
+    from pspgui.inference.activations import Prediction
+
+_MOST_LABELS = 255
+_NEVER = -1e4  # the logit of a class that the model does not know; no probability is left of it
+
+
+class Explains(Protocol):
+    """Answers for the pixels of one image; `PSPEvidence` does."""
+
+    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+        """Return the evidence of a pixel."""
+
+
+def same_classes(one: ClassTable, other: ClassTable) -> bool:
+    """Say whether the labels of both mean the same, whatever the colours."""
+    return [_key(n) for n in one.names] == [_key(n) for n in other.names]
+
+
+def extended(own: ClassTable, other: ClassTable) -> ClassTable:
+    """Return `own` with the classes of `other` that it lacks appended; ids of `own` stay."""
+    if same_classes(own, other):
+        return own
+    known = {_key(name) for name in own.names}
+    further = [c for c in other.classes if _key(c.name) not in known]
+    classes = [*own.classes, *(replace(c, id=len(own) + i) for i, c in enumerate(further))]
+    ignore = own.ignore if own.ignore >= len(classes) else 65535
+    return ClassTable(tuple(classes), ignore)
+
+
+def can_hold(table: ClassTable, labels: np.ndarray | None) -> bool:
+    """Say whether all classes of a table can be labels in an array of this kind."""
+    return len(table) <= (_MOST_LABELS if labels is None or labels.dtype == np.uint8 else 65535)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """From a model's classes to those of an image's labels; equal ones cost nothing.
+
+    `reading` is `labels` with the model's further classes behind: the numbering of scores,
+    evidence and winners. Label maps hold `labels` alone, and its ignore label elsewhere.
+    """
+
+    model: ClassTable
+    labels: ClassTable
+
+    @cached_property
+    def reading(self) -> ClassTable:
+        """The classes of both."""
+        return extended(self.labels, self.model)
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """The id in `reading` of every class of the model, (N,) intp."""
+        by_name = {_key(name): i for i, name in enumerate(self.reading.names)}
+        return np.array([by_name[_key(name)] for name in self.model.names], np.intp)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether both tables number the same classes alike."""
+        return same_classes(self.model, self.labels)
+
+    @property
+    def shared(self) -> int:
+        """How many of the model's classes are classes of the labels."""
+        return int((self.ids < len(self.labels)).sum())
+
+    def model_class(self, label: int) -> int | None:
+        """Return the model's id of a class of `reading`; None if the model does not know it."""
+        found = np.flatnonzero(self.ids == label)
+        return int(found[0]) if len(found) else None
+
+    def to_labels(self, predicted: np.ndarray) -> np.ndarray:
+        """Return (H, W) labels for the model's ids; classes without a label become ignored."""
+        if self.is_identity:
+            return predicted
+        ids = np.where(self.ids < len(self.labels), self.ids, self.labels.ignore)
+        kind = np.uint8 if max(len(self.labels) - 1, self.labels.ignore) <= 255 else np.uint16
+        return self._looked_up(predicted, ids.astype(kind))
+
+    def to_reading(self, predicted: np.ndarray) -> np.ndarray:
+        """Return (H, W) ids of `reading` for the model's ids."""
+        kind = np.uint8 if len(self.reading) <= 256 else np.uint16
+        return self._looked_up(predicted, self.ids.astype(kind))
+
+    def prediction(self, found: Prediction) -> Prediction:
+        """Return a prediction whose labels and scores are numbered like the labels."""
+        if self.is_identity:
+            return found
+        scores = np.full((len(self.reading), *found.scores.shape[1:]), _NEVER, np.float32)
+        scores[self.ids] = found.scores
+        return replace(found, labels=self.to_labels(found.labels), scores=scores)
+
+    def evidence(self, engine: Explains | None) -> Explains | None:
+        """Return what answers in the numbering of `reading`."""
+        if engine is None or self.is_identity:
+            return engine
+        return _Translated(engine, self)
+
+    def _looked_up(self, predicted: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        result: np.ndarray = ids[predicted]
+        result.setflags(write=False)
+        return result
+
+
+class _Translated:
+    """Evidence whose targets are numbered like the labels."""
+
+    def __init__(self, engine: Explains, translation: Translation) -> None:
+        self._engine, self._translation = engine, translation
+
+    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+        """Explain a class; one that the model does not know gives way to the winner."""
+        from pspgui.evidence.readings import Target
+
+        wanted = None
+        if target is not None:
+            one = self._translation.model_class(target.class_id)
+            versus = None
+            if target.versus is not None:
+                versus = self._translation.model_class(target.versus)
+            wanted = None if one is None else Target(one, versus)
+        found = self._engine.at(pixel, wanted)
+        ids, versus = self._translation.ids, found.target.versus
+        named = Target(
+            int(ids[found.target.class_id]), None if versus is None else int(ids[versus])
+        )
+        return replace(found, target=named)
+
+
+def renumbered(
+    labels: np.ndarray, own: ClassTable, wanted: ClassTable, name: str
+) -> np.ndarray:
+    """Return labels (H, W) of one table with the numbers of another, matched by name.
+
+    Raises `ClassTableError`, which names the image, where a class in use has no counterpart.
+    """
+    if same_classes(own, wanted) and own.ignore == wanted.ignore:
+        return labels
+    by_name = {_key(other): i for i, other in enumerate(wanted.names)}
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(own)))
+    missing = [
+        own.name_of(i) for i in present.tolist()
+        if i != own.ignore and _key(own.name_of(i)) not in by_name
+    ]  # fmt: skip
+    if missing:
+        raise ClassTableError(
+            f"{name} has labels of other classes than the rest ({', '.join(missing[:3])}); "
+            "open it and export it by itself."
+        )
+    kind = np.uint8 if wanted.ignore <= 255 else np.uint16
+    ids = np.full(int(present[-1]) + 1, wanted.ignore, kind)
+    for i in present.tolist():
+        if i != own.ignore:
+            ids[i] = by_name[_key(own.name_of(i))]
+    result: np.ndarray = ids[labels]
+    return result
+
+
+def classes_beside(label_file: Path) -> Path:
+    """Return the file that names the classes of a label file of the label store."""
+    return label_file.parent.parent / "classes" / f"{label_file.stem}.json"
+
+
+def read_classes(label_file: Path) -> ClassTable | None:
+    """Return the classes that a label file was saved with; None where nothing tells.
+
+    Raises `ClassTableError` for a file that is there and cannot be read. Any thread.
+    """
+    path = classes_beside(label_file)
+    return ClassTable.load(path) if path.is_file() else None
+
+
+def write_classes(label_file: Path, table: ClassTable) -> None:
+    """Keep the classes of a label file beside it, unless the file says so already.
+
+    Raises `SaveError`. Any thread.
+    """
+    try:
+        if read_classes(label_file) == table:
+            return
+    except ClassTableError:
+        pass  # damaged: written anew
+    content: dict[str, Any] = table.to_json()
+    text = json.dumps(content, ensure_ascii=False, indent=1).encode()
+    write_durably(classes_beside(label_file), text)
+
+
+def difference_text(translation: Translation) -> str:
+    """Return the sentences that tell a person how labels and model differ, and what was done."""
+    labels, model, shared = translation.labels, translation.model, translation.shared
+    same = {0: "None of these has", 1: "One of these has"}.get(shared, f"{shared} of these have")
+    return (
+        f"These labels keep their own {len(labels)} classes; the model knows {len(model)}. "
+        f"{same} the same name, and its other answers count as unlabelled here."
+    )
+
+
+def _key(name: str) -> str:
+    return " ".join(name.replace("_", " ").replace("-", " ").split()).casefold()
+
+
+__all__ = [
+    "Explains",
+    "Translation",
+    "can_hold",
+    "classes_beside",
+    "difference_text",
+    "extended",
+    "read_classes",
+    "renumbered",
+    "same_classes",
+    "write_classes",
+]

@@ -1,0 +1,77 @@
+"""Which model to load and how to run it, and what is known of the model in use. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pspgui.labels.classes import ClassTable
+
+if TYPE_CHECKING:
+    from pspgui.inference.modes import InferenceMode
+    from pspgui.models.spec import ModelSpec
+
+DEFAULT_CROP = 473
+LEAST_CROP = 129
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which weights to load, and where and how to run them ("auto" lets the machine decide).
+
+    overrides: values for fields of the spec that the file does not tell, as `load_checkpoint`
+    assumes them; None takes what is remembered for these weights. reading: the whole image at
+    once, or square windows of `crop_px` two thirds apart. remember: whether the choice holds for
+    later runs too.
+    """
+
+    path: Path
+    device: str = "auto"
+    precision: str = "auto"
+    backend: str = "auto"
+    reading: Literal["whole", "windows"] = "whole"
+    crop_px: int = DEFAULT_CROP
+    overrides: Mapping[str, Any] | None = field(default=None, hash=False)
+    remember: bool = field(default=True, compare=False)
+
+    @property
+    def mode(self) -> InferenceMode | None:
+        """The windows through which images are read; None for the whole image."""
+        if self.reading == "whole":
+            return None
+        from pspgui.inference.modes import InferenceMode
+
+        return InferenceMode(name="windows", crop=(self.crop_px, self.crop_px), stride=2 / 3)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the window tells about the model in use.
+
+    assumed: fields of the spec that the file does not tell; choice: what was asked for, its
+    overrides included; parameters: how many numbers were learnt.
+    """
+
+    path: Path
+    title: str
+    family: str
+    device: str
+    precision: str
+    digest: str
+    table: ClassTable
+    notes: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("auto", "cpu")
+    backend: str = "torch"
+    backends: tuple[str, ...] = ("auto",)
+    precisions: tuple[str, ...] = ("auto", "fp32", "bf16")
+    parameters: int = 0
+    assumed: tuple[str, ...] = ()
+    spec: ModelSpec | None = field(default=None, hash=False)
+    choice: ModelChoice | None = None
+
+    @property
+    def network(self) -> str:
+        """The network in a few words, such as "PSPNet ResNet-50 /8"."""
+        return self.title if self.spec is None else self.spec.title

@@ -1,0 +1,114 @@
+"""Large images read through windows: the labels of all of them, the evidence of a single one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pspgui.geometry import Pixel, Rect
+
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+    from pspgui.inference.activations import Stamp
+    from pspgui.inference.modes import InferenceMode, ModeResult
+    from pspgui.inference.views import LevelView
+    from pspgui.jobs.class_tables import Explains, Translation
+
+_TILE_SIDE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class WindowPrediction:
+    """What the windows of one image say together; stands where a `Prediction` stands.
+
+    labels (H, W) in the numbering of the labels, winners (H, W) in that of all classes, and
+    confidence (H, W) float32, the probability of the winner. There are no logits of pixels:
+    what is averaged are probabilities. Read-only.
+    """
+
+    labels: np.ndarray
+    winners: np.ndarray
+    confidence: np.ndarray
+    stamp: Stamp
+    seconds: float
+    windows: InferenceMode
+    align_corners: bool = False
+    reduction: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        height, width = self.labels.shape
+        return height, width
+
+    @property
+    def padded_shape(self) -> tuple[int, int]:
+        """The image's own: the maps of the strip lie over it exactly."""
+        return self.shape
+
+    @classmethod
+    def of(cls, result: ModeResult, translation: Translation, stamp: Stamp) -> WindowPrediction:
+        """Take over the result of `run_mode` with its confidence."""
+        assert result.confidence is not None
+        winners = translation.to_reading(result.labels)
+        labels = winners if translation.is_identity else translation.to_labels(result.labels)
+        for array in (winners, labels, result.confidence):
+            array.setflags(write=False)
+        return cls(labels, winners, result.confidence, stamp, result.seconds, result.mode)
+
+    def views(self) -> tuple[LevelView, ...]:
+        """Return the one map of the strip that there is: the confidence, thinned."""
+        from pspgui.inference.views import LevelView
+
+        step = max(1, -(-max(self.shape) // _TILE_SIDE))
+        thinned = np.ascontiguousarray(self.confidence[::step, ::step])
+        return (LevelView("confidence", "Confidence", None, thinned),)
+
+
+def window_around(
+    pixel: tuple[int, int], shape: tuple[int, int], mode: InferenceMode
+) -> Rect:
+    """Return the window, of those through which an image is read, whose middle is nearest."""
+    from pspgui.inference.windows import WindowPlan
+
+    plan = WindowPlan.of(shape, mode, 1.0)
+    row = _nearest(plan.rows, plan.window[0], pixel[0] + plan.offset[0])
+    column = _nearest(plan.columns, plan.window[1], pixel[1] + plan.offset[1])
+    return plan.rect(row, column).intersect(Rect(0, 0, *shape))
+
+
+def _nearest(starts: tuple[int, ...], size: int, at: int) -> int:
+    return min(range(len(starts)), key=lambda i: abs(starts[i] + size / 2 - at - 0.5))
+
+
+@dataclass(frozen=True, eq=False)
+class WindowEvidence:
+    """The evidence of one window, asked and answered in pixels of the image.
+
+    It explains that window alone, not the average over windows that is shown.
+    """
+
+    engine: Explains
+    frame: Rect
+
+    def covers(self, pixel: tuple[int, int]) -> bool:
+        """Say whether a pixel lies in the window."""
+        return self.frame.contains(*pixel)
+
+    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+        """Return the evidence of a pixel of the image within the frame."""
+        y, x = self.frame.y0, self.frame.x0
+        found = self.engine.at(Pixel(pixel[0] - y, pixel[1] - x), target)
+        return replace(
+            found,
+            pixel=Pixel(*pixel),
+            local_region=found.local_region.moved(y, x),
+            levels={level: _moved(r, y, x) for level, r in found.levels.items()},
+        )
+
+
+def _moved(reading: LevelReading, down: int, across: int) -> LevelReading:
+    regions = tuple(tuple(r.moved(down, across) for r in row) for row in reading.regions)
+    return reading._replace(regions=regions)

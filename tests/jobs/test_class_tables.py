@@ -1,0 +1,101 @@
+"""Labels keep their meaning when a model numbers its classes otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pspgui.evidence.readings import PixelEvidence, Target
+from pspgui.geometry import Pixel, Rect
+from pspgui.inference.activations import Prediction, Stamp
+from pspgui.jobs.class_tables import (
+    Translation,
+    can_hold,
+    difference_text,
+    extended,
+    read_classes,
+    renumbered,
+    same_classes,
+    write_classes,
+)
+from pspgui.labels.classes import ClassTable, ClassTableError, LabelClass, table
+
+STREET = table(("Sky", (1, 1, 1)), ("Road", (2, 2, 2)), ("Sign Symbol", (3, 3, 3)))
+OTHER = table(("road", (9, 9, 9)), ("zebra", (8, 8, 8)), ("sign_symbol", (7, 7, 7)))
+
+names = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6, unique=True)
+
+
+def made(letters):
+    return ClassTable(tuple(LabelClass(i, n, (i, i, i)) for i, n in enumerate(letters)))
+
+
+def prediction(scores):
+    labels = scores.argmax(axis=0).astype(np.uint8)
+    return Prediction(labels, scores, labels.shape, labels.shape, True, Stamp("i", "m"), 0.0)
+
+
+@given(names, names)
+def test_names_are_what_is_kept(own, model):
+    way = Translation(made(model), made(own))
+    ids = np.arange(len(model), dtype=np.uint8)[None]
+    told, read = way.to_labels(ids)[0], way.to_reading(ids)[0]
+
+    assert way.reading.names[: len(own)] == tuple(own)
+    assert [way.reading.name_of(i) for i in read] == list(model)
+    for name, label in zip(model, told.tolist(), strict=True):
+        assert way.labels.name_of(label) == (name if name in own else "unlabelled")
+    assert way.shared == len(set(own) & set(model))
+
+
+def test_probabilities_stay_and_unknown_classes_have_none():
+    scores = np.random.default_rng(0).normal(size=(3, 5, 6)).astype(np.float32)
+    found = prediction(scores)
+    told = Translation(OTHER, STREET).prediction(found)
+    before, after = found.probability_at(2, 3), told.probability_at(2, 3)
+
+    assert after.tolist() == pytest.approx([0.0, before[0], before[2], before[1]])
+    assert Translation(STREET, STREET).prediction(found) is found
+
+
+def test_case_and_dashes_make_no_other_class_and_the_ignore_label_moves_out_of_the_way():
+    assert extended(STREET, OTHER).names == (*STREET.names, "zebra")
+    assert same_classes(table(("A b", (0, 0, 0))), table(("a_B", (1, 1, 1))))
+    many = made([f"class {i}" for i in range(255)])
+    reading = extended(STREET, many)
+    assert reading.ignore == 65535
+    assert not can_hold(reading, np.zeros((2, 2), np.uint8))
+    assert "2 of these have" in difference_text(Translation(OTHER, STREET))
+
+
+class Engine:
+    def at(self, pixel, target=None):
+        return PixelEvidence(
+            Pixel(*pixel), target or Target(1, 0), 1.0, 0.5, 0.5, Rect(0, 0, 1, 1), {}
+        )
+
+
+def test_evidence_is_asked_and_answers_in_the_numbers_of_the_labels():
+    engine = Translation(OTHER, STREET).evidence(Engine())
+
+    assert engine.at((0, 0), Target(1, 2)).target == Target(1, 2)
+    assert engine.at((0, 0)).target == Target(3, 1)  # zebra over road
+    assert engine.at((0, 0), Target(0)).target == Target(3, 1)  # the model knows no sky
+
+
+def test_labels_are_renumbered_by_name_or_refused():
+    labels = np.array([[1, 2, 255]], np.uint8)
+    assert renumbered(labels, STREET, OTHER, "a.png").tolist() == [[0, 2, 255]]
+    with pytest.raises(ClassTableError, match=r"a\.png.*Sky"):
+        renumbered(np.zeros((1, 1), np.uint8), STREET, OTHER, "a.png")
+
+
+def test_classes_are_kept_beside_the_labels(tmp_path):
+    file = tmp_path / ".pspgui" / "labels" / "x.png"
+    assert read_classes(file) is None
+    write_classes(file, STREET)
+    assert read_classes(file) == STREET
+    write_classes(file, OTHER)
+    assert read_classes(file) == OTHER

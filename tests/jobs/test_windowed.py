@@ -1,0 +1,72 @@
+"""Windows of a large image: which one explains a pixel, and its evidence in the image's pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+from pspgui.geometry import Pixel, Rect
+from pspgui.inference.modes import InferenceMode
+from pspgui.jobs.agreeing import Agreement
+from pspgui.jobs.opening import find_labelled
+from pspgui.jobs.windowed import WindowEvidence, window_around
+
+sides = st.integers(1, 400)
+
+
+@given(sides, sides, st.integers(33, 200), st.data())
+def test_the_window_of_a_pixel_holds_it_and_lies_in_the_image(height, width, crop, draw):
+    pixel = draw.draw(st.integers(0, height - 1)), draw.draw(st.integers(0, width - 1))
+    frame = window_around(pixel, (height, width), InferenceMode(crop=(crop, crop)))
+
+    assert frame.contains(*pixel)
+    assert frame.intersect(Rect(0, 0, height, width)) == frame
+    assert (frame.height, frame.width) == (min(crop, height), min(crop, width))
+
+
+class Engine:
+    def __init__(self):
+        self.asked = []
+
+    def at(self, pixel, target=None):
+        self.asked.append(pixel)
+        one = np.ones((1, 1))
+        level = LevelReading(one, one, one > 0, ((Rect(0, 0, 9, 9),),))
+        return PixelEvidence(
+            Pixel(*pixel), Target(0), 2.0, 0.5, 0.5, Rect(1, 1, 3, 3), {1: level}
+        )
+
+
+def test_evidence_of_a_window_is_told_in_pixels_of_the_image():
+    engine = Engine()
+    found = WindowEvidence(engine, Rect(100, 50, 109, 59)).at((102, 55))
+
+    assert engine.asked == [(2, 5)] and found.pixel == (102, 55)
+    assert found.local_region == Rect(101, 51, 103, 53)
+    assert found.levels[1].regions[0][0] == Rect(100, 50, 109, 59)
+    assert found.total == found.logit
+
+
+def test_agreement_in_words():
+    assert "nothing is lost" in Agreement(1.0, 10, 0, 0, exact=True).text
+    text = Agreement(0.99999, 100_000, 1.0, 2.5).text
+    assert "99.999 %" in text and "(1 differ)" in text and "2.5 × as fast" in text
+    assert "100.000 %" not in Agreement(0.9999999, 10**8, 2.0, 1.0).text
+
+
+def test_images_with_labels_are_found_among_those_without(tmp_path):
+    images = [tmp_path / f"{n}.png" for n in "abc"]
+    labels = tmp_path / ".pspgui" / "labels"
+    labels.mkdir(parents=True)
+    (labels / "b.png").write_bytes(b"labels")
+    steps = find_labelled(images, lambda image: labels / image.name)(type("T", (), {
+        "check": lambda self: None
+    })())  # fmt: skip
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            assert end.value == {images[1]}
+            return
