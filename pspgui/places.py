@@ -23,3 +23,8 @@ def bundled_model() -> Path:
 def user_folder() -> Path:
     """Return the folder for this user's own files (labels of unwritable folders, logs)."""
     return Path(platformdirs.user_data_dir("pspgui", appauthor=False))
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again, such as converted networks."""
+    return Path(platformdirs.user_cache_dir("pspgui", appauthor=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,8 +24,8 @@ from pspgui.inference.activations import (
     Stamp,
 )
 from pspgui.inference.argmax import full_resolution_labels
-from pspgui.inference.backends import Backend, EagerBackend, Watch
-from pspgui.inference.devices import choose_device, choose_precision
+from pspgui.inference.backends import Backend, TrunkRequest, Watch, build_backend
+from pspgui.inference.devices import choose
 from pspgui.inference.errors import Cancelled, ImageTooLargeError
 from pspgui.inference.heads import Head, build_head
 from pspgui.inference.memory import available_bytes, forecast_bytes
@@ -35,6 +35,8 @@ from pspgui.models.spec import ModelSpec
 
 MAX_PIXELS = 16 << 20
 _MAX_REDUCTION = 64
+# Scenes drawn where a backend must see images and none are given: enough that ranges settle.
+_DRAWN, _DRAWN_SHAPE = 12, (289, 385)
 
 Progress = Callable[[float, str], None]
 # The share of the whole that the bar shows for the trunk; the rest of the head is quick.
@@ -61,16 +63,20 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = MAX_PIXELS,
+        backend: str = "auto",
+        samples: Sequence[np.ndarray] = (),
     ) -> Predictor:
         """Read a checkpoint and place it on a device.
 
-        device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps; precision: auto (bf16 on
-        CUDA where supported, else fp32), fp32, bf16, which concerns the backbone alone.
-        Raises `CheckpointError`, `DeviceError`.
+        device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps; backend: auto (torch, or
+        OpenVINO for int8), torch, openvino, compile; precision: auto (bf16 on CUDA where
+        supported, else fp32), fp32, bf16, fp16 (CUDA), int8 (OpenVINO), which concerns the heavy
+        part alone. samples: images (H, W, 3) uint8 RGB that int8 takes its ranges from; drawn
+        street scenes if there are none. Raises `CheckpointError`, `DeviceError`.
         """
-        chosen = choose_device(device)
-        kind = choose_precision(precision, chosen)
-        return cls.of(load_checkpoint(Path(path)), chosen, kind, max_pixels)
+        choose(device, precision, backend)  # before a large file is read in vain
+        loaded = load_checkpoint(Path(path))
+        return cls.of(loaded, device, precision, max_pixels, backend, samples)
 
     @classmethod
     def of(
@@ -79,12 +85,21 @@ class Predictor:
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = MAX_PIXELS,
+        backend: str = "auto",
+        samples: Sequence[np.ndarray] = (),
     ) -> Predictor:
-        """Place a copy of a loaded network on a device; the network itself stays as it is."""
-        chosen = choose_device(device)
-        kind = choose_precision(precision, chosen)
-        head = build_head(loaded.model, chosen)
-        return cls(loaded, head, EagerBackend(head.trunk, chosen, kind), max_pixels)
+        """Place a copy of a loaded network as `load` does; the network itself stays as it is."""
+        choice = choose(device, precision, backend)
+        head, spec = build_head(loaded.model, choice.device), loaded.spec
+        request = TrunkRequest(
+            head.trunk,
+            choice.device,
+            choice.precision,
+            f"{type(head).__name__} {spec.model_dump_json(exclude={'record', 'classes'})}",
+            spec.size_rule.padded,
+            lambda: _sample_inputs(spec, samples),
+        )
+        return cls(loaded, head, build_backend(choice.backend, request), max_pixels)
 
     @property
     def device(self) -> str:
@@ -93,8 +108,13 @@ class Predictor:
 
     @property
     def precision(self) -> str:
-        """What it computes in."""
+        """What its heavy part computes in."""
         return self.backend.precision
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is plain torch in float32, which the others are compared with."""
+        return (self.backend.name, self.precision) == ("torch", "fp32")
 
     @property
     def spec(self) -> ModelSpec:
@@ -195,6 +215,31 @@ class Predictor:
             reduction=activations.reduction,
         )
 
+    def agreement(
+        self, pixels_list: Iterable[np.ndarray], cancelled: Callable[[], bool] | None = None
+    ) -> float:
+        """Return the share of pixels that get the label which torch in float32 gives them.
+
+        pixels_list: images as for `set_image`. Loads the network a second time for as long as it
+        takes, on the same device. Raises `Cancelled`, `ImageTooLargeError`, and ValueError without
+        an image.
+        """
+        images = list(pixels_list)
+        if not images:
+            raise ValueError("there are no images to compare on")
+        if self.exact:
+            return 1.0
+        plain = Predictor.of(self.loaded, self.device, "fp32", self.max_pixels, "torch")
+        same = total = 0
+        for pixels in images:
+            one, other = (
+                p.predict(p.set_image(pixels, cancelled=cancelled), cancelled).labels
+                for p in (self, plain)
+            )
+            same += int(np.count_nonzero(one == other))
+            total += one.size
+        return same / total
+
     def _run(
         self,
         pixels: np.ndarray,
@@ -212,18 +257,11 @@ class Predictor:
 
     def _input(self, pixels: np.ndarray, padded: tuple[int, int]) -> Tensor:
         """Return the (1, 3, H, W) float32 input on the device."""
-        norm = self.spec.normalisation
-        scale = torch.tensor([1 / (255 * s) for s in norm.std], device=self.device)
-        shift = torch.tensor(
-            [-m / s for m, s in zip(norm.mean, norm.std, strict=True)], device=self.device
-        )
         # A copy: torch warns about arrays that are read-only, as decoded images are.
-        image = torch.tensor(pixels, device=self.device).permute(2, 0, 1).float()
-        image = image * scale[:, None, None] + shift[:, None, None]
-        if norm.channels == "bgr":
-            image = image.flip(0)
-        height, width = pixels.shape[:2]
-        return F.pad(image, (0, padded[1] - width, 0, padded[0] - height))[None]
+        image = torch.tensor(pixels)
+        if self.device.startswith("cuda"):
+            image = image.pin_memory()  # else the copy to the device would wait for itself
+        return normalised(image.to(self.device, non_blocking=True), self.spec, padded)
 
     @contextmanager
     def _memory_guarded(self, shape: tuple[int, int]) -> Iterator[None]:
@@ -255,6 +293,32 @@ class Predictor:
             f"The image of {shape[1]} × {shape[0]} pixels is too large to predict: {reason}. "
             f"Make a smaller copy{where}."
         )
+
+
+def normalised(image: Tensor, spec: ModelSpec, padded: tuple[int, int]) -> Tensor:
+    """Return (H, W, 3) RGB in 0..255 as a network's (1, 3, H', W') float32 input, where it lies."""
+    norm = spec.normalisation
+    scale = torch.tensor([1 / (255 * s) for s in norm.std])
+    shift = torch.tensor([-m / s for m, s in zip(norm.mean, norm.std, strict=True)])
+    scale, shift = (t.to(image.device, non_blocking=True)[:, None, None] for t in (scale, shift))
+    planes = image.permute(2, 0, 1).float() * scale + shift
+    if norm.channels == "bgr":
+        planes = planes.flip(0)
+    height, width = image.shape[:2]
+    return F.pad(planes, (0, padded[1] - width, 0, padded[0] - height))[None]
+
+
+def _sample_inputs(spec: ModelSpec, samples: Sequence[np.ndarray]) -> Iterator[Tensor]:
+    """Yield inputs of the given images, or of drawn scenes."""
+    pictures: Iterable[np.ndarray] = samples
+    if not len(samples):
+        from pspgui.scenes import render_scene
+
+        pictures = (render_scene(seed, *_DRAWN_SHAPE).image for seed in range(_DRAWN))
+    for pixels in pictures:
+        height, width = pixels.shape[:2]
+        padded = spec.size_rule.padded(height), spec.size_rule.padded(width)
+        yield normalised(torch.tensor(pixels), spec, padded)
 
 
 def reduced(pixels: np.ndarray, times: int) -> np.ndarray:

@@ -180,7 +180,7 @@ def test_unknown_devices_and_precisions_name_the_choices():
     for wish in ("tpu", "cuda:x", "cpu:1", ""):
         with pytest.raises(DeviceError, match="choose auto"):
             choose_device(wish)
-    with pytest.raises(DeviceError, match="auto, fp32 or bf16"):
+    with pytest.raises(DeviceError, match="auto, fp32, bf16, fp16 or int8"):
         choose_precision("fp8", "cpu")
     assert choose_precision("auto", "cpu") == "fp32"
     assert choose_precision("bf16", "cpu") == "bf16"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Watch(NamedTuple):
@@ -30,3 +33,21 @@ class Backend(Protocol):
 
         Outputs lie on `device`. Raises what `watch.check` raises. One thread at a time.
         """
+
+
+class TrunkRequest(NamedTuple):
+    """What a backend is built from.
+
+    trunk: in evaluation mode; the backend takes it over, weights and all. device, precision: of
+    `choose_device`, `choose_precision`. description: with the weights it says exactly which
+    network this is; padded: the smallest side it accepts that holds so many pixels. samples:
+    normalised images (1, 3, H, W) float32 on the CPU, drawn on only where a backend must see how
+    large the maps' values become.
+    """
+
+    trunk: nn.Module
+    device: str
+    precision: str
+    description: str = ""
+    padded: Callable[[int], int] = int
+    samples: Callable[[], Iterator[Tensor]] = lambda: iter(())

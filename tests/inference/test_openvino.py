@@ -1,0 +1,151 @@
+"""OpenVINO against torch: same numbers, same maps, a cache that survives, a prompt stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_networks import small_network
+
+pytest.importorskip("openvino", reason="the extra openvino is not installed")
+
+from pspgui.inference.backends import openvino as module
+from pspgui.inference.backends import openvino_graphs as graphs
+from pspgui.inference.backends.backend import Watch
+from pspgui.inference.errors import Cancelled, DeviceError
+from pspgui.inference.predictor import Predictor
+from pspgui.models.checkpoints import LoadedModel
+from pspgui.places import cache_folder
+
+
+@pytest.fixture(scope="module")
+def source() -> LoadedModel:
+    model = small_network(backbone="resnet18")
+    return LoadedModel(model, model.spec, "random", Path(), "digest", ())
+
+
+@pytest.fixture(autouse=True)
+def one_cache(tmp_path_factory, monkeypatch):
+    """Share converted networks among these tests, away from the user's."""
+    place = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setattr(graphs, "cache_folder", lambda: place)
+    return place / "openvino"
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_the_cache_is_the_users():
+    assert cache_folder() == cache_folder() and cache_folder().name == "pspgui"
+
+
+def test_fp32_gives_the_same_activations_at_any_size(source):
+    plain = Predictor.of(source, "cpu")
+    other = Predictor.of(source, backend="openvino")
+    assert (other.backend.name, other.device, other.precision) == ("openvino", "cpu", "fp32")
+    for shape in ((33, 33), (50, 91)):
+        one, two = (p.set_image(picture(*shape)) for p in (plain, other))
+        for name in ("features", "local_cells", "fused_cells", "scores"):
+            a, b = getattr(one, name), getattr(two, name)
+            assert np.allclose(a, b, atol=1e-4 * np.abs(a).max()), name
+
+
+def test_a_converted_network_is_kept_and_read_again(source, one_cache, monkeypatch):
+    Predictor.of(source, backend="openvino")
+    kept = sorted(one_cache.iterdir())
+
+    def convert_again(*_):
+        raise AssertionError("converted though it was kept")
+
+    monkeypatch.setattr(graphs, "converted", convert_again)
+    scores = Predictor.of(source, backend="openvino").set_image(picture(33, 41)).scores
+    assert np.isfinite(scores).all()
+    assert sorted(one_cache.iterdir()) == kept
+    monkeypatch.undo()
+
+
+def test_a_damaged_file_is_made_again(source, one_cache):
+    Predictor.of(source, backend="openvino")
+    for place in one_cache.iterdir():
+        (place / "trunk.xml").write_text("<net", encoding="ascii")
+    assert Predictor.of(source, backend="openvino").agreement([picture(33, 33)]) > 0.99
+
+
+def test_other_weights_are_another_graph(source, one_cache):
+    Predictor.of(source, backend="openvino")
+    count = len(list(one_cache.iterdir()))
+    model = small_network(1, backbone="resnet18")
+    Predictor.of(LoadedModel(model, model.spec, "random", Path(), "digest", ()), backend="openvino")
+    assert len(list(one_cache.iterdir())) == count + 1
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(source, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("", encoding="ascii")
+    monkeypatch.setattr(graphs, "cache_folder", lambda: tmp_path / "file")
+    assert Predictor.of(source, backend="openvino").set_image(picture(33, 33)).scores.size
+
+
+def test_a_conversion_that_computes_something_else_is_refused(source, one_cache, monkeypatch):
+    for place in one_cache.iterdir():
+        (place / "trunk.xml").unlink()
+    other = small_network(2, backbone="resnet18")
+    wrong = Predictor.of(LoadedModel(other, other.spec, "x", Path(), "", ()), backend="torch")
+    del wrong
+    right = graphs.converted
+    monkeypatch.setattr(
+        graphs, "converted", lambda trunk, size: right(graphs.nn.Sequential(trunk.backbone), size)
+    )
+    with pytest.raises(DeviceError, match="choose the backend torch"):
+        Predictor.of(source, backend="openvino")
+
+
+def test_a_wish_to_stop_is_met_within_the_pass(source):
+    backend = Predictor.of(source, backend="openvino").backend
+    asked = []
+
+    class Slow:
+        """A request that would take for ever."""
+
+        cancelled = False
+
+        def set_input_tensor(self, tensor): ...
+        def start_async(self): ...
+
+        def wait_for(self, milliseconds):
+            assert milliseconds <= 200
+            return False
+
+        def cancel(self):
+            self.cancelled = True
+
+        def wait(self):
+            raise RuntimeError("Infer Request was canceled")
+
+    def check():
+        asked.append(1)
+        if len(asked) == 3:
+            raise Cancelled
+
+    backend._request = Slow()
+    with pytest.raises(Cancelled):
+        backend.run(graphs.torch.zeros(1, 3, 33, 33), Watch(lambda f: None, check))
+    assert backend._request.cancelled
+
+
+def test_int8_stays_near(source):
+    pytest.importorskip("nncf", reason="nncf is not installed")
+    samples = [picture(33, 41), picture(41, 33)]
+    small = Predictor.of(source, precision="int8", samples=samples)
+    assert (small.backend.name, small.precision) == ("openvino", "int8")
+    one, two = (p.set_image(samples[0]).features for p in (Predictor.of(source, "cpu"), small))
+    assert 0 < np.abs(one - two).max() < 0.2 * np.abs(one).max()
+
+
+def test_importing_it_reports_nothing_to_anyone():
+    import sys
+
+    sent = sys.modules.get("openvino.tools.ovc.telemetry_utils")
+    assert sent is not None and sent.tm.__name__ == "openvino.tools.ovc.telemetry_stub"
+    assert module.silent is graphs.silent
