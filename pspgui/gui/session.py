@@ -34,6 +34,7 @@ from pspgui.jobs.opening import (
     open_image,
     open_sample,
 )
+from pspgui.labels.classes import ClassTableError
 from pspgui.project import LabelStore, SaveResult
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
@@ -180,7 +181,11 @@ class Session(ModelSession):
             stored = self._store.load(image, shape)
             if stored is None:
                 return None
-            return ReadBack(*stored, read_classes(self._store.path_for(image)))
+            try:
+                classes = read_classes(self._store.path_for(image))
+            except ClassTableError:
+                classes = None  # labels outweigh their names; saving writes the names anew
+            return ReadBack(*stored, classes)
 
         return read
 

@@ -267,6 +267,8 @@ def _style_sheet(t: Theme) -> str:
     QPushButton:disabled {{ color: {t.disabled}; }}
     QPushButton:default, QPushButton[primary="true"] {{
         background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+    QPushButton[primary="true"]:disabled {{
+        background: {t.raised}; color: {t.disabled}; border-color: {t.line}; }}
     QPushButton[primary="true"]:focus {{ border-color: {t.text}; }}
     QLineEdit {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; selection-background-color: {t.accent}; }}

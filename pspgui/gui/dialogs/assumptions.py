@@ -20,14 +20,14 @@ _PLAIN: Final = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
 _NORMALISATIONS: Final = tuple(
     (f"{text}, {order.upper()}", {**values, "channels": order})
     for text, values in (
-        ("ImageNet mean and deviation", _IMAGENET), ("−1 to 1", _HALVES), ("0 to 1", _PLAIN),
+        ("ImageNet's mean", _IMAGENET), ("−1 to 1", _HALVES), ("0 to 1", _PLAIN),
     )
     for order in ("rgb", "bgr")
 )  # fmt: skip
 _DILATIONS: Final = (
-    ("Contract: the first keeps the one before", "contract"),
-    ("Full: every 3×3 takes the new one", "full"),
-    ("Unit: the first is not dilated", "unit"),
+    ("Contract (mmseg, CSAIL)", "contract"),
+    ("Full (semseg)", "full"),
+    ("Unit (Lextal)", "unit"),
     ("Contract, one a block", "contract_single"),
 )
 _PALETTE_TITLES: Final = {
@@ -41,6 +41,12 @@ _NAMES: Final = {
     "normalisation": "Input range",
     "classes": "Classes",
     "size_rule": "Sizes",
+}
+_WHY: Final = {
+    "align_corners": "Whether the corners of cells lie on the corners of the image",
+    "dilation": "What the first 3×3 of a stage takes that was dilated instead of strided: contract "
+    "keeps the dilation before, full takes the new one, unit takes none",
+    "output_stride": "Pixels from one cell to the next",
 }
 _FROM_FILE: Final = "file"
 
@@ -82,7 +88,7 @@ class AssumptionsForm(Form):
             widget, read = build(name, values[name])
             self.controls[name] = widget
             self._read[name] = read
-            mark = " ·" if name in self._before else ""
+            mark = ", yours" if name in self._before else ""
             self.add(_NAMES.get(name, name.replace("_", " ").capitalize()) + mark, widget)
 
     def overrides(self) -> dict[str, Any]:
@@ -108,6 +114,7 @@ class AssumptionsForm(Form):
             return Text(_words(value)), lambda: value
         box = Choices()
         box.fill(rows[name], value)
+        box.setToolTip(_WHY.get(name, ""))
         box.activated.connect(self._on_changed)
         return box, lambda: box.value
 

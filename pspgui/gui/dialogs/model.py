@@ -183,7 +183,7 @@ class ModelDialog(QDialog):
 
     def sizeHint(self) -> QSize:
         """Two columns that fit beside each other on a small screen."""
-        return QSize(880, 600)
+        return QSize(880, 664)
 
     # -- showing ------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pspgui.geometry import Pixel
+from pspgui.geometry import Pixel, Rect
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.bin_grids import BinGrids
 from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
@@ -199,7 +199,8 @@ class EvidencePanel(QWidget):
     def _show(self, evidence: PixelEvidence | None) -> None:
         self._shown = evidence
         if self._document.image is not None:
-            self._grids.set_aspect(*self._document.image.shape[:2])
+            frame = self._document.window_frame or Rect(0, 0, *self._document.image.shape[:2])
+            self._grids.set_aspect(frame.height, frame.width)
         self._grids.set_evidence(evidence)
         if evidence is None:
             self._empty.title, self._empty.hint = self._what_to_do()
