@@ -75,4 +75,28 @@ def _write_native(loaded: LoadedModel, target: Path) -> list[str]:
     return []
 
 
-WRITERS: dict[str, Writer] = {"safetensors": _write_native}
+def _write_onnx(loaded: LoadedModel, target: Path) -> list[str]:
+    from pspgui.inference.export import export_onnx
+
+    return [_compared(export_onnx(loaded, target))]
+
+
+def _write_openvino(loaded: LoadedModel, target: Path) -> list[str]:
+    """Write network.xml and network.bin into the folder `target`."""
+    from pspgui.inference.export import export_openvino
+
+    return [_compared(export_openvino(loaded, target))]
+
+
+def _compared(difference: float) -> str:
+    return (
+        f"at three sizes the logits are torch's to {difference:.0e} of the largest; images must be "
+        "normalised and sized as the spec in the file says"
+    )
+
+
+WRITERS: dict[str, Writer] = {
+    "safetensors": _write_native,
+    "onnx": _write_onnx,
+    "openvino": _write_openvino,
+}

@@ -22,6 +22,7 @@ from pspgui.cli.mode_options import (
     chosen_mode,
 )
 from pspgui.cli.options import (
+    AssumeOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -47,6 +48,7 @@ def evaluate(
         int, typer.Option(min=0, help="score on this many held-out drawn scenes instead of --data")
     ] = 0,
     weights: WeightsOption = None,
+    assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     silenced: Annotated[
@@ -80,7 +82,7 @@ def evaluate(
         protocol, crop=crop, stride=stride, scales=scales, base_size=base_size,
         mirror=mirror, blend=blend, shift=shift,
     )  # fmt: skip
-    predictor = open_predictor(weights, device, precision)
+    predictor = open_predictor(weights, device, precision, assume)
     source = _source(data, split, scenes, predictor.classes)
     notes: dict[str, int] = {}
     predict = _labels_of(predictor) if mode is None else _labels_by(predictor, mode, notes, as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pspgui.cli.options import (
+    AssumeOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -34,6 +35,7 @@ def explain(
         str | None, typer.Option(help="explain the winner's margin over this class")
     ] = None,
     weights: WeightsOption = None,
+    assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     as_json: JsonOption = False,
@@ -51,7 +53,7 @@ def explain(
     height, width = pixels.shape[:2]
     if not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
         raise ValueError(f"--at {at} lies outside the image of {width} x {height} pixels")
-    predictor = open_predictor(weights, device, precision)
+    predictor = open_predictor(weights, device, precision, assume)
     evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
     if evidence is None:
         raise ValueError(

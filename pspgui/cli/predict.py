@@ -25,6 +25,7 @@ from pspgui.cli.mode_options import (
     chosen_mode,
 )
 from pspgui.cli.options import (
+    AssumeOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -49,6 +50,7 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(help="images, or folders of images")],
     out: Annotated[Path, typer.Option(help="folder for the label maps")],
     weights: WeightsOption = None,
+    assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     overlay: Annotated[bool, typer.Option("--overlay", help="also <stem>.overlay.png")] = False,
@@ -79,7 +81,7 @@ def predict(
     if maps and reading is not None:
         raise ValueError("--maps shows one pass over the whole image; leave the mode away")
     images, refused = expand(paths)
-    predictor = open_predictor(weights, device, precision)
+    predictor = open_predictor(weights, device, precision, assume)
     for folder, reason in refused.items():
         _print({"image": str(folder), "error": reason}, as_json)
     originals = {_identity(image) for image in images} - {None}

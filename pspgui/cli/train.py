@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pspgui.cli.options import assumptions
 from pspgui.durable import printable
 
 if TYPE_CHECKING:
@@ -20,37 +22,61 @@ if TYPE_CHECKING:
     from pspgui.training.loop import Progress, TrainingSet
     from pspgui.training.recipe import Recipe
 
-BackboneOption = Literal[
-    "mobilenet_v2", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"
+ArchitectureOption = Literal[
+    "pspnet", "psp_upsample", "deeplabv3", "fcn", "fcn_stages", "dilated_fcn"
 ]
+BackboneOption = Literal[
+    "mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101",
+    "resnet152", "vgg16",
+]  # fmt: skip
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="folder with images/, labels/, classes.json")],
+    data: Annotated[Path, typer.Option(help="data set: a folder of ours, or one as published")],
     out: Annotated[Path, typer.Option(help="folder of this run; resumed when it holds one")],
     split: Annotated[str, typer.Option(help="training split")] = "train",
     validation: Annotated[str, typer.Option(help="validation split, '' for none")] = "val",
     init: Annotated[
         Path | None, typer.Option(help="weights to start from: a network or a backbone")
     ] = None,
-    backbone: Annotated[BackboneOption, typer.Option()] = "mobilenet_v2",
-    output_stride: Annotated[int, typer.Option(help="8 or 16")] = 16,
-    levels: Annotated[str, typer.Option(help="bins a side of every level")] = "1,2,3,6",
+    architecture: Annotated[ArchitectureOption, typer.Option()] = "pspnet",
+    backbone: Annotated[
+        BackboneOption | None, typer.Option(help="the architecture's usual one if not given")
+    ] = None,
+    output_stride: Annotated[int | None, typer.Option(help="8, 16 or 32")] = None,
+    levels: Annotated[
+        str | None, typer.Option(help="bins a side of every level: 1,2,3,6")
+    ] = None,
     bottleneck: Annotated[int | None, typer.Option(help="channels of the bottleneck")] = None,
     local_dropout: Annotated[
-        float, typer.Option(help="share of local features silenced in training")
-    ] = 0.0,
+        float | None, typer.Option(help="share of local features silenced in training")
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE",
+            help="any other field of the network, such as pool=max, rates=6,12,18 or skips=1",
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option()] = 30,
     batch: Annotated[int, typer.Option(help="2 or more")] = 8,
-    rate: Annotated[float, typer.Option(help="learning rate of the backbone")] = 0.01,
-    head_factor: Annotated[float, typer.Option(help="times that for the heads")] = 10.0,
+    rate: Annotated[
+        float | None, typer.Option(help="learning rate of the backbone; usually 0.01")
+    ] = None,
+    head_factor: Annotated[
+        float | None, typer.Option(help="times that for the heads; usually 10")
+    ] = None,
+    frozen_norms: Annotated[
+        bool, typer.Option("--frozen-norms", help="leave batch norms alone, for small batches")
+    ] = False,
     crop: Annotated[str, typer.Option(help="HEIGHTxWIDTH; '' for the frame's size")] = "",
     whole_frames: Annotated[float, typer.Option(help="share of samples kept whole")] = 0.5,
     class_weights: Annotated[Literal["none", "sqrt", "median"], typer.Option()] = "none",
     scenes: Annotated[float, typer.Option(help="drawn scenes for each image (CamVid)")] = 0.0,
     normalisation: Annotated[
-        Literal["imagenet", "half"], typer.Option(help="half: mean and std of .5")
-    ] = "imagenet",
+        Literal["imagenet", "half", "unit"] | None,
+        typer.Option(help="half: -1..1, unit: 0..1; imagenet if not given"),
+    ] = None,
     precision: Annotated[Literal["fp32", "bf16"], typer.Option()] = "fp32",
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option()] = "auto",
     seed: Annotated[int, typer.Option()] = 1,
@@ -59,17 +85,26 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line a report")] = False,
 ) -> int:
-    """Train a PSPNet; writes best.safetensors, last.safetensors and what resuming needs to OUT."""
+    """Train a network; writes best.safetensors, last.safetensors and what resuming needs to OUT."""
+    from pspgui.models.architectures import architecture as known_architecture
     from pspgui.training.loop import Trainer
     from pspgui.training.recipe import Recipe
 
+    usual_rate, usual_factor = known_architecture(architecture).spec.usual_rate
     recipe = Recipe(
-        epochs=epochs, batch=batch, learning_rate=rate, head_factor=head_factor,
-        class_weights=class_weights, crop=_size(crop), whole_frames=whole_frames,
-        scenes=scenes, precision=precision, seed=seed,
+        epochs=epochs, batch=batch, learning_rate=usual_rate if rate is None else rate,
+        head_factor=usual_factor if head_factor is None else head_factor,
+        frozen_norms=frozen_norms, class_weights=class_weights, crop=_size(crop),
+        whole_frames=whole_frames, scenes=scenes, precision=precision, seed=seed,
     )  # fmt: skip
     samples, table = _samples(data, split, validation, recipe)
-    spec = _spec(backbone, output_stride, levels, bottleneck, local_dropout, normalisation, table)
+    chosen = {
+        "backbone": backbone, "output_stride": output_stride, "levels": levels,
+        "bottleneck_channels": bottleneck, "local_dropout": local_dropout,
+        "normalisation": normalisation,
+    }  # fmt: skip
+    given = {key: value for key, value in chosen.items() if value is not None}
+    spec = _spec(architecture, {**given, **assumptions(fields, "--set")}, table)
     model, started = _network(spec, init)
     trainer = Trainer(model, recipe, samples, out, _device(device))
     resumed = trainer.resume()
@@ -144,38 +179,18 @@ def _samples(
     return TrainingSet(FolderSource(pairs, table), held_out, scenes, frame, name), table
 
 
-def _spec(
-    backbone: BackboneOption,
-    output_stride: int,
-    levels: str,
-    bottleneck: int | None,
-    local_dropout: float,
-    normalisation: str,
-    table: ClassTable,
-) -> ModelSpec:
-    from pspgui.models.pspnet import PSPNetSpec
-    from pspgui.models.spec import Normalisation, SizeRule
+def _spec(architecture: str, fields: Mapping[str, object], table: ClassTable) -> ModelSpec:
+    """Return the architecture's spec with these fields; raises `AssumptionError`."""
+    from pspgui.models import architectures
+    from pspgui.models.checkpoints.overrides import override
+    from pspgui.models.spec import SizeRule
 
-    half = Normalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    return PSPNetSpec.model_validate(
-        {
-            "backbone": backbone,
-            "output_stride": output_stride,
-            "levels": _levels(levels),
-            "bottleneck_channels": bottleneck,
-            "local_dropout": local_dropout,
-            "normalisation": half if normalisation == "half" else Normalisation(),
-            "size_rule": SizeRule(multiple=output_stride, offset=1),
-            "classes": table,
-        }
-    )
-
-
-def _levels(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(bins) for bins in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--levels {text} is not a list of numbers such as 1,2,3,6") from error
+    usual = architectures.architecture(architecture).spec.model_validate({"classes": table})
+    spec = override(usual, fields)
+    if "size_rule" not in fields and spec.align_corners and usual.size_rule == SizeRule():
+        # Aligned corners put cells at multiples of the stride, the last one at the image's end.
+        return spec.changed(size_rule=SizeRule(multiple=spec.output_stride, offset=1))
+    return spec
 
 
 def _network(spec: ModelSpec, init: Path | None) -> tuple[Segmenter, str]:
@@ -183,20 +198,18 @@ def _network(spec: ModelSpec, init: Path | None) -> tuple[Segmenter, str]:
     import torch
 
     from pspgui.models.architectures import build_network
-    from pspgui.models.checkpoints import read_container
+    from pspgui.models.checkpoints.starting import starting_tensors
     from pspgui.training.loop import start_weights
 
     torch.manual_seed(0)
     model = build_network(spec)
     if init is None:
         return model, "from random weights"
-    container = read_container(init)
-    copied, wanted = start_weights(model, container.tensors)
-    if not copied:
-        raise container.error("none of its tensors fit this network")
+    tensors, sentence, digest = starting_tensors(init, model)
+    start_weights(model, tensors)
     name = printable(init.name)
-    model.spec = spec.changed(record={"init": name, "init_sha256": container.digest[:16]})
-    return model, f"{copied} of {wanted} tensors from {name}"
+    model.spec = spec.changed(record={"init": name, "init_sha256": digest[:16]})
+    return model, f"{name}: {sentence}"
 
 
 def _device(wanted: str) -> str:

@@ -12,7 +12,9 @@ from pspgui.models.spec import ModelSpec
 
 # Bytes per pixel of the padded image that the backbone holds at its fullest layer, measured at
 # stride 8 on the CPU (314, 288 and, for ResNet-50, 237) and rounded up.
-_BACKBONE_BYTES = {"mobilenet_v2": 340, "resnet18": 320, "resnet34": 320}
+_BACKBONE_BYTES = {"mobilenet_v2": 340, "resnet18": 320, "resnet34": 320, "vgg16": 780}
+# VGG16's first padding in FCN adds this to both sides, which counts for small images.
+_FCN_BORDER = 200
 _DEEP_BYTES = 400
 
 
@@ -21,12 +23,16 @@ def forecast_bytes(spec: ModelSpec, padded_shape: tuple[int, int]) -> int:
 
     The backbone and the head do not hold their peaks together, so the larger one counts.
     """
-    pixels = padded_shape[0] * padded_shape[1]
+    border = _FCN_BORDER if spec.architecture == "fcn" else 0
+    pixels = (padded_shape[0] + border) * (padded_shape[1] + border)
     cells = pixels / spec.output_stride**2
     channels = {"mobilenet_v2": 320, "resnet18": 512, "resnet34": 512}.get(spec.backbone, 2048)
     hidden = getattr(spec, "bottleneck_channels", None) or channels // 4
     # Features, then local and fused maps with one working copy each, then the logits.
     head = cells * 4 * (channels + 5 * hidden + 2 * len(spec.classes))
+    if spec.scores_pixels:
+        # Transposed convolutions and learnt upsampling hold 64 channels at full size, and logits.
+        head = pixels * 4 * (64 + 2 * len(spec.classes))
     backbone = pixels * _BACKBONE_BYTES.get(spec.backbone, _DEEP_BYTES)
     return int(max(head, backbone))
 

@@ -166,9 +166,12 @@ def to_json() -> dict[str, Any]:
 def _architecture(key: str, schema: Mapping[str, Any]) -> ArchitectureEntry:
     """Return the entry of an architecture from the JSON schema of its spec."""
     fields: Mapping[str, Any] = schema["properties"]
-    backbones = tuple(str(v) for v in fields["backbone"].get("enum", ()))
+    backbone = fields["backbone"]
+    backbones = tuple(str(v) for v in backbone.get("enum", [backbone.get("const", "")]))
     return ArchitectureEntry(
-        key, backbones, {k: _choices(v) for k, v in fields.items() if k not in _NO_OPTIONS}
+        key,
+        backbones,
+        {k: _choices(v) for k, v in fields.items() if k not in _NO_OPTIONS and "const" not in v},
     )
 
 

@@ -8,7 +8,7 @@ pictures of any size, and what that adds is cut off again where maps meet.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -38,6 +38,10 @@ class FCNSpec(ModelSpec):
     FCN-32s, 16s and 8s. `at_once` scales what the pools' scores read by .01 and .0001, so that all
     can be trained together. `hidden_channels` is the width of fc6 and fc7.
     """
+
+    scores_pixels: ClassVar[bool] = True
+    # Without batch norm a rate such as the others' makes the loss explode.
+    usual_rate: ClassVar[tuple[float, float]] = (1e-4, 1.0)
 
     architecture: Literal["fcn"] = "fcn"
     backbone: Literal["vgg16"] = "vgg16"

@@ -8,7 +8,7 @@ backbone's stage of that size has.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -29,6 +29,8 @@ class FCNStagesSpec(ModelSpec):
     that code calls FCNs, 2 FCN8s, 1 FCN16s, 0 FCN32s. `norm` says whether a stage's batch norm
     comes before that sum (FCNs) or after it (FCN16s and FCN8s); without a sum they are the same.
     """
+
+    scores_pixels: ClassVar[bool] = True
 
     architecture: Literal["fcn_stages"] = "fcn_stages"
     backbone: BackboneName = "vgg16"

@@ -9,7 +9,7 @@ the same winner.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -30,6 +30,8 @@ class PSPUpsampleSpec(ModelSpec):
     stage. `auxiliary` asks for the classifier of whole images (`Scores.image_level`), with
     `auxiliary_channels` hidden units (256). `align_corners` holds for every interpolation.
     """
+
+    scores_pixels: ClassVar[bool] = True
 
     architecture: Literal["psp_upsample"] = "psp_upsample"
     backbone: BackboneName = "resnet34"

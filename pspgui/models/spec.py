@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -75,6 +75,11 @@ class ModelSpec(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Whether the network's own scores have one cell a pixel, which takes memory of that order.
+    scores_pixels: ClassVar[bool] = False
+    # The learning rate its authors would train the backbone with, and how many times that the head.
+    usual_rate: ClassVar[tuple[float, float]] = (0.01, 10.0)
 
     architecture: str
     backbone: BackboneName = "mobilenet_v2"

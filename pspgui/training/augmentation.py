@@ -65,10 +65,13 @@ def _crop(spec: ModelSpec, size: tuple[int, int]) -> v2.Transform:
 
 def _normalisation(spec: ModelSpec) -> list[v2.Transform]:
     n = spec.normalisation
-    return [
+    steps: list[v2.Transform] = [
         v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True),
         v2.Normalize(list(n.mean), list(n.std)),
     ]
+    if n.channels == "bgr":
+        steps.append(v2.Lambda(lambda image: image.flip(0), tv_tensors.Image))
+    return steps
 
 
 def normalised(pixels: Tensor, spec: ModelSpec) -> Tensor:
@@ -77,6 +80,8 @@ def normalised(pixels: Tensor, spec: ModelSpec) -> Tensor:
     mean = torch.tensor(n.mean)[:, None, None]
     std = torch.tensor(n.std)[:, None, None]
     image = (pixels.float() / 255.0 - mean) / std
+    if n.channels == "bgr":
+        image = image.flip(0)
     height, width = image.shape[-2:]
     bottom = spec.size_rule.padded(height) - height
     right = spec.size_rule.padded(width) - width

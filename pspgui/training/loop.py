@@ -22,6 +22,7 @@ from pspgui.models.spec import ModelSpec
 from pspgui.training.augmentation import training_transform
 from pspgui.training.datasets import Source, batches, label_weights
 from pspgui.training.evaluation import evaluate, plain_predictor
+from pspgui.training.frozen_norms import freeze_norms
 from pspgui.training.recipe import Recipe
 
 LAST, BEST, STATE = "last.safetensors", "best.safetensors", "state.pt"
@@ -119,6 +120,8 @@ class Trainer:
 
     def _epoch(self, report: Report) -> None:
         self.model.train()
+        if self.recipe.frozen_norms:
+            freeze_norms(self.model)
         epoch, done = divmod(self.run.step, self.steps_per_epoch)
         started, first = time.perf_counter(), self.run.step
         loss = math.nan

@@ -16,6 +16,7 @@ class Recipe(BaseModel):
     square root. `crop` (height, width) None takes the first training image's own size, so that
     whole frames are seen and a bin covers the same part of the scene as in use. `scenes` is the
     number of drawn scenes per real image. Scales are relative to a fit of the frame in the crop.
+    `frozen_norms`: batch norms keep their statistics and weights, for small batches.
     `image_level_weight` is that of the loss of an image-level classifier, where there is one.
     """
 
@@ -31,6 +32,7 @@ class Recipe(BaseModel):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     auxiliary_weight: Annotated[float, Field(ge=0)] = 0.4
     image_level_weight: Annotated[float, Field(ge=0)] = 1.0
+    frozen_norms: bool = False
     class_weights: Literal["none", "sqrt", "median"] = "none"
     crop: tuple[Annotated[int, Field(ge=33)], Annotated[int, Field(ge=33)]] | None = None
     scale: tuple[float, float] = (0.75, 1.5)

@@ -271,8 +271,8 @@ def test_export_of_broken_labels_alone_says_what_is_wrong(command, weights, imag
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [(["--epochs", 0], "epochs: Input should be"), (["--levels", "1,a"], "not a list of numbers"),
-     (["--output-stride", 12], "output_stride: Input should be 8 or 16, not 12"),
+    [(["--epochs", 0], "epochs: Input should be"), (["--levels", "1,a"], "levels: Input should be a valid integer"),
+     (["--output-stride", 12], "output_stride: Input should be 8, 16 or 32, not 12"),
      (["--seed", 1000], "seed: Input should be")],
 )  # fmt: skip
 def test_train_refuses_in_one_line(command, dataset, tmp_path, options, reason):
