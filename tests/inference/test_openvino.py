@@ -92,9 +92,8 @@ def test_a_cache_that_cannot_be_written_is_no_error(source, tmp_path, monkeypatc
     assert Predictor.of(source, backend="openvino").set_image(picture(33, 33)).scores.size
 
 
-def test_a_conversion_that_computes_something_else_is_refused(source, one_cache, monkeypatch):
-    for place in one_cache.iterdir():
-        (place / "trunk.xml").unlink()
+def test_a_conversion_that_computes_something_else_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(graphs, "cache_folder", lambda: tmp_path)
     right = graphs.converted
     monkeypatch.setattr(
         graphs, "converted", lambda trunk, size: right(graphs.nn.Sequential(trunk.backbone), size)
