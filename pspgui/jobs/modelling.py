@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LONG_S = 1.0
 LARGE_PIXELS = 1_000_000
 _BACKENDS = ("auto", "torch", "openvino")
-_SMALL_PIXELS = 64 * 64  # too few to tell a rate by
+_SMALL_PIXELS = 256 * 256  # too few to tell a rate by, or to be looked at smaller
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,6 +331,8 @@ def _stoppable() -> Iterator[None]:
 def _takes_long(room: ModelRoom, predictor: Predictor, pixels: np.ndarray) -> bool:
     """Say whether a person would wait long enough to want a first look."""
     read = pixels.size // 3
+    if read < _SMALL_PIXELS:
+        return False
     if room.mode is not None:
         from pspgui.inference.windows import WindowPlan
 

@@ -96,7 +96,7 @@ def test_a_day_with_the_window(opened, folder):
     saved = folder / ".pspgui" / "labels" / "street1.png"
     assert np.array_equal(decode_labels(saved).labels, painted)
     place.key(Qt.Key.Key_D)
-    place.wait(lambda: document.image_title == "street2.png" and document.prediction is not None)
+    place.wait(lambda: document.image_title == "street2.png" and place.predicted())
     place.key(Qt.Key.Key_A)
     place.wait(lambda: document.image_title == "street1.png" and document.label_map is not None)
     assert np.array_equal(document.label_map.labels, painted)
@@ -271,7 +271,7 @@ def test_the_export_equals_the_screen(opened, folder, tmp_path_factory):
 def test_the_sample_scene_is_an_image_like_any_other(opened):
     place = opened()
     place.window.start.sample_requested.emit()
-    place.wait(lambda: place.document.prediction is not None)
+    place.wait(place.predicted)
     assert place.document.image.shape == (720, 960, 3)
     assert place.document.image_title == "Sample scene"
     place.key(Qt.Key.Key_Return)

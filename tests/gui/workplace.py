@@ -34,7 +34,7 @@ class Workplace:
 
     def open(self, path):
         self.session.open_path(path)
-        self.wait(lambda: self.document.prediction is not None)
+        self.wait(self.predicted)
 
     def predicted(self):
         """Whether the full prediction of the image shown is there."""
