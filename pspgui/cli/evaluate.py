@@ -23,6 +23,7 @@ from pspgui.cli.mode_options import (
 )
 from pspgui.cli.options import (
     AssumeOption,
+    BackendOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -51,6 +52,7 @@ def evaluate(
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
     silenced: Annotated[
         bool, typer.Option("--silenced", help="also score with every pyramid bin silenced")
     ] = False,
@@ -82,7 +84,7 @@ def evaluate(
         protocol, crop=crop, stride=stride, scales=scales, base_size=base_size,
         mirror=mirror, blend=blend, shift=shift,
     )  # fmt: skip
-    predictor = open_predictor(weights, device, precision, assume)
+    predictor = open_predictor(weights, device, precision, assume, backend)
     source = _source(data, split, scenes, predictor.classes)
     notes: dict[str, int] = {}
     predict = _labels_of(predictor) if mode is None else _labels_by(predictor, mode, notes, as_json)

@@ -10,6 +10,7 @@ import typer
 
 from pspgui.cli.options import (
     AssumeOption,
+    BackendOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -38,6 +39,7 @@ def explain(
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> int:
     """Split a pixel's logit, or the winner's margin, into local features, bins and a constant.
@@ -53,7 +55,7 @@ def explain(
     height, width = pixels.shape[:2]
     if not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
         raise ValueError(f"--at {at} lies outside the image of {width} x {height} pixels")
-    predictor = open_predictor(weights, device, precision, assume)
+    predictor = open_predictor(weights, device, precision, assume, backend)
     evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
     if evidence is None:
         raise ValueError(

@@ -28,7 +28,14 @@ AssumeOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device")]
-PrecisionOption = Annotated[Literal["auto", "fp32", "bf16"], typer.Option("--precision")]
+PrecisionOption = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16", "int8"],
+    typer.Option("--precision", help="fp16 on CUDA, int8 by OpenVINO; all but fp32 approximate"),
+]
+BackendOption = Annotated[
+    Literal["auto", "torch", "compile", "openvino"],
+    typer.Option("--backend", help="what computes; compile is worth it for many images"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
 
 
@@ -37,19 +44,19 @@ def open_predictor(
     device: str = "auto",
     precision: str = "auto",
     assume: Iterable[str] | None = None,
+    backend: str = "auto",
 ) -> Predictor:
     """Load the model that the options name; raises `CheckpointError` or `DeviceError`.
 
     assume: what `--assume` was given; raises ValueError for what is not KEY=VALUE.
     """
-    from pspgui.inference.devices import choose_device, choose_precision
+    from pspgui.inference.devices import choose
     from pspgui.inference.predictor import Predictor
     from pspgui.models.checkpoints import load_checkpoint
 
-    chosen = choose_device(device)
-    kind = choose_precision(precision, chosen)
+    choose(device, precision, backend)  # before the weights are read: it may say no at once
     loaded = load_checkpoint(weights or bundled_model(), assumptions(assume))
-    return Predictor.of(loaded, chosen, kind)
+    return Predictor.of(loaded, device, precision, backend=backend)
 
 
 def assumptions(given: Iterable[str] | None, option: str = "--assume") -> dict[str, str]:

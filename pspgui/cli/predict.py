@@ -26,6 +26,7 @@ from pspgui.cli.mode_options import (
 )
 from pspgui.cli.options import (
     AssumeOption,
+    BackendOption,
     DeviceOption,
     JsonOption,
     PrecisionOption,
@@ -53,6 +54,7 @@ def predict(
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
     overlay: Annotated[bool, typer.Option("--overlay", help="also <stem>.overlay.png")] = False,
     maps: Annotated[
         bool, typer.Option("--maps", help="also <stem>.maps.npz: confidence, margin, entropy")
@@ -81,7 +83,7 @@ def predict(
     if maps and reading is not None:
         raise ValueError("--maps shows one pass over the whole image; leave the mode away")
     images, refused = expand(paths)
-    predictor = open_predictor(weights, device, precision, assume)
+    predictor = open_predictor(weights, device, precision, assume, backend)
     for folder, reason in refused.items():
         _print({"image": str(folder), "error": reason}, as_json)
     originals = {_identity(image) for image in images} - {None}

@@ -271,7 +271,11 @@ def test_export_of_broken_labels_alone_says_what_is_wrong(command, weights, imag
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [(["--epochs", 0], "epochs: Input should be"), (["--levels", "1,a"], "levels: Input should be a valid integer"),
+    [(["--epochs", 0], "epochs: Input should be"),
+     (["--levels", "1,a"], "levels: Input should be a valid integer"),
+     (["--set", "rates"], "--set rates is not KEY=VALUE"),
+     (["--set", "rates=1"], "rates is no field of a PSPNet"),
+     (["--architecture", "fcn", "--backbone", "resnet18"], "backbone: Input should be 'vgg16'"),
      (["--output-stride", 12], "output_stride: Input should be 8, 16 or 32, not 12"),
      (["--seed", 1000], "seed: Input should be")],
 )  # fmt: skip
