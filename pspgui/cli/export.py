@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pspgui.cli.options import DeviceOption, JsonOption, WeightsOption, expand, open_predictor
+from pspgui.durable import printable
 from pspgui.formats import FORMATS, ExportItem, FormatError
 from pspgui.imaging import decode_image
+from pspgui.jobs.class_tables import read_classes, renumbered
 from pspgui.project.store import LabelStore
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def export(
 ) -> int:
     """Write images and the labels that were saved for them, each read back and compared.
 
-    The classes are those of the model. Exit code 1 if any image could not be exported.
+    The classes are those of the model; labels made with others are matched by name, and refused
+    where the model has no class of that name. Exit code 1 if any image could not be exported.
     """
     kind = next((form for form in FORMATS if form.key == format_key), None)
     if kind is None:
@@ -46,7 +49,7 @@ def export(
     predictor, table = _classes(weights, device, unedited)
     skipped: list[Path] = []
     unreadable = list(refused.values())
-    items = _items(images, predictor, skipped, unreadable)
+    items = _items(images, predictor, table, skipped, unreadable)
     try:
         report = kind.export(items, out, table, split=split)
     except FormatError as error:
@@ -81,12 +84,13 @@ def _classes(
 
 
 def _items(
-    images: list[Path], predictor: Predictor | None, skipped: list[Path], unreadable: list[str]
-) -> Iterator[ExportItem]:
+    images: list[Path], predictor: Predictor | None, table: ClassTable, skipped: list[Path],
+    unreadable: list[str],
+) -> Iterator[ExportItem]:  # fmt: skip
     store = LabelStore()
     for image in images:
         try:
-            item = _item(store, image, predictor)
+            item = _item(store, image, predictor, table)
         except ValueError as error:
             unreadable.append(str(error))
             continue
@@ -96,10 +100,15 @@ def _items(
             yield item
 
 
-def _item(store: LabelStore, image: Path, predictor: Predictor | None) -> ExportItem | None:
+def _item(
+    store: LabelStore, image: Path, predictor: Predictor | None, table: ClassTable
+) -> ExportItem | None:
     stored = store.load(image)
     if stored is not None:
-        return ExportItem(image, stored.labels)
+        own = read_classes(store.path_for(image)) or table
+        remedy = "name weights with these classes by --weights"
+        name = printable(image.name)
+        return ExportItem(image, renumbered(stored.labels, own, table, name, remedy))
     if predictor is None:
         return None
     pixels = decode_image(image).pixels

@@ -8,6 +8,7 @@ it can be named without being a label.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +48,28 @@ def extended(own: ClassTable, other: ClassTable) -> ClassTable:
     classes = [*own.classes, *(replace(c, id=len(own) + i) for i, c in enumerate(further))]
     ignore = own.ignore if own.ignore >= len(classes) else 65535
     return ClassTable(tuple(classes), ignore)
+
+
+def class_called(table: ClassTable, name: str) -> int | None:
+    """Return the id of the class of that name, spelt one way or another; None for no such one."""
+    keys = [_key(other) for other in table.names]
+    return keys.index(_key(name)) if _key(name) in keys else None
+
+
+def put_together(tables: Iterable[ClassTable]) -> ClassTable:
+    """Return one table for labels of several: ids of the first stay, others follow by name.
+
+    A table whose classes are too many for what 8 bits hold is left out: its labels are then
+    refused by `renumbered` where they use such a class. Raises ValueError for no table at all.
+    """
+    every = dict.fromkeys(tables)
+    if not every:
+        raise ValueError("there is no class table")
+    whole, *others = every
+    for other in others:
+        wider = extended(whole, other)
+        whole = wider if len(wider) <= max(_MOST_LABELS, len(whole)) else whole
+    return whole
 
 
 def can_hold(table: ClassTable, labels: np.ndarray | None) -> bool:
@@ -150,11 +173,13 @@ class _Translated:
 
 
 def renumbered(
-    labels: np.ndarray, own: ClassTable, wanted: ClassTable, name: str
-) -> np.ndarray:
+    labels: np.ndarray, own: ClassTable, wanted: ClassTable, name: str,
+    remedy: str = "open it and export it by itself",
+) -> np.ndarray:  # fmt: skip
     """Return labels (H, W) of one table with the numbers of another, matched by name.
 
-    Raises `ClassTableError`, which names the image, where a class in use has no counterpart.
+    Raises `ClassTableError`, which names the image and the remedy, where a class in use has no
+    counterpart.
     """
     if same_classes(own, wanted) and own.ignore == wanted.ignore:
         return labels
@@ -166,8 +191,8 @@ def renumbered(
     ]  # fmt: skip
     if missing:
         raise ClassTableError(
-            f"{name} has labels of other classes than the rest ({', '.join(missing[:3])}); "
-            "open it and export it by itself."
+            f"{name} has labels that are not among the classes of this export "
+            f"({', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}); {remedy}."
         )
     kind = np.uint8 if wanted.ignore <= 255 else np.uint16
     ids = np.full(int(present[-1]) + 1, wanted.ignore, kind)
@@ -209,12 +234,13 @@ def write_classes(label_file: Path, table: ClassTable) -> None:
 
 def difference_text(translation: Translation) -> str:
     """Return the sentences that tell a person how labels and model differ, and what was done."""
-    labels, model, shared = translation.labels, translation.model, translation.shared
-    same = {0: "None of these has", 1: "One of these has"}.get(shared, f"{shared} of these have")
-    return (
-        f"These labels keep their own {len(labels)} classes; the model knows {len(model)}. "
-        f"{same} the same name, and its other answers count as unlabelled here."
-    )
+    labels, shared = translation.labels, translation.shared
+    others = len(translation.model) - shared
+    own = f"These labels keep their own {len(labels)} classes. The model knows {shared or 'none'} "
+    if not others:
+        return f"{own}of them, and no others."
+    count = f"{others} other{'s' if others > 1 else ''}"
+    return f"{own}of them and {count}; where it sees those, pixels stay unlabelled."
 
 
 def _key(name: str) -> str:
@@ -225,9 +251,11 @@ __all__ = [
     "Explains",
     "Translation",
     "can_hold",
+    "class_called",
     "classes_beside",
     "difference_text",
     "extended",
+    "put_together",
     "read_classes",
     "renumbered",
     "same_classes",

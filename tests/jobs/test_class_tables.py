@@ -67,7 +67,7 @@ def test_case_and_dashes_make_no_other_class_and_the_ignore_label_moves_out_of_t
     reading = extended(STREET, many)
     assert reading.ignore == 65535
     assert not can_hold(reading, np.zeros((2, 2), np.uint8))
-    assert "2 of these have" in difference_text(Translation(OTHER, STREET))
+    assert "knows 2 of them and 1 other;" in difference_text(Translation(OTHER, STREET))
 
 
 class Engine:
