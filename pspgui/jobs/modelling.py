@@ -42,6 +42,7 @@ class PredictionResult:
 
     Everything is numbered like `labels`, with the model's further classes behind them as in
     `Translation.reading`. preview: from the image at half its size; a better one follows.
+    score_class: the class of the score map among the views.
     """
 
     prediction: Prediction | WindowPrediction
@@ -50,6 +51,7 @@ class PredictionResult:
     labels: ClassTable | None = None
     preview: bool = False
     notes: tuple[str, ...] = ()
+    score_class: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,17 @@ class ModelRoom:
         self.evidence: PSPEvidence | None = None
         self.raw: Callable[[Translation], Prediction | WindowPrediction] | None = None
         self.notes: tuple[str, ...] = ()
+        self._pixels: np.ndarray | None = None
+
+    def keep(
+        self, shown: Shown, raw: Callable[[Translation], Prediction | WindowPrediction]
+    ) -> None:
+        """Hold what was found in an image until another is predicted."""
+        self.raw, self._pixels = raw, shown.pixels
+
+    def holds(self, shown: Shown) -> bool:
+        """Say whether what is held was found in this very image."""
+        return self.raw is not None and self._pixels is shown.pixels
 
     def translation(self, labels: ClassTable | None) -> Translation:
         """Return the way from the model's classes to those of labels."""
@@ -177,15 +190,17 @@ def predict(room: ModelRoom, shown: Shown) -> Job:
     """Return a job that predicts an image and gives a `PredictionResult`."""
 
     def job(turn: Turn) -> Steps:
+        room.forget()  # before anything may ask for it in the name of the new image
         yield Step("Predicting", 0.0)
         predictor = room.ready
-        room.forget()
         with _stoppable():
             if room.mode is None:
                 yield from _read_whole(room, predictor, shown, turn)
             else:
                 _read_windows(room, predictor, shown, turn)
         yield Step("Drawing the pyramid", 0.95)
+        if not room.holds(shown):  # other weights were loaded meanwhile
+            raise JobCancelled
         return _told(room, shown)
 
     return job
@@ -197,12 +212,14 @@ def _read_whole(room: ModelRoom, predictor: Predictor, shown: Shown, turn: Turn)
     activations = predictor.set_image(shown.pixels, shown.image_id, turn.report, turn.cancelled)
     yield Step("Labelling every pixel", 0.9)
     found = predictor.predict(activations, turn.cancelled)
+    if room.predictor is not predictor:  # other weights were loaded at the yield above
+        raise JobCancelled
     read = shown.pixels.size // 3 // activations.reduction**2
     if read >= _SMALL_PIXELS:
         room.seconds_a_pixel = activations.seconds / read
     room.activations = activations
     room.evidence = evidence_of(activations, predictor.weights)
-    room.raw = lambda translation: translation.prediction(found)
+    room.keep(shown, lambda translation: translation.prediction(found))
 
 
 def _read_windows(room: ModelRoom, predictor: Predictor, shown: Shown, turn: Turn) -> None:
@@ -217,7 +234,7 @@ def _read_windows(room: ModelRoom, predictor: Predictor, shown: Shown, turn: Tur
     if crop is not None:
         room.seconds_a_pixel = result.seconds / max(1, result.passes * crop[0] * crop[1])
     stamp = Stamp(shown.image_id, predictor.digest)
-    room.raw = lambda translation: WindowPrediction.of(result, translation, stamp)
+    room.keep(shown, lambda translation: WindowPrediction.of(result, translation, stamp))
     room.notes = result.notes
 
 
@@ -233,7 +250,10 @@ def _told(room: ModelRoom, shown: Shown) -> PredictionResult:
         score_class = translation.model_class(shown.score_class)
         views = _views(room.activations, room.evidence, score_class)
     engine = translation.evidence(room.evidence)
-    return PredictionResult(prediction, views, engine, translation.labels, notes=room.notes)
+    return PredictionResult(
+        prediction, views, engine, translation.labels, notes=room.notes,
+        score_class=shown.score_class,
+    )  # fmt: skip
 
 
 def preview(room: ModelRoom, shown: Shown) -> Job:
@@ -265,8 +285,9 @@ def preview(room: ModelRoom, shown: Shown) -> Job:
         translation = room.translation(shown.labels)
         views = _views(activations, None, translation.model_class(shown.score_class))
         return PredictionResult(
-            translation.prediction(found), views, None, translation.labels, preview=True
-        )
+            translation.prediction(found), views, None, translation.labels, preview=True,
+            score_class=shown.score_class,
+        )  # fmt: skip
 
     return job
 
@@ -276,7 +297,7 @@ def retell(room: ModelRoom, shown: Shown) -> Job:
 
     def job(turn: Turn) -> Steps:
         yield Step("Matching the classes")
-        if room.raw is None:
+        if not room.holds(shown):
             raise JobCancelled
         return _told(room, shown)
 
@@ -288,7 +309,7 @@ def redraw_views(room: ModelRoom, shown: Shown) -> Job:
 
     def job(turn: Turn) -> Steps:
         yield Step("Drawing the pyramid")
-        if room.activations is None:
+        if room.activations is None or not room.holds(shown):
             raise JobCancelled
         score_class = room.translation(shown.labels).model_class(shown.score_class)
         return _views(room.activations, room.evidence, score_class)

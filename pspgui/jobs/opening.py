@@ -20,11 +20,15 @@ SAMPLE_TITLE = "Sample scene"
 
 
 class ReadBack(NamedTuple):
-    """Saved labels (H, W), where each came from, and their classes; None where nothing tells."""
+    """Saved labels (H, W), where each came from, and their classes; None where nothing tells.
+
+    `warning` is a sentence about classes that could not be read.
+    """
 
     labels: np.ndarray
     provenance: np.ndarray | None = None
     table: ClassTable | None = None
+    warning: str = ""
 
 
 ReadLabels = Callable[[Path, tuple[int, int]], ReadBack | None]
@@ -80,7 +84,9 @@ def open_image(path: Path, read_labels: ReadLabels) -> Job:
             saved = read_labels(path, decoded.pixels.shape[:2])
         except (ValueError, OSError) as error:
             warning = f"The saved labels were not loaded: {error}"
-        labels, provenance, table = saved or (None, None, None)
+        labels, provenance, table = (None, None, None) if saved is None else saved[:3]
+        if saved is not None:
+            warning = saved.warning
         return OpenedImage(
             decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning,
             table,

@@ -1,0 +1,70 @@
+"""What the model lane keeps between jobs belongs to one image and one model."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import fake_image
+
+from pspgui.jobs.messages import JobCancelled, Turn
+from pspgui.jobs.modelling import ModelRoom, Shown, predict, redraw_views, retell
+
+TURN = Turn(lambda step: None, lambda: False)
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    from small_networks import small_network
+
+    from pspgui.inference.predictor import Predictor
+    from pspgui.models.checkpoints.native import save_checkpoint
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_checkpoint(small_network(1, backbone="resnet18", output_stride=32), path)
+    return Predictor.load(path, "cpu")
+
+
+@pytest.fixture
+def room(predictor):
+    room = ModelRoom()
+    room.predictor = predictor
+    return room
+
+
+def shown(seed):
+    return Shown(fake_image(33, 40, seed), "same name", 2)
+
+
+def finish(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def test_nothing_of_the_image_before_is_told_in_the_name_of_the_next(room):
+    first, second = shown(1), shown(2)
+    found = finish(predict(room, first)(TURN))
+    assert found.score_class == 2
+    assert finish(redraw_views(room, first)(TURN))
+
+    for ask in (redraw_views, retell):
+        with pytest.raises(JobCancelled):
+            finish(ask(room, second)(TURN))
+    next(predict(room, second)(TURN))
+    with pytest.raises(JobCancelled):
+        finish(redraw_views(room, first)(TURN))
+
+
+def test_weights_loaded_while_predicting_leave_nothing_of_the_older_ones(room, predictor):
+    from dataclasses import replace
+
+    steps = predict(room, shown(1))(TURN)
+    for step in steps:
+        if step.text.startswith("Labelling"):
+            room.predictor = replace(predictor)
+            room.forget()
+            break
+    with pytest.raises(JobCancelled):
+        finish(steps)
+    assert room.raw is None and room.activations is None
