@@ -88,8 +88,8 @@ class Display(LabelSession):
         self._display("_outline", bool(outline))
 
     def set_visible(self, label: int, visible: bool) -> None:
-        """Show or hide one label."""
-        if bool(self._visible[label]) != visible:
+        """Show or hide one label, of the first 256."""
+        if label < len(self._visible) and bool(self._visible[label]) != visible:
             self._visible[label] = visible
             self.display_changed.emit()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
+from pspgui.jobs.class_tables import class_called
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pspgui.inference.views import LevelView
     from pspgui.jobs.class_tables import Explains
     from pspgui.jobs.windowed import WindowEvidence
-
-MAX_BRUSH_PX: Final = 2048
 
 
 class Document(Display):
@@ -38,7 +37,6 @@ class Document(Display):
     classes_changed = Signal()
     active_class_changed = Signal(int)
     score_class_changed = Signal(int)
-    brush_changed = Signal()
     hover_changed = Signal(object)
     pin_changed = Signal(object)
     evidence_changed = Signal(object)
@@ -54,7 +52,7 @@ class Document(Display):
         self._views: tuple[LevelView, ...] = ()
         self._engine: Explains | None = None
         self._reading_table: ClassTable = self._table
-        self._windows_are_mute = False
+        self._windows_are_mute = self._more_to_come = False
         self._frame: Rect | None = None
         self._network = ""
         self._evidence: PixelEvidence | None = None
@@ -101,8 +99,13 @@ class Document(Display):
 
     @property
     def is_preview(self) -> bool:
-        """Whether the prediction comes from the image at half its size; a better one follows."""
+        """Whether the prediction comes from the image made smaller; a better one may follow."""
         return self._is_preview
+
+    @property
+    def is_refining(self) -> bool:
+        """Whether the full prediction is still on its way behind a preview."""
+        return self._is_preview and self._more_to_come
 
     @property
     def by_windows(self) -> bool:
@@ -147,7 +150,7 @@ class Document(Display):
         self._image, self._image_path, self._image_title = image, path, title
         self._drop_prediction()
         self._install_labels(labels, provenance, on_disk)
-        if table is not None:
+        if table is not None and table != self._table:
             self._take_table(table)
         self._shown_map = None
         self.set_pin(None)
@@ -176,7 +179,7 @@ class Document(Display):
             return  # an answer for an image that is gone
         self._drop_prediction()
         self._prediction, self._views, self._engine = prediction, views, evidence_engine
-        self._is_preview = preview
+        self._is_preview = self._more_to_come = preview
         if not preview:
             self._follow_prediction(prediction)
         self.prediction_changed.emit()
@@ -197,27 +200,38 @@ class Document(Display):
         if self._image is not None:
             self._start_unlabelled(self._image.shape[:2])
 
+    def stop_waiting(self) -> None:
+        """Note that no full prediction follows the preview."""
+        if self._more_to_come:
+            self._more_to_come = False
+            self.prediction_changed.emit()
+
     def set_views(self, views: tuple[LevelView, ...]) -> None:
         """Take the pyramid's maps recomputed for another class."""
         self._views = views
         self.views_changed.emit()
 
     def set_table(self, table: ClassTable) -> None:
-        """Use another model's classes; class choices start over.
+        """Use another model's classes; classes of the same name stay chosen.
 
         The old model's prediction is forgotten, and with it labels that are only a copy of it.
         Labels that a person has touched must not be given another table.
         """
         if table == self._table and table == self._reading_table:
             return
-        self._forget_prediction()
+        self.forget_prediction()
         self._take_table(table)
+
+    def name_labels(self, table: ClassTable) -> None:
+        """Say what labels mean that came without a class table; none of their numbers changes."""
+        if table != self._table:
+            self._take_table(table)
 
     def set_reading_table(self, table: ClassTable) -> None:
         """Name the model's answers by a table that begins with the classes of the labels."""
         if table == self._reading_table:
             return
-        self._forget_prediction()
+        self.forget_prediction()
         self._reading_table = table
         self._target = (None, None)
         self.classes_changed.emit()
@@ -229,7 +243,7 @@ class Document(Display):
             self.classes_changed.emit()
             self.display_changed.emit()
 
-    # -- classes and brush --------------------------------------------------------------------
+    # -- classes ------------------------------------------------------------------------------
 
     @property
     def active_class(self) -> int:
@@ -240,16 +254,6 @@ class Document(Display):
     def score_class(self) -> int:
         """The class whose score map the pyramid strip shows: the evidence target, else active."""
         return self._active_class if self._target[0] is None else self._target[0]
-
-    @property
-    def brush_diameter(self) -> int:
-        """Brush diameter in image pixels, 1..2048."""
-        return self._brush_diameter
-
-    @property
-    def square_brush(self) -> bool:
-        """Whether the brush is square instead of round."""
-        return self._square_brush
 
     def set_active_class(self, label: int) -> None:
         """Choose the class to paint; ids that the table does not have are ignored."""
@@ -263,25 +267,6 @@ class Document(Display):
     def swap_classes(self) -> None:
         """Go back to the class that was active before this one."""
         self.set_active_class(self._previous_class)
-
-    def set_brush_diameter(self, diameter: int) -> None:
-        """Set the brush diameter, clipped to 1..2048 px."""
-        diameter = max(1, min(MAX_BRUSH_PX, int(diameter)))
-        if diameter != self._brush_diameter:
-            self._brush_diameter = diameter
-            self.brush_changed.emit()
-
-    def scale_brush(self, factor: float) -> None:
-        """Scale the brush by `factor`, by one pixel at least."""
-        old = self._brush_diameter
-        scaled = round(old * factor)
-        self.set_brush_diameter(max(scaled, old + 1) if factor > 1 else min(scaled, old - 1))
-
-    def set_square_brush(self, square: bool) -> None:
-        """Choose a square or a round brush."""
-        if square != self._square_brush:
-            self._square_brush = square
-            self.brush_changed.emit()
 
     # -- pointing and evidence ----------------------------------------------------------------
 
@@ -354,7 +339,8 @@ class Document(Display):
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _forget_prediction(self) -> None:
+    def forget_prediction(self) -> None:
+        """Drop the model's answer, and with it labels that are only a copy of it."""
         if not self.is_touched:
             self._install_labels(None, None, on_disk=True)
         if self._prediction is None:
@@ -367,17 +353,21 @@ class Document(Display):
 
     def _drop_prediction(self) -> None:
         self._prediction, self._views, self._engine = None, (), None
-        self._is_preview = self._windows_are_mute = False
+        self._is_preview = self._more_to_come = self._windows_are_mute = False
         self._frame_changed()
 
     def _take_table(self, table: ClassTable) -> None:
+        active, previous = (
+            class_called(table, self._table.name_of(label)) or 0
+            for label in (self._active_class, self._previous_class)
+        )
         self._table = self._reading_table = table
-        self._active_class = self._previous_class = 0
+        self._active_class, self._previous_class = active, previous
         self._target = (None, None)
         self._visible[:] = True
         self._solo = None
         self.classes_changed.emit()
-        self.active_class_changed.emit(0)
+        self.active_class_changed.emit(active)
         self.display_changed.emit()
 
     def _frame_changed(self) -> None:

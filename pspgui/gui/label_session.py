@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -17,6 +17,8 @@ from pspgui.labels.provenance import IMPORTED, MODEL
 
 if TYPE_CHECKING:
     from pspgui.inference.predictor import Prediction
+
+MAX_BRUSH_PX: Final = 2048
 
 
 class LabelCopy(NamedTuple):
@@ -32,13 +34,14 @@ class LabelSession(QObject):
 
     Signals: `labels_changed(Rect)` after pixels changed, `history_changed()` when undo or redo
     would do something else than before, `saved_changed()` when the dirty mark or the saved text
-    moved, `message(str)` for the status bar.
+    moved, `message(str)` for the status bar, `brush_changed()`.
     """
 
     labels_changed = Signal(object)
     history_changed = Signal()
     saved_changed = Signal()
     message = Signal(str)
+    brush_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -87,6 +90,37 @@ class LabelSession(QObject):
     def can_redo(self) -> bool:
         """Whether there is an edit to redo."""
         return self._history is not None and bool(self._history.redo_names)
+
+    # -- the brush ----------------------------------------------------------------------------
+
+    @property
+    def brush_diameter(self) -> int:
+        """Brush diameter in image pixels, 1..2048."""
+        return self._brush_diameter
+
+    @property
+    def square_brush(self) -> bool:
+        """Whether the brush is square instead of round."""
+        return self._square_brush
+
+    def set_brush_diameter(self, diameter: int) -> None:
+        """Set the brush diameter, clipped to 1..2048 px."""
+        diameter = max(1, min(MAX_BRUSH_PX, int(diameter)))
+        if diameter != self._brush_diameter:
+            self._brush_diameter = diameter
+            self.brush_changed.emit()
+
+    def scale_brush(self, factor: float) -> None:
+        """Scale the brush by `factor`, by one pixel at least."""
+        old = self._brush_diameter
+        scaled = round(old * factor)
+        self.set_brush_diameter(max(scaled, old + 1) if factor > 1 else min(scaled, old - 1))
+
+    def set_square_brush(self, square: bool) -> None:
+        """Choose a square or a round brush."""
+        if square != self._square_brush:
+            self._square_brush = square
+            self.brush_changed.emit()
 
     # -- strokes ------------------------------------------------------------------------------
 
@@ -190,8 +224,12 @@ class LabelSession(QObject):
     @property
     def is_touched(self) -> bool:
         """Whether the labels are more than a copy of the prediction: edited, saved, or pressed."""
-        edited = self._serial != self._base_serial
-        return self._has_file or edited or self._stroke is not None
+        return self._has_file or self.is_edited
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the labels were changed, or are being changed, since the image was opened."""
+        return self._serial != self._base_serial or self._stroke is not None
 
     @property
     def edit_serial(self) -> int:
@@ -254,7 +292,8 @@ class LabelSession(QObject):
     def _start_unlabelled(self, shape: tuple[int, int]) -> None:
         """Give an image without labels and prediction a map to paint on."""
         if self._label_map is None:
-            self._label_map = LabelMap(np.full(shape, self._table.ignore, np.uint8))
+            kind = np.uint8 if self._table.ignore <= 255 else np.uint16
+            self._label_map = LabelMap(np.full(shape, self._table.ignore, kind))
             self._history = History(self._label_map)
             self._announce(Rect(0, 0, *shape))
 

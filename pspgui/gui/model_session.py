@@ -70,6 +70,9 @@ class ModelSession(QObject):
         self._model: ModelFacts | None = None
         self._image_revision = 0
         self._model_revision = 0
+        self._predicted_by = -1  # the model whose answer is shown
+        self._was_cancelled = False
+        self._classes_unknown = False  # of the labels shown
         self._activities: dict[int, Activity] = {}
         self._told: set[tuple[ClassTable, ClassTable]] = set()
         self._choice = ModelChoice(places.bundled_model())
@@ -146,14 +149,20 @@ class ModelSession(QObject):
         shown = self._shown()
         if shown is None:
             return
-        self._ask_about_image("preview", preview(self._room, shown))
+        self._was_cancelled = False
+        self._engine.cancel("agreement")  # it may last, and is about what was shown before
+        if not self._shows_full_answer():  # which a first look would only replace by less
+            self._ask_about_image("preview", preview(self._room, shown))
         self._ask_about_image("predict", predict(self._room, shown))
 
     def cancel(self, kind: str) -> None:
         """Cancel the job of this kind; with a first look goes the prediction behind it."""
-        self._engine.cancel(kind)
-        if kind == "preview":
+        if kind in ("preview", "predict"):
+            self._was_cancelled = True
             self._engine.cancel("predict")
+        self._engine.cancel(kind)
+        if kind == "model":
+            self.model_failed.emit(f"Loading was cancelled. {self._kept()}")
 
     def measure_agreement(self) -> None:
         """Compare what is in use with fp32 on the image shown; `agreement_changed` tells."""
@@ -168,6 +177,11 @@ class ModelSession(QObject):
         shown = self._shown()
         if shown is not None and self._document.prediction is not None:
             self._ask_about_image("retell", retell(self._room, shown), Urgency.LOOK)
+
+    def _shows_full_answer(self) -> bool:
+        document = self._document
+        there = document.prediction is not None and not document.is_preview
+        return there and self._predicted_by == self._model_revision
 
     @property
     def can_add_classes(self) -> bool:
@@ -218,8 +232,8 @@ class ModelSession(QObject):
             self._activities.pop(reply.ticket, None)
         self.activity_changed.emit(next(reversed(self._activities.values()), None))
         if isinstance(reply, Progress | Cancelled) or self._is_stale(reply):
-            if isinstance(reply, Cancelled) and reply.kind == "predict":
-                self._on_prediction_cancelled(reply)
+            if isinstance(reply, Cancelled) and not self._is_stale(reply):
+                self._on_cancelled(reply.kind)
             return
         if isinstance(reply, Failed):
             self._on_failed(reply)
@@ -236,6 +250,8 @@ class ModelSession(QObject):
         return reply.kind in _OF_IMAGE_AND_MODEL and reply.revisions != current
 
     def _on_model(self, facts: ModelFacts) -> None:
+        if self._model is None and self._classes_unknown and not self._document.is_edited:
+            self._document.name_labels(facts.table)
         self._model = facts
         self._model_revision += 1
         if self._choice.remember:
@@ -267,6 +283,7 @@ class ModelSession(QObject):
             self.settled.emit("classes")
             return
         pair = (document.table, model.table)
+        self.settled.emit("classes")
         if pair in self._told:  # once is enough for a folder of such images
             return
         self._told.add(pair)
@@ -275,13 +292,14 @@ class ModelSession(QObject):
             Notice(
                 difference_text(translation), is_error=False, about="classes",
                 retry="add_classes" if self.can_add_classes else "",
-                button=f"Add its {further} other{'s' if further > 1 else ''}",
+                button=f"Add its {further} other class{'es' if further > 1 else ''}",
             )
         )  # fmt: skip
 
     def _on_preview(self, result: PredictionResult | None) -> None:
         if result is not None and self._is_numbered_right(result):
             self._document.set_prediction(result.prediction, result.views, None, preview=True)
+            self._predicted_by = self._model_revision
 
     def _on_predicted(self, result: PredictionResult) -> None:
         if self._on_retold(result):
@@ -300,6 +318,9 @@ class ModelSession(QObject):
                 self._ask_about_image("predict", retell(self._room, shown))
             return False
         self._document.set_prediction(result.prediction, result.views, result.evidence)
+        self._predicted_by = self._model_revision
+        if result.score_class not in (None, self._document.score_class):
+            self._redraw_views(self._document.score_class)  # another was chosen meanwhile
         return True
 
     def _is_numbered_right(self, result: PredictionResult) -> bool:
@@ -311,11 +332,22 @@ class ModelSession(QObject):
         else:
             self._document.set_window(engine)
 
-    def _on_prediction_cancelled(self, reply: Cancelled) -> None:
+    def _on_cancelled(self, kind: str) -> None:
+        if kind == "agreement":
+            self.agreement_changed.emit(None)
+        if kind != "predict" or not self._was_cancelled:
+            return  # it made room for another, which will answer
+        self._was_cancelled = False
+        self._go_without_prediction()
+        self._document.message.emit("The prediction was cancelled; Ctrl+R predicts again.")
+
+    def _go_without_prediction(self) -> None:
+        """Show no other model's answer as that of the one in use; the image can be painted."""
         document = self._document
-        if not self._is_stale(reply) and (document.prediction is None or document.is_preview):
-            document.start_unlabelled()
-            document.message.emit("The prediction was cancelled; Ctrl+R predicts again.")
+        if self._predicted_by != self._model_revision:
+            document.forget_prediction()
+        document.stop_waiting()
+        document.start_unlabelled()
 
     def _on_told(self, result: object) -> None:
         self.notice.emit(Notice(str(result), is_error=False))
@@ -325,18 +357,20 @@ class ModelSession(QObject):
         if reply.kind == "preview":
             return  # the prediction behind it fails too, and says so
         if reply.kind == "model":
-            kept = "No model is loaded; open other weights (Ctrl+M)."
-            if self._model is not None:
-                kept = f"{self._model.title} stays in use."
-            text = f"{text} {kept}"
+            text = f"{text} {self._kept()}"
             self.model_changed.emit(self._model)
             self.model_failed.emit(text)
         elif reply.kind == "predict":
-            self._document.start_unlabelled()
+            self._go_without_prediction()
             text = f"{text} It can be painted all the same."
         elif reply.kind == "agreement":
             self.agreement_changed.emit(None)
         self._tell(text, reply.kind)
+
+    def _kept(self) -> str:
+        if self._model is None:
+            return "No model is loaded; open other weights (Ctrl+M)."
+        return f"{self._model.title} stays in use."
 
     def _tell(self, text: str, about: str = "") -> None:
         self.notice.emit(Notice(text, about=about))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from pspgui import places
@@ -22,8 +21,8 @@ from pspgui.gui.errors import sentence
 from pspgui.gui.model_session import ModelSession
 from pspgui.gui.notices import Activity, Notice
 from pspgui.gui.settings import Settings
-from pspgui.jobs.class_tables import read_classes, renumbered
-from pspgui.jobs.exporting import export_labels
+from pspgui.jobs.class_tables import read_classes
+from pspgui.jobs.exporting import LabelSource, export_labels
 from pspgui.jobs.messages import Failed, Job, Urgency
 from pspgui.jobs.opening import (
     ListedFolder,
@@ -34,7 +33,7 @@ from pspgui.jobs.opening import (
     open_image,
     open_sample,
 )
-from pspgui.labels.classes import ClassTableError
+from pspgui.labels.classes import ClassTable, ClassTableError
 from pspgui.project import LabelStore, SaveResult
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
@@ -145,23 +144,22 @@ class Session(ModelSession):
         unsaved = {image: self.autosave.snapshot_of(image) for image in self.autosave.unsaved}
 
         tables = {image: self.autosave.table_of(image) for image in unsaved}
-        wanted = self._document.table
-
-        def labels_of(image: Path) -> np.ndarray | None:
-            snapshot = unsaved.get(image)
-            if snapshot is not None:
-                labels, own = snapshot.labels, tables[image]
-            else:
-                stored = self._store.load(image)
-                if stored is None:
-                    return None
-                labels, own = stored.labels, read_classes(self._store.path_for(image))
-            return renumbered(labels, own or wanted, wanted, printable(image.name))
-
-        shown = self._document.image_path
+        document, shown = self._document, self._document.image_path
+        own = document.table if document.has_saved_labels or shown in unsaved else None
+        source = LabelSource(
+            self._store,
+            {image: (s.labels, tables[image]) for image, s in unsaved.items() if s is not None},
+            document.table if self._model is None else self._model.table,
+            {} if own is None or shown is None else {shown: own},
+        )
         beside = () if shown is None or shown in self._images else (shown,)
         images = (*self._images, *beside)
-        job = export_labels(images, labels_of, destination, wanted)
+        first = () if own is None or shown is None else (shown,)  # its numbers are those seen
+
+        def table(check: Callable[[], None]) -> ClassTable:
+            return source.table((*first, *images), check)
+
+        job = export_labels(images, source.labels_of, destination, table)
         self._ask("background", "export", job)
 
     # -- asking -------------------------------------------------------------------------------
@@ -182,10 +180,13 @@ class Session(ModelSession):
             if stored is None:
                 return None
             try:
-                classes = read_classes(self._store.path_for(image))
-            except ClassTableError:
-                classes = None  # labels outweigh their names; saving writes the names anew
-            return ReadBack(*stored, classes)
+                return ReadBack(*stored, read_classes(self._store.path_for(image)))
+            except ClassTableError as error:  # labels outweigh their names
+                return ReadBack(
+                    *stored, None,
+                    f"{str(error).rstrip('.')}. The labels are shown by the model's classes; "
+                    "check them before you change any.",
+                )  # fmt: skip
 
         return read
 
@@ -196,10 +197,14 @@ class Session(ModelSession):
         document.finish_stroke()
         self.autosave.save_now()
         unsaved = opened.path is not None and self.autosave.snapshot_of(opened.path) is not None
+        table = opened.table
+        if table is None and opened.labels is not None and self._model is not None:
+            table = self._model.table  # not those of whatever image was shown before
         document.set_image(
             opened.pixels, opened.path, opened.title, opened.labels, opened.provenance,
-            on_disk=not unsaved, table=opened.table,
+            on_disk=not unsaved, table=table,
         )  # fmt: skip
+        self._classes_unknown = opened.labels is not None and opened.table is None
         self._settle_classes()
         self._take_list(opened.path)
         if opened.path is not None and opened.path not in self._images:

@@ -22,8 +22,9 @@ from PySide6.QtWidgets import (
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
 from pspgui.gui.display import VIEW_MODES
-from pspgui.gui.document import MAX_BRUSH_PX, Document
+from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
+from pspgui.gui.label_session import MAX_BRUSH_PX
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
 from pspgui.gui.tools import TOOLS

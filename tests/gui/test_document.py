@@ -11,7 +11,7 @@ from fakes import FakeEvidence, Listener, fake_image, fake_prediction
 from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
-from pspgui.labels.classes import table
+from pspgui.labels.classes import ClassTable, LabelClass, table
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
 
 SHAPE = (60, 80)
@@ -313,3 +313,20 @@ def test_a_prediction_that_comes_later_fills_a_map_nobody_touched(qapp):
     document.set_prediction(fake_prediction(np.ones(SHAPE, np.uint8)), (), FakeEvidence())
 
     assert (document.label_map.labels == 1).all()
+
+
+def test_an_image_can_be_painted_where_classes_need_sixteen_bits(qapp):
+    many = ClassTable(
+        tuple(LabelClass(i, f"class {i}", (i % 256, 0, 0)) for i in range(300)), 65535
+    )
+    document = Document()
+    document.set_image(fake_image(4, 5), None, "many")
+    document.set_table(many)
+    document.start_unlabelled()
+    assert (document.label_map.labels == 65535).all()
+    document.set_active_class(299)
+    document.begin_stroke(2, 2, "brush")
+    document.finish_stroke()
+    assert 299 in document.label_map.labels
+    document.set_visible(299, False)  # too many to hide each
+    assert document.visible.all()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
 OTHERS = table(("car", (1, 2, 3)), ("Zebra", (200, 10, 10)), ("Road", (9, 9, 9)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A tiny PSPNet of the CamVid classes, and a DeepLabV3 of others."""
     import torch
@@ -35,10 +35,11 @@ def models(tmp_path_factory):
 
     home = tmp_path_factory.mktemp("weights")
     pyramid, none = home / "pyramid.safetensors", home / "none.safetensors"
-    network = small_network(3, classes=len(CAMVID), backbone="resnet18")
+    small = {"backbone": "resnet18", "output_stride": 32, "auxiliary": False}
+    network = small_network(3, classes=len(CAMVID), **small)
     save_checkpoint(network, pyramid, network.spec.changed(classes=CAMVID))
     torch.manual_seed(0)
-    spec = DeepLabV3Spec(backbone="resnet18", classes=OTHERS, auxiliary=False)
+    spec = DeepLabV3Spec(classes=OTHERS, aspp_channels=8, rates=(2,), **small)
     save_checkpoint(build_network(spec).eval(), none, spec)
     return pyramid, none
 
@@ -180,8 +181,7 @@ def test_what_was_assumed_can_be_decided_and_is_remembered(place, models, monkey
 
 
 def test_a_first_look_comes_first_and_nothing_is_taken_from_it(place, models, monkeypatch):
-    monkeypatch.setattr(modelling, "LONG_S", 0.0)
-    monkeypatch.setattr(modelling, "_SMALL_PIXELS", 0)
+    monkeypatch.setattr(modelling, "_takes_long", lambda *_: True)
     document = place.document
     seen = []
 
@@ -193,6 +193,7 @@ def test_a_first_look_comes_first_and_nothing_is_taken_from_it(place, models, mo
             document.begin_stroke(5, 5, "brush")
             document.message.disconnect(said.append)
             words = place.window.status.preview.text
+            assert document.evidence is None
             seen.append((document.label_map, document.prediction.reduction, words, said))
 
     document.prediction_changed.connect(look)
@@ -202,7 +203,7 @@ def test_a_first_look_comes_first_and_nothing_is_taken_from_it(place, models, mo
     assert labels is None and reduction == 2 and "half-size, refining" in words
     assert "first look" in said[0] and "first look" in said[1]
     assert place.window.status.preview.isHidden()
-    assert document.prediction.reduction == 1 and document.evidence is None
+    assert document.prediction.reduction == 1
     assert np.array_equal(document.label_map.labels, document.prediction.labels)
 
 
@@ -236,9 +237,8 @@ def test_windows_are_read_and_one_of_them_is_explained_on_a_click(place, models)
     assert document.evidence is None
 
 
-def tab(canvas, kind):
-    event = QKeyEvent(kind, Qt.Key.Key_Tab, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(canvas, event)
+def tab(canvas, kind, key=Qt.Key.Key_Tab, modifier=Qt.KeyboardModifier.NoModifier):
+    QApplication.sendEvent(canvas, QKeyEvent(kind, key, modifier))
 
 
 def test_tab_hides_the_overlay_while_held_and_a_tap_toggles(place):
@@ -253,6 +253,33 @@ def test_tab_hides_the_overlay_while_held_and_a_tap_toggles(place):
         tab(canvas, QEvent.Type.KeyPress)
         tab(canvas, QEvent.Type.KeyRelease)
         assert document.overlay_hidden is hidden
+
+
+def test_tab_let_go_with_shift_held_is_let_go_and_a_tap_says_how_to_undo_it(place):
+    canvas, document = place.window.canvas, place.document
+    times = iter([0.0, 1.0, 2.0, 2.1])
+    canvas._overlay_key._clock = lambda: next(times)
+    said = []
+    document.message.connect(said.append)
+    tab(canvas, QEvent.Type.KeyPress)
+    tab(canvas, QEvent.Type.KeyRelease, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert not document.overlay_hidden and said == []
+    tab(canvas, QEvent.Type.KeyPress)
+    tab(canvas, QEvent.Type.KeyRelease)
+    assert said == ["The overlay is hidden; Tab brings it back."]
+    document.message.disconnect(said.append)
+
+
+def test_there_is_nothing_to_compare_before_an_image(qtbot, models, qapp):
+    place = Workplace(qtbot, models[0])
+    qtbot.addWidget(place.window)
+    try:
+        place.window.actions_table["model"].trigger()
+        dialog = place.window.model_dialog
+        assert not dialog.compare.isEnabled() and "Open an image" in dialog.agreement.text()
+        dialog.close()
+    finally:
+        place.close()
 
 
 def test_images_with_labels_from_earlier_have_their_dot(place, qtbot, models):

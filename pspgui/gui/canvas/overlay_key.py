@@ -27,6 +27,9 @@ class OverlayKey:
     def takes(self, event: QKeyEvent) -> bool:
         """Handle the key if it is Tab without modifiers; say whether it was."""
         kind = event.type()
+        if self._is_end(event):  # whatever modifiers have come since it was pressed
+            self._release()
+            return True
         if event.key() != Qt.Key.Key_Tab or event.modifiers() != Qt.KeyboardModifier.NoModifier:
             return False
         if kind == QEvent.Type.KeyPress:
@@ -35,11 +38,15 @@ class OverlayKey:
                 self._was_hidden = self._document.overlay_hidden
                 self._document.set_overlay_hidden(not self._was_hidden)
             return True
-        if kind == QEvent.Type.KeyRelease:
-            if not event.isAutoRepeat():
-                self._release()
-            return True
-        return False
+        return kind == QEvent.Type.KeyRelease
+
+    def _is_end(self, event: QKeyEvent) -> bool:
+        return (
+            self._pressed_at is not None
+            and event.type() == QEvent.Type.KeyRelease
+            and event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
+            and not event.isAutoRepeat()
+        )
 
     def let_go(self) -> None:
         """Forget a held key whose release goes elsewhere: the overlay comes back."""
@@ -51,3 +58,5 @@ class OverlayKey:
         pressed_at, self._pressed_at = self._pressed_at, None
         if pressed_at is not None and self._clock() - pressed_at > HELD_S:
             self._document.set_overlay_hidden(self._was_hidden)
+        elif self._document.overlay_hidden:
+            self._document.message.emit("The overlay is hidden; Tab brings it back.")

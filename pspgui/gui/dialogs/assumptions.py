@@ -67,6 +67,8 @@ class AssumptionsForm(Form):
         self._before: dict[str, Any] = {}
         self.controls: dict[str, QWidget] = {}
         self._table: dict[str, Any] | None = None
+        self._class_box: Choices | None = None
+        self._class_count = 0
 
     def set_facts(self, facts: ModelFacts) -> None:
         """Offer a control for each field that the file does not tell."""
@@ -161,13 +163,8 @@ class AssumptionsForm(Form):
         box = Choices()
         box.fill(rows, None)
 
-        @Slot(int)
-        def chosen(_index: int) -> None:
-            if box.value == _FROM_FILE and not self._ask_for_table(count):
-                box.setCurrentIndex(0)
-            self.changed.emit()
-
-        box.activated.connect(chosen)
+        self._class_box, self._class_count = box, count
+        box.activated.connect(self._on_classes_chosen)
 
         def read() -> Any:
             if box.value is None:
@@ -175,6 +172,15 @@ class AssumptionsForm(Form):
             return self._table if box.value == _FROM_FILE else palette(str(box.value)).to_json()
 
         return box, read
+
+    @Slot()
+    def _on_classes_chosen(self) -> None:
+        box = self._class_box
+        if box is None:
+            return
+        if box.value == _FROM_FILE and not self._ask_for_table(self._class_count):
+            box.setCurrentIndex(0)
+        self.changed.emit()
 
     def _ask_for_table(self, count: int) -> bool:
         name, _ = QFileDialog.getOpenFileName(self, "Class table", "", "Classes (*.json)")

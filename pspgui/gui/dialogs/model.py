@@ -96,6 +96,7 @@ class ModelDialog(QDialog):
         session.agreement_changed.connect(self._show_agreement)
         document.image_changed.connect(self._forget_agreement)
         self._show_facts(session.model)
+        self._forget_agreement()
 
     # -- building -----------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class ModelDialog(QDialog):
     def _show_agreement(self, agreement: Agreement | None) -> None:
         self.compare.setEnabled(self._document.image is not None)
         self.agreement.setText(
-            "It could not be compared." if agreement is None else agreement.text
+            "It was not compared." if agreement is None else agreement.text
         )
 
     @Slot()

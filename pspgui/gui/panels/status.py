@@ -157,7 +157,9 @@ class PixelReadout(QWidget):
         parts = [table.name_of(winner), f"p {percent(share)}", *more]
         if document.label_map is not None:
             label = int(document.label_map.labels[pixel])
-            if label != winner:
+            if label == document.table.ignore:
+                parts.append("unlabelled")
+            elif label != winner:
                 parts.append(f"labelled {document.table.name_of(label)}")
         self._words = "   ".join(parts)
 
@@ -311,10 +313,11 @@ class StatusBar(QStatusBar):
             size = {2: "half-size", 3: "third-size"}.get(
                 prediction.reduction, f"1/{prediction.reduction} size"
             )
+            waits = self._document.is_refining
             self.preview.set_text(
-                f"{size}, refining…",
+                f"First look, {size}" + (", refining…" if waits else ""),
                 "A first look from the image made smaller. Nothing can be accepted or erased to "
-                "it; the full prediction follows.",
+                "it; " + ("the full prediction follows." if waits else "Ctrl+R predicts in full."),
             )
 
     @Slot()
