@@ -148,9 +148,10 @@ class DeepLabV3(Segmenter):
         if self.aspp is None:
             return Cells(self.classifier(features))
         maps = self.aspp(features)
-        grid = features.shape[-2:]
+        # One by one: a traced shape cannot be unpacked.
+        height, width = features.shape[-2], features.shape[-1]
         # Interpolated from one cell, a pooled image is the same everywhere.
-        joint = torch.cat([branch.expand(-1, -1, *grid) for branch in maps.values()], dim=1)
+        joint = torch.cat([m.expand(-1, -1, height, width) for m in maps.values()], dim=1)
         projected = self.project(joint)
         return Cells(self.classifier(self.decoder(projected)), {**maps, "Project": projected})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import deeplabv3_oracles as theirs
 import pytest
+import safetensors.torch
 import torch
 from oracles import IMAGENET, as_input, assert_predicts, picture
 from oracles import settled as settled_by_batch
@@ -182,6 +183,8 @@ def test_kazuto1011(tmp_path):
     assert (spec.multi_grid, spec.rates, spec.dilation) == ((1, 2, 4), (6, 12, 18), "full")
     assert_same_logits(loaded, net)
 
+    net.layer1.conv1.bn.running_var *= 60**2  # as wide as pixels in 0..255
+    loaded = saved(net, tmp_path / "b.pth")
     pixels = picture(66, 91)
     mean = torch.tensor([104.008, 116.669, 122.675])
     blue_first = torch.tensor(pixels[..., ::-1].copy()).float() - mean
@@ -214,6 +217,15 @@ def test_the_real_file_names_cars_in_a_street(shared):
     assert loaded.spec.classes.find("car").id == 7
     assert loaded.spec.classes.find("tvmonitor").colour == (0, 64, 128)
     assert (labels == 7).mean() > 0.005
+
+
+def test_a_list_of_names_that_is_nested_without_end_is_refused(tmp_path):
+    keys = ("aspp0.0.weight", "pool.0.weight", "proj.0.weight", "logits.weight")
+    tensors = {key: torch.ones(2, 2, 1, 1) for key in (*keys, "backbone.17.conv.3.weight")}
+    path = tmp_path / "x.safetensors"
+    safetensors.torch.save_file(tensors, path, {"classes": "[" * 100_000})
+    with pytest.raises(CheckpointError, match=r"can't be used as a model: .*\. Choose"):
+        load_checkpoint(path)
 
 
 MISFITS = {

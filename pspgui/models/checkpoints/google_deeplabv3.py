@@ -73,7 +73,10 @@ def _classes(listed: str | None, count: int) -> ClassTable:
     """
     if listed is None:
         return class_table(count)
-    names = json.loads(listed)
+    try:
+        names = json.loads(listed)
+    except RecursionError as error:
+        raise ValueError("nested too deep for a list of names") from error
     if not isinstance(names, list) or len(names) != count:
         raise ValueError(f"not a list of {count} class names")
     colours = {_plain(c.name): c.colour for c in palette("voc2012").classes}
