@@ -188,7 +188,8 @@ class _Packing:
             last, (name, limits) = act
         packed = PackedConvolution(layer, layer.weight.dtype, name, limits)
         self._module.add_module(f"{node.name}_packed", packed)
-        with self._graph.inserting_before(last):
+        # In the convolution's place: later, an in-place layer may have changed what it reads.
+        with self._graph.inserting_before(node):
             arguments = (node.args[0],) if other is None else (node.args[0], other)
             new = self._graph.call_module(f"{node.name}_packed", arguments)
         last.replace_all_uses_with(new)

@@ -43,6 +43,7 @@ class PackedConvolution(nn.Module):
         self._padding = _pair(source.padding)
         self._stride, self._dilation = _pair(source.stride), _pair(source.dilation)
         self._kernel, self._groups = _pair(source.kernel_size), source.groups
+        self._channels = source.out_channels
         self._dtype, self._activation, self._limits = dtype, activation, list(limits)
         weight = source.weight.detach().to(dtype)
         # torch's stub leaves out the size.
@@ -68,7 +69,7 @@ class PackedConvolution(nn.Module):
                 images, self._weight, self._bias, *shape, self._activation, self._limits, ""
             )
         activation = None if self._activation == "none" else self._activation
-        if tuple(other.shape[2:]) != self._size(images):  # one of the two is spread over the other
+        if tuple(other.shape) != self._shape(images):  # one of the two is spread over the other
             plain: Tensor = operator(images, self._weight, self._bias, *shape, "none", [], "")
             total = plain + other
             return total if activation is None else total.relu()
@@ -77,9 +78,9 @@ class PackedConvolution(nn.Module):
             "add", 1.0, activation, self._limits, "",
         )  # fmt: skip
 
-    def _size(self, images: Tensor) -> tuple[int, ...]:
-        """Return the (h, w) that the convolution gives."""
-        return tuple(
+    def _shape(self, images: Tensor) -> tuple[int, ...]:
+        """Return the (B, C, h, w) that the convolution gives."""
+        return images.shape[0], self._channels, *(
             (size + 2 * pad - reach * (kernel - 1) - 1) // stride + 1
             for size, pad, reach, kernel, stride in zip(
                 images.shape[2:], self._padding, self._dilation, self._kernel, self._stride,

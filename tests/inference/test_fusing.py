@@ -13,6 +13,9 @@ from torch import nn
 from pspgui.inference.fusing import lowered
 from pspgui.inference.heads import build_head
 from pspgui.inference.packing import PackedConvolution, can_pack
+from pspgui.labels.classes import ClassTable, LabelClass
+from pspgui.models.architectures import architecture
+from pspgui.models.segmenter import Segmenter
 
 needs_packing = pytest.mark.skipif(not can_pack(), reason="this torch has no oneDNN to pack for")
 
@@ -88,6 +91,42 @@ class PooledFirst(nn.Module):
         return self.narrow(F.adaptive_avg_pool2d(maps, 1)) + maps
 
 
+class ReadBeforeItChanges(nn.Module):
+    """A convolution over a map that another layer then rectifies in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=1)
+        self.rectified, self.last = nn.ReLU(inplace=True), nn.ReLU()
+
+    def forward(self, images):
+        maps = self.first(images)
+        found = self.second(maps)
+        return self.rectified(maps) + self.last(found)
+
+
+def test_a_convolution_reads_its_map_before_another_layer_changes_it():
+    assert_same(ReadBeforeItChanges())
+
+
+class OneChannelToMany(nn.Module):
+    """A convolution to one channel, added to every channel of a map of the same size."""
+
+    def __init__(self, one: int, many: int):
+        super().__init__()
+        self.one, self.many = nn.Conv2d(3, one, 1), nn.Conv2d(3, many, 3, padding=1)
+        self.rectified = nn.ReLU()
+
+    def forward(self, images):
+        maps = self.rectified(self.many(images))
+        return F.relu(self.one(images) + maps)
+
+
+@pytest.mark.parametrize("channels", [(1, 4), (4, 1)])
+def test_one_channel_is_spread_over_those_it_is_added_to(channels):
+    assert_same(OneChannelToMany(*channels))
+
+
 def test_a_single_cell_is_spread_over_the_map_it_is_added_to():
     assert_same(PooledFirst())
 
@@ -128,6 +167,60 @@ def test_a_trunk_is_packed_whole(backbone):
     kinds = [type(m) for m in packed.modules()]
     assert nn.Conv2d not in kinds and nn.ReLU not in kinds and nn.ReLU6 not in kinds
     assert PackedConvolution in kinds
+
+
+NETWORKS = {
+    "pspnet": {"backbone": "resnet18", "level_channels": 4, "bottleneck_channels": 8},
+    "pspnet bare": {"backbone": "resnet18", "reduction": "none", "pool": "max", "levels": (1, 2),
+                    "bottleneck_kernel": 1, "bottleneck_channels": 8, "classifier_kernel": 3},
+    "psp_upsample": {"backbone": "resnet18", "bottleneck_channels": 8,
+                     "stage_channels": (8, 8, 8)},
+    "deeplabv3": {"backbone": "resnet18", "aspp_channels": 8},
+    "deeplabv3 pads": {"backbone": "mobilenet_v2", "mobilenet": "pads_input", "aspp_channels": 8},
+    "deeplabv3 v3": {"backbone": "mobilenet_v3_large", "aspp_channels": 8},
+    "deeplabv3 cascade": {"backbone": "resnet18", "cascade": 2, "separable": True,
+                          "decoder": "separable", "aspp_channels": 8},
+    "deeplabv3 deep": {"backbone": "resnet18", "stem": "deep128", "ceil_pool": True,
+                       "project_kernel": 3, "image_pool": "first", "aspp_channels": 8},
+    "fcn": {"hidden_channels": 8},
+    "fcn_stages": {"backbone": "resnet18", "norm": "after_sum", "skips": 2},
+    "dilated_fcn": {"backbone": "resnet18", "convolutions": 2, "concat_input": True,
+                    "head_channels": 8},
+}  # fmt: skip
+
+
+def random_network(name: str) -> Segmenter:
+    """Return a network none of whose batch norms or biases does nothing."""
+    torch.manual_seed(0)
+    table = ClassTable(tuple(LabelClass(i, f"class {i}", (i, i, i)) for i in range(5)))
+    kind = architecture(name.split()[0])
+    model = kind.network(kind.spec.model_validate({"classes": table, **NETWORKS[name]}))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.3, 0.3)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.3, 0.3)
+        elif isinstance(module, nn.Conv2d) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.1)  # FCN's scores, which begin at zero
+    return model.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_traced_and_gives_its_own_logits(name):
+    model = random_network(name)
+    rule = model.spec.size_rule
+    size = rule.padded(41), rule.padded(57)
+    images = torch.randn((1, 3, *size), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        wanted = model.cells(model.backbone(images, model.keep), size).scores
+    head = build_head(model)
+    network = lowered(head.trunk, torch.float32, pack=True)
+
+    found = head.scores(tuple(outputs(network, images)))
+
+    assert isinstance(network, torch.fx.GraphModule), "it would run slowly, layer by layer"
+    assert torch.allclose(found, wanted[0], atol=1e-5 * float(wanted.abs().max()))
 
 
 def test_closing_layers_stay_in_float32():
