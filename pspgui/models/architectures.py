@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pspgui.models.deeplabv3 import DeepLabV3, DeepLabV3Spec
 from pspgui.models.dilated_fcn import DilatedFCN, DilatedFCNSpec
@@ -61,3 +65,34 @@ def architecture(key: str) -> Architecture:
 def build_network(spec: ModelSpec) -> Segmenter:
     """Return the network that a spec describes, with random weights."""
     return architecture(spec.architecture).network(spec)
+
+
+def outline(spec: ModelSpec) -> Segmenter:
+    """Return the network that a spec describes on torch's device `meta`: shapes without memory."""
+    with torch.device("meta"), _Unfilled():
+        return build_network(spec)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves random values out, which nothing holds on `meta`.
+
+    torch computes them there in Python, for which it imports its compiler: two seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return the tensor to fill as it is; anything else runs."""
+        named = kwargs or {}
+        if func in _RANDOM:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
+_RANDOM = frozenset({
+    Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_, nn.init.trunc_normal_,
+})  # fmt: skip

@@ -120,11 +120,10 @@ def bilinear_kernel(stride: int) -> Tensor:
 def bilinear_upsampling(classes: int, stride: int) -> nn.ConvTranspose2d:
     """Return a transposed convolution that upsamples every class by itself; not to be trained."""
     layer = nn.ConvTranspose2d(classes, classes, 2 * stride, stride=stride, bias=False)
-    with torch.no_grad():
-        layer.weight.zero_()
-        own = torch.arange(classes)
-        layer.weight[own, own] = bilinear_kernel(stride)
     layer.weight.requires_grad_(False)
+    if not layer.weight.is_meta:  # where there are no values to set
+        own = torch.arange(classes)
+        layer.weight.zero_()[own, own] = bilinear_kernel(stride)
     return layer
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pspgui.models.architectures import build_network
+from pspgui.models.architectures import outline
 from pspgui.models.checkpoints import (
     bubbliiiing,
     csail,
@@ -95,8 +95,7 @@ def load_checkpoint(path: Path, assume: Mapping[str, object] | None = None) -> L
     reading = _told(reading, container, assume or {})
     try:
         # Without memory until it is known to fit: a header can describe a network of any size.
-        with torch.device("meta"):
-            model = build_network(reading.spec)
+        model = outline(reading.spec)
     except ValueError as error:
         raise container.error(short(str(error), 120)) from error
     unused = fit(model, reading.state, container)
@@ -159,10 +158,12 @@ def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> tup
     wanted = model.state_dict()
     for key, tensor in wanted.items():
         if key.endswith("num_batches_tracked"):
-            state.setdefault(key, torch.zeros_like(tensor, device="cpu"))
+            state.setdefault(key, torch.zeros(tensor.shape, dtype=tensor.dtype))
         found = state.get(key)
         if found is None or found.shape != tensor.shape:
             raise container.error(stem_misfit(state, wanted) or _misfit(key, found, tensor))
+        if key.endswith("running_var") and bool((found < 0).any()):
+            raise container.error(f"{short(key, 60)} holds variances below zero")
     fitting = {key: state[key].to(tensor.dtype).contiguous() for key, tensor in wanted.items()}
     model.load_state_dict(fitting, assign=True)
     return tuple(sorted(set(state) - set(wanted)))
