@@ -47,6 +47,8 @@ class FCNStagesSpec(ModelSpec):
     def _stages_meet(self) -> FCNStagesSpec:
         if self.size_rule.multiple % _STRIDE or self.size_rule.offset % _STRIDE:
             raise ValueError(f"five stages of x2 need sizes that are multiples of {_STRIDE}")
+        if self.backbone == "mobilenet_v3_large":
+            raise ValueError("five stages of x2 need a backbone of five, which MobileNetV3 is not")
         return self
 
     @property

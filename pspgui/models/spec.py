@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from pspgui.labels.classes import ClassTable
 
@@ -29,6 +29,9 @@ DilationFamily = Literal["contract", "full", "unit", "contract_single"]
 # The first layers of a ResNet: one 7x7, or three 3x3 of 32, 32, 64 or of 64, 64, 128 channels.
 Stem = Literal["7x7", "deep64", "deep128"]
 Triple = tuple[float, float, float]
+# Of values in 0..1; within these, what is normalised is finite and still tells pixels apart.
+Mean = Annotated[float, Field(ge=-1000, le=1000)]
+Deviation = Annotated[float, Field(ge=1e-6, le=1e6)]
 
 
 class SizeRule(BaseModel):
@@ -53,16 +56,9 @@ class Normalisation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mean: Triple = (0.485, 0.456, 0.406)
-    std: Triple = (0.229, 0.224, 0.225)
+    mean: tuple[Mean, Mean, Mean] = (0.485, 0.456, 0.406)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
     channels: Literal["rgb", "bgr"] = "rgb"
-
-    @field_validator("std")
-    @classmethod
-    def _no_zero(cls, value: Triple) -> Triple:
-        if any(v <= 0 for v in value):
-            raise ValueError("std must be above zero")
-        return value
 
 
 class ModelSpec(BaseModel):

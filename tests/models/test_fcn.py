@@ -297,6 +297,11 @@ def test_learnt_stages_sum_features_on_the_way_up(skips, norm):
     assert (spec.size_rule.padded(33), spec.size_rule.padded(64)) == (64, 64)
 
 
+def test_learnt_stages_refuse_a_backbone_of_six():
+    with pytest.raises(ValueError, match="five stages"):
+        FCNStagesSpec(classes=CAMVID, backbone="mobilenet_v3_large")
+
+
 def test_learnt_stages_stand_on_vgg16_too():
     with torch.device("meta"):
         net = build_network(FCNStagesSpec(classes=CAMVID))

@@ -71,13 +71,23 @@ def test_classes_come_from_a_palette_or_a_file_and_must_fit(outside, tmp_path):
         load_checkpoint(outside, {"classes": "voc2012"})
 
 
+def test_variances_below_zero_are_refused(tmp_path):
+    network = small_psp(19)
+    network.bottleneck[1].running_var[0] = -1
+    with pytest.raises(CheckpointError, match=r"bottleneck\.1\.running_var holds variances below"):
+        load_checkpoint(save_mmseg(tmp_path / "x.pth", network))
+
+
 @pytest.mark.parametrize(
     ("assume", "reason"),
     [({"aligned": "yes"}, "aligned is no field"), ({"architecture": "fcn"}, "no field"),
      ({"align_corners": "maybe"}, "align_corners: "), ({"output_stride": "12"}, "output_stride: "),
      ({"levels": "1,1"}, "levels"), ({"classes": "nothing.json"}, "classes: "),
      ({"classes": "/etc/passwd"}, "classes: "), ({"size_rule": "8m"}, "size_rule: "),
-     ({"dropout": "[" * 9999}, "dropout: ")],
+     ({"dropout": "[" * 9999}, "dropout: "),
+     ({"normalisation": '{"std": [NaN, 1, 1]}'}, "normalisation: "),
+     ({"normalisation": '{"std": [1e-300, 1, 1]}'}, "normalisation: "),
+     ({"normalisation": '{"mean": [0, Infinity, 0]}'}, "normalisation: ")],
 )  # fmt: skip
 def test_what_cannot_be_is_one_sentence(outside, assume, reason):
     with pytest.raises(CheckpointError) as caught:
