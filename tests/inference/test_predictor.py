@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 import torch
 from small_networks import small_network
 
+from pspgui.evidence import evidence_of
 from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.readings import Target
+from pspgui.inference import predictor as predictor_module
 from pspgui.inference.devices import choose_device, choose_precision
 from pspgui.inference.errors import Cancelled, DeviceError, ImageTooLargeError
 from pspgui.inference.predictor import Predictor, reduced
@@ -151,6 +155,62 @@ def test_an_image_that_fits_at_no_size_is_refused_with_a_way_out():
 
     with pytest.raises(ImageTooLargeError, match=r"60 × 50 pixels.*smaller copy"):
         predictor.set_image(picture(50, 60))
+
+
+def test_memory_that_torch_does_not_get_is_said_in_a_sentence():
+    predictor = small_predictor()
+
+    class Greedy:
+        device, name, precision = "cpu", "torch", "fp32"
+
+        def run(self, images, watch=None):
+            return (torch.empty(1 << 60),)
+
+    greedy = replace(predictor, backend=Greedy())
+    for read in (greedy.set_image, greedy.cell_scores):
+        with pytest.raises(ImageTooLargeError, match="the memory ran out"):
+            read(picture(33, 33))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_evidence_adds_up_to_the_logit_that_is_shown(backend, precision, tmp_path, monkeypatch):
+    if backend == "torch" and precision == "int8":
+        pytest.skip("int8 is OpenVINO's")
+    needed = {"torch": (), "openvino": ("openvino", "nncf")[: 1 + (precision == "int8")]}
+    if not all(map(find_spec, needed[backend])):
+        pytest.skip("the extra openvino is not installed")
+    monkeypatch.setattr("pspgui.inference.backends.openvino_graphs.cache_folder", lambda: tmp_path)
+    model = small_network(backbone="resnet18")
+    source = LoadedModel(model, model.spec, "random", Path(), "digest", ())
+    pixels = picture(50, 91)
+    predictor = Predictor.of(source, "cpu", precision, backend=backend, samples=[pixels])
+    activations = predictor.set_image(pixels)
+    evidence = evidence_of(activations, predictor.weights)
+
+    for y, x in ((0, 0), (17, 63), (49, 90)):
+        for class_id in range(len(predictor.classes)):
+            found = evidence.at((y, x), Target(class_id))
+            parts = found.constant + sum(source.value for source in found.sources)
+            assert parts == pytest.approx(found.logit, abs=1e-4)
+
+
+def test_other_samples_are_another_calibration(monkeypatch):
+    told = []
+
+    def remembering(name, request):
+        told.append(request.description)
+        return build_backend(name, request)
+
+    build_backend = predictor_module.build_backend
+    monkeypatch.setattr(predictor_module, "build_backend", remembering)
+    source = small_predictor().loaded
+    for samples in ([], [picture(33, 33)], [picture(33, 33)], [picture(33, 41)]):
+        Predictor.of(source, "cpu", samples=samples)
+
+    nothing, one, same, other = told[1:]
+    assert one == same
+    assert len({nothing, one, other}) == 3
 
 
 def test_what_is_no_image_is_refused():
