@@ -186,7 +186,10 @@ def _spec(architecture: str, fields: Mapping[str, object], table: ClassTable) ->
     from pspgui.models.spec import SizeRule
 
     usual = architectures.architecture(architecture).spec.model_validate({"classes": table})
-    spec = override(usual, fields)
+    asked = override(usual, fields)
+    # From what was given alone, so that what follows from it does: rates from an output stride.
+    given = {key: getattr(asked, key) for key in fields}
+    spec = type(asked).model_validate({"classes": table, **given})
     if "size_rule" not in fields and spec.align_corners and usual.size_rule == SizeRule():
         # Aligned corners put cells at multiples of the stride, the last one at the image's end.
         return spec.changed(size_rule=SizeRule(multiple=spec.output_stride, offset=1))
