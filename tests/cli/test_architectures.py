@@ -11,11 +11,12 @@ from pspgui.imaging import decode_labels
 # FCN itself is left out: its 134 M weights take minutes; see tests/training for a narrow one.
 NETWORKS = {
     "pspnet": ["--levels", "1,2", "--set", "pool=max", "--set", "reduction=none"],
-    "psp_upsample": ["--backbone", "resnet18"],
+    "psp_upsample": ["--backbone", "resnet18", "--levels", "1,2", "--bottleneck", "16",
+                     "--set", "stage_channels=8,8,8"],
     "deeplabv3": ["--backbone", "mobilenet_v2", "--set", "rates=2,4", "--output-stride", "16"],
     "fcn_stages": ["--backbone", "resnet18", "--set", "skips=2"],
     "dilated_fcn": ["--backbone", "resnet18", "--output-stride", "16"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)

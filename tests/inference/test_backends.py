@@ -25,7 +25,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 
 
 def loaded(**fields: object) -> LoadedModel:
-    model = small_network(**fields)
+    model = small_network(**{"backbone": "resnet18", "stages": 2, "output_stride": 8, **fields})
     return LoadedModel(model, model.spec, "random", Path(), "digest", ())
 
 

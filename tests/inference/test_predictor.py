@@ -181,7 +181,7 @@ def test_evidence_adds_up_to_the_logit_that_is_shown(backend, precision, tmp_pat
     if not all(map(find_spec, needed[backend])):
         pytest.skip("the extra openvino is not installed")
     monkeypatch.setattr("pspgui.inference.backends.openvino_graphs.cache_folder", lambda: tmp_path)
-    model = small_network(backbone="resnet18")
+    model = small_network(backbone="resnet18", stages=2, output_stride=8)
     source = LoadedModel(model, model.spec, "random", Path(), "digest", ())
     pixels = picture(50, 91)
     predictor = Predictor.of(source, "cpu", precision, backend=backend, samples=[pixels])
