@@ -8,14 +8,25 @@ from typing import NamedTuple
 
 import torch
 
+from pspgui.models.deeplabv3 import DeepLabV3Spec
+from pspgui.models.dilated_fcn import DilatedFCNSpec
+from pspgui.models.pspnet_upsample import PSPUpsampleSpec
 from pspgui.models.spec import ModelSpec
 
 # Bytes per pixel of the padded image that the backbone holds at its fullest layer, measured at
-# stride 8 on the CPU (314, 288 and, for ResNet-50, 237) and rounded up.
-_BACKBONE_BYTES = {"mobilenet_v2": 340, "resnet18": 320, "resnet34": 320, "vgg16": 780}
+# stride 8 on the CPU with what the allocator keeps besides (for ResNet-50 620), and rounded up.
+_BACKBONE_BYTES = {
+    "mobilenet_v2": 340, "mobilenet_v3_large": 340, "resnet18": 320, "resnet34": 320, "vgg16": 780,
+}  # fmt: skip
 # VGG16's first padding in FCN adds this to both sides, which counts for small images.
 _FCN_BORDER = 200
-_DEEP_BYTES = 400
+_DEEP_BYTES = 680
+_FEATURES = {
+    "mobilenet_v2": 320, "mobilenet_v3_large": 960, "resnet18": 512, "resnet34": 512, "vgg16": 512,
+}  # fmt: skip
+_DEEP_FEATURES = 2048
+# What the allocator keeps beyond the maps that a head holds at once, by measurement.
+_KEPT_SHARE = 1.35
 
 
 def forecast_bytes(spec: ModelSpec, padded_shape: tuple[int, int]) -> int:
@@ -25,16 +36,34 @@ def forecast_bytes(spec: ModelSpec, padded_shape: tuple[int, int]) -> int:
     """
     border = _FCN_BORDER if spec.architecture == "fcn" else 0
     pixels = (padded_shape[0] + border) * (padded_shape[1] + border)
-    cells = pixels / spec.output_stride**2
-    channels = {"mobilenet_v2": 320, "resnet18": 512, "resnet34": 512}.get(spec.backbone, 2048)
-    hidden = getattr(spec, "bottleneck_channels", None) or channels // 4
-    # Features, then local and fused maps with one working copy each, then the logits.
-    head = cells * 4 * (channels + 5 * hidden + 2 * len(spec.classes))
-    if spec.scores_pixels:
-        # Transposed convolutions and learnt upsampling hold 64 channels at full size, and logits.
-        head = pixels * 4 * (64 + 2 * len(spec.classes))
+    at_cells, at_pixels = _head_channels(spec, _FEATURES.get(spec.backbone, _DEEP_FEATURES))
+    head = 4 * pixels * _KEPT_SHARE * max(at_cells / spec.output_stride**2, at_pixels)
     backbone = pixels * _BACKBONE_BYTES.get(spec.backbone, _DEEP_BYTES)
     return int(max(head, backbone))
+
+
+def _head_channels(spec: ModelSpec, features: int) -> tuple[int, int]:
+    """Return how many channels a head holds at once at the cells, and at all pixels.
+
+    Features count twice, for they are copied into the order in which they are kept.
+    """
+    classes = len(spec.classes)
+    if isinstance(spec, PSPUpsampleSpec):
+        # Features and levels stand beside their concatenation; a stage beside what it is made of.
+        joint = 2 * (len(spec.levels) + 1) * features + spec.bottleneck_channels
+        return joint, 4 * spec.stage_channels[-1] + 2 * classes
+    if spec.scores_pixels:
+        return 2 * features, 64 + 2 * classes
+    if isinstance(spec, DeepLabV3Spec) and spec.aspp:
+        branches = len(spec.rates) + 1 + (spec.image_pool != "none")
+        return 2 * features + (2 * branches + 3) * spec.aspp_channels + 2 * classes, 0
+    if isinstance(spec, DilatedFCNSpec):
+        hidden = spec.head_channels or features // 4
+        joint = features + hidden if spec.concat_input else 0
+        return 2 * features + 3 * hidden + joint + 2 * classes, 0
+    # Local and fused maps with one working copy each, then the logits.
+    hidden = getattr(spec, "bottleneck_channels", None) or features // 4
+    return 2 * features + 5 * hidden + 2 * classes, 0
 
 
 class MemoryFiles(NamedTuple):
