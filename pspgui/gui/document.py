@@ -61,6 +61,7 @@ class Document(Display):
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._previous_class = 0
+        self._wanted_class = self._table.name_of(0)
 
     # -- image and prediction -----------------------------------------------------------------
 
@@ -260,6 +261,7 @@ class Document(Display):
         if label == self._active_class or not 0 <= label < len(self._table):
             return
         self._previous_class, self._active_class = self._active_class, label
+        self._wanted_class = self._table.name_of(label)  # also behind tables that lack it
         self.active_class_changed.emit(label)
         if self._target[0] is None:
             self.score_class_changed.emit(label)
@@ -357,12 +359,10 @@ class Document(Display):
         self._frame_changed()
 
     def _take_table(self, table: ClassTable) -> None:
-        active, previous = (
-            class_called(table, self._table.name_of(label)) or 0
-            for label in (self._active_class, self._previous_class)
-        )
+        previous = self._table.name_of(self._previous_class)
+        active = class_called(table, self._wanted_class) or 0
         self._table = self._reading_table = table
-        self._active_class, self._previous_class = active, previous
+        self._active_class, self._previous_class = active, class_called(table, previous) or 0
         self._target = (None, None)
         self._visible[:] = True
         self._solo = None

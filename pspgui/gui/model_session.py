@@ -68,6 +68,7 @@ class ModelSession(QObject):
         self._settings = settings
         self._room = ModelRoom()
         self._model: ModelFacts | None = None
+        self._opening = 0  # counts images asked for; of images shown:
         self._image_revision = 0
         self._model_revision = 0
         self._predicted_by = -1  # the model whose answer is shown
@@ -246,7 +247,7 @@ class ModelSession(QObject):
         """Whether the answer is about an image or a model that is no longer the current one."""
         current = (self._image_revision, self._model_revision)
         if reply.kind == "open":
-            return reply.revisions != self._image_revision
+            return reply.revisions != self._opening
         return reply.kind in _OF_IMAGE_AND_MODEL and reply.revisions != current
 
     def _on_model(self, facts: ModelFacts) -> None:

@@ -165,8 +165,8 @@ class Session(ModelSession):
     # -- asking -------------------------------------------------------------------------------
 
     def _open(self, path: Path, job: Job) -> None:
-        self._image_revision += 1
-        self._ask("files", "open", job, self._image_revision, Urgency.MODEL)
+        self._opening += 1  # what is shown stays valid until this is open, which may fail
+        self._ask("files", "open", job, self._opening, Urgency.MODEL)
         self.current_changed.emit(path)
 
     def _reader(self, path: Path) -> Callable[[Path, tuple[int, int]], ReadBack | None]:
@@ -194,6 +194,7 @@ class Session(ModelSession):
 
     def _on_opened(self, opened: OpenedImage) -> None:
         document = self._document
+        self._image_revision += 1
         document.finish_stroke()
         self.autosave.save_now()
         unsaved = opened.path is not None and self.autosave.snapshot_of(opened.path) is not None

@@ -259,3 +259,23 @@ def test_the_class_to_paint_stays_from_image_to_image(session, engine, show, tmp
     assert document.active_class == 2 and document.solo == 2
     show("c.png")  # of the model's classes
     assert document.table.name_of(document.active_class) == "Road"
+    document.set_active_class(CAMVID.find("Tree").id)
+    show("a.png")  # which has no trees
+    assert document.active_class == 0
+    show("c.png")
+    assert document.table.name_of(document.active_class) == "Tree"
+
+
+@pytest.mark.parametrize("way", ["fails", "is given up"])
+def test_an_image_that_does_not_open_costs_the_one_shown_no_prediction(
+    session, engine, show, tmp_path, way
+):
+    load(session, engine, tmp_path / "one.pth")
+    path = show("a.png")
+    session.show_image(tmp_path / "broken.png")
+    if way == "fails":
+        engine.fail("open")
+    else:
+        session.show_image(path)
+    engine.answer("predict", result())
+    assert session._document.prediction is not None
