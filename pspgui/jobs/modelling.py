@@ -42,7 +42,7 @@ class PredictionResult:
 
     Everything is numbered like `labels`, with the model's further classes behind them as in
     `Translation.reading`. preview: from the image at half its size; a better one follows.
-    score_class: the class of the score map among the views.
+    score_class: the class that was wanted for the score map among the views.
     """
 
     prediction: Prediction | WindowPrediction
@@ -371,6 +371,8 @@ def _views(
     from pspgui.inference.views import LevelView, pyramid_views
 
     views = pyramid_views(activations, score_class)
+    if score_class is None:  # the model does not know the class: the map is the winner's
+        views = tuple(v._replace(title="Best score") if v.name == "score" else v for v in views)
     if evidence is None:
         return views
     return (*views, LevelView("share", "Share", None, evidence.context_share()))

@@ -104,6 +104,11 @@ def test_painted_labels_keep_their_meaning_under_another_models_classes(place, m
     assert document.reading_table.names == (*CAMVID.names, "Zebra")
     assert set(np.unique(document.prediction.labels)) <= {car, CAMVID.find("Road").id, 255}
     assert "keep their own 11 classes" in window.banner.text
+    assert car == document.active_class  # which it knows; of the sky it has no score
+    document.set_active_class(CAMVID.find("Sky").id)
+    place.wait(lambda: any(t.title == "Best score" for t in window.pyramid.strip.tiles))
+    document.set_active_class(car)
+    place.wait(lambda: any(t.title == "Car score" for t in window.pyramid.strip.tiles))
     total = document.prediction.probability_at(10, 10)
     assert total.sum() == pytest.approx(1, abs=1e-5) and total[CAMVID.find("Sky").id] == 0
 

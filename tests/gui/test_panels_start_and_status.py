@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakes import Listener
+from fakes import Listener, fake_image
 from panel_fakes import predicted_document
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
@@ -124,6 +124,20 @@ def test_a_correction_is_named_beside_the_prediction(document, bar):
     document.finish_stroke()
     document.set_hover(Pixel(12, 34))
     assert "labelled Building" in bar.pixel.text
+
+
+def test_a_job_that_shows_moves_nothing(bar, qtbot):
+    bar.show()
+    bar.job.begin("Predicting")
+    qtbot.waitUntil(lambda: bar.job.is_shown)
+    assert bar.minimumHeight() == bar.maximumHeight() >= bar.sizeHint().height()
+    bar.job.end()
+
+
+def test_a_message_goes_with_the_image_it_was_about(document, bar):
+    document.message.emit("Brush Road, 12 px")
+    document.set_image(fake_image(60, 80), None, "another")
+    assert bar.pixel.text == ""
 
 
 def test_a_message_stands_beside_the_pixel(document, bar):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pspgui.gui.session import Session
 
 _MAX_CROP: Final = 4097
+_FIELD_PX: Final = 28  # as high as the choices above it
 _WORDS: Final = {
     "auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "mps": "Apple GPU",
     "fp32": "fp32, exact", "bf16": "bf16", "fp16": "fp16", "int8": "int8", "torch": "torch",
@@ -138,6 +139,7 @@ class ModelDialog(QDialog):
         self.crop = QSpinBox()
         self.crop.setRange(LEAST_CROP, _MAX_CROP)
         self.crop.setSuffix(" px")
+        self.crop.setMinimumHeight(_FIELD_PX)
         self.crop.valueChanged.connect(self._on_changed)
         for box in (self.device, self.backend, self.precision, self.reading):
             box.activated.connect(self._on_changed)
@@ -184,7 +186,7 @@ class ModelDialog(QDialog):
 
     def sizeHint(self) -> QSize:
         """Two columns that fit beside each other on a small screen."""
-        return QSize(880, 664)
+        return QSize(880, 592)
 
     # -- showing ------------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.gui.document import Document
 
+_OF_WINDOWS = "\nThe amounts explain the framed window alone; p is the average over all windows."
+
 
 class EvidenceHeader(QWidget):
     """Two lines: the class explained, its probability and the amount; then the pixel."""
@@ -45,12 +47,13 @@ class EvidenceHeader(QWidget):
         return QSize(288, 42)
 
     def show_lines(
-        self, colour: QColor, name: str, probability: str, amount: str, words: str, where: str
-    ) -> None:
-        """Show another pixel's class and amounts."""
+        self, colour: QColor, name: str, probability: str, amount: str, words: str, where: str,
+        more: str = "",
+    ) -> None:  # fmt: skip
+        """Show another pixel's class and amounts; `more` is for the tooltip."""
         self._colour, self._name, self._probability = colour, name, probability
         self._amount, self._words, self._where = amount, words, where
-        self.setToolTip(f"{name} {probability}\n{words} {amount}\n{where}")
+        self.setToolTip(f"{name} {probability}\n{words} {amount}\n{where}{more}")
         self.setAccessibleName(f"{name} {probability}, {words} {amount}, {where}")
         self.update()
 
@@ -218,7 +221,7 @@ class EvidencePanel(QWidget):
         y, x = evidence.pixel
         pinned = " · pinned" if self._document.pin == evidence.pixel else ""
         if self._document.by_windows:
-            pinned = f"{pinned} · this window alone"
+            pinned = " · this window"  # as long as fits; it is pinned in any case
         self._header.show_lines(
             QColor(*colour),
             table.name_of(label),
@@ -226,6 +229,7 @@ class EvidencePanel(QWidget):
             signed(evidence.logit),
             target_words(evidence, table),
             f"x {x}, y {y}{pinned}",
+            _OF_WINDOWS if self._document.by_windows else "",
         )
 
     def _probability(self, pixel: Pixel, label: int) -> float:

@@ -29,6 +29,7 @@ PLACEHOLDERS = (
     ("share", "Share", False),
 )
 _TO = "\u2009…\u2009"  # thin spaces: tiles are narrow
+_BEST = "the logit of the winner; the model does not know the class chosen"
 _WORDS = {
     "features": "what the backbone sees: norm over its channels",
     "level": "this level: norm over its channels, as pooled (left) and as spread over the image",
@@ -64,7 +65,9 @@ def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
         lut, *scale = map_scale(view, views)
         own = map_span((view,))
         kind = "level" if view.before is not None else view.name
-        title = f"{class_name} {view.title.lower()}" if view.name == "score" else view.title
+        best = kind == "score" and view.title != "Score"  # of no class in particular
+        title = f"{class_name} score" if kind == "score" and not best else view.title
+        words = _BEST if best else _WORDS.get(kind, "")
         span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if own[0] < 0 else _plain(own)
         tiles.append(
             Tile(
@@ -74,7 +77,7 @@ def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
                 before=None if view.before is None else _picture(view.before, lut, scale),
                 after=_picture(view.after, lut, scale),
                 value_range=span,
-                words=f"{title}: {_WORDS.get(kind, '')}\nvalues {span}; colours from "
+                words=f"{title}: {words}\nvalues {span}; colours from "
                 f"{short(scale[0])} to {short(scale[1])}\nClick to show it on the image",
             )
         )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pspgui.gui.document import Document
 
 HEIGHT = 26
+BAR_HEIGHT = 32
 SHOW_AFTER_MS = 300
 _MESSAGE_MS = 6000
 
@@ -93,6 +94,7 @@ class PixelReadout(QWidget):
         document.hover_changed.connect(self._on_hover)
         document.prediction_changed.connect(self._on_prediction)
         document.message.connect(self.show_message)
+        document.image_changed.connect(self._end_message)
 
     @property
     def text(self) -> str:
@@ -296,6 +298,8 @@ class StatusBar(QStatusBar):
             layout.addWidget(widget)
         self.preview.hide()
         self.addWidget(strip, 1)
+        height = max(BAR_HEIGHT, self.sizeHint().height())
+        self.setFixedHeight(height)  # or the picture jumps when a job begins or ends
         document.saved_changed.connect(self._on_saved)
         document.prediction_changed.connect(self._on_prediction)
         self._on_saved()
