@@ -83,7 +83,9 @@ def test_variances_below_zero_are_refused(tmp_path):
     [({"aligned": "yes"}, "aligned is no field"), ({"architecture": "fcn"}, "no field"),
      ({"align_corners": "maybe"}, "align_corners: "), ({"output_stride": "12"}, "output_stride: "),
      ({"levels": "1,1"}, "levels"), ({"classes": "nothing.json"}, "classes: "),
-     ({"classes": "/etc/passwd"}, "classes: "), ({"size_rule": "8m"}, "size_rule: "),
+     ({"classes": "/etc/passwd"}, "classes: "), ({"classes": "/dev/zero"}, "is not a file"),
+     ({"classes": "x" * 999}, "classes: "),
+     ({"levels": ""}, "levels: levels must be one or more"), ({"size_rule": "8m"}, "size_rule: "),
      ({"dropout": "[" * 9999}, "dropout: "),
      ({"normalisation": '{"std": [NaN, 1, 1]}'}, "normalisation: "),
      ({"normalisation": '{"std": [1e-300, 1, 1]}'}, "normalisation: "),
@@ -108,8 +110,9 @@ def test_what_cannot_be_is_one_sentence(outside, assume, reason):
      ({"levels": "1,2,3"}, "has the shape"), ({"level_channels": "7"}, "has the shape")],
 )  # fmt: skip
 def test_a_misfit_says_what_it_is(outside, assume, reason):
-    with pytest.raises(CheckpointError, match=re.escape(reason)):
+    with pytest.raises(CheckpointError, match=re.escape(reason)) as caught:
         load_checkpoint(outside, assume)
+    assert str(caught.value).endswith("Change or leave out that assumption.")
 
 
 @pytest.mark.parametrize(

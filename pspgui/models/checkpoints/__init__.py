@@ -63,6 +63,9 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+_OTHER_ASSUMPTION = "Change or leave out that assumption"
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A network in evaluation mode with what is known of where it came from.
@@ -93,12 +96,13 @@ def load_checkpoint(path: Path, assume: Mapping[str, object] | None = None) -> L
     container = read_container(Path(path))
     family, reading = identify(container)
     reading = _told(reading, container, assume or {})
+    remedy = _OTHER_ASSUMPTION if assume else None
     try:
         # Without memory until it is known to fit: a header can describe a network of any size.
         model = outline(reading.spec)
     except ValueError as error:
-        raise container.error(short(str(error), 120)) from error
-    unused = fit(model, reading.state, container)
+        raise container.error(short(str(error), 120), remedy) from error
+    unused = fit(model, reading.state, container, remedy)
     notes = [*reading.notes, *container.notes]
     if unused:
         notes.append(_left(unused))
@@ -144,16 +148,18 @@ def _told(reading: Reading, container: Container, assume: Mapping[str, object]) 
         spec = override(spec, assume)
     except AssumptionError as error:
         raise container.error(
-            f"it can't be read as asked, for {error}", "Change or leave out that assumption"
+            f"it can't be read as asked, for {error}", _OTHER_ASSUMPTION
         ) from error
     told = tuple(key for key in assumed if key not in assume)
     return replace(reading, spec=spec, assumed=told, notes=tuple(notes))
 
 
-def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> tuple[str, ...]:
+def fit(
+    model: Segmenter, state: dict[str, Tensor], container: Container, remedy: str | None = None
+) -> tuple[str, ...]:
     """Make `state` the tensors of `model`, which must fit; return the keys left over.
 
-    Raises `CheckpointError` that names the first tensor that is missing or of another shape.
+    remedy: what to do about a misfit, if not to choose another file. Raises `CheckpointError` that names the first tensor that is missing or of another shape.
     """
     wanted = model.state_dict()
     for key, tensor in wanted.items():
@@ -161,7 +167,8 @@ def fit(model: Segmenter, state: dict[str, Tensor], container: Container) -> tup
             state.setdefault(key, torch.zeros(tensor.shape, dtype=tensor.dtype))
         found = state.get(key)
         if found is None or found.shape != tensor.shape:
-            raise container.error(stem_misfit(state, wanted) or _misfit(key, found, tensor))
+            reason = stem_misfit(state, wanted) or _misfit(key, found, tensor)
+            raise container.error(reason, remedy)
         if key.endswith("running_var") and bool((found < 0).any()):
             raise container.error(f"{short(key, 60)} holds variances below zero")
     fitting = {key: state[key].to(tensor.dtype).contiguous() for key, tensor in wanted.items()}

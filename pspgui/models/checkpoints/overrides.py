@@ -15,6 +15,7 @@ from pspgui.labels.palettes import PALETTES, palette
 from pspgui.models.checkpoints.errors import short
 from pspgui.models.spec import ModelSpec, Normalisation, SizeRule
 
+_MAX_TABLE_BYTES = 16 << 20
 # What the file itself decides: the network's kind, and what was noted of its training.
 _FIXED = ("architecture", "record")
 NORMALISATIONS: dict[str, Normalisation] = {
@@ -51,8 +52,9 @@ def override(spec: ModelSpec, assume: Mapping[str, object]) -> ModelSpec:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         where = str(fault["loc"][0]) if fault["loc"] else ", ".join(fields)
-        given = f", not {short(str(assume[where]), 40)}" if where in assume else ""
-        raise AssumptionError(f"{where}: {short(fault['msg'], 120)}{given}") from error
+        given = f", not {short(str(assume[where]), 40) or 'nothing'}" if where in assume else ""
+        reason = short(fault["msg"].removeprefix("Value error, "), 120)
+        raise AssumptionError(f"{where}: {reason}{given}") from error
 
 
 def _value(spec: ModelSpec, key: str, value: object) -> object:
@@ -91,8 +93,8 @@ def _classes(value: object, count: int) -> ClassTable:
     else:
         text = str(value)
         try:
-            found = palette(text) if text in PALETTES else ClassTable.load(Path(text))
-        except ValueError as error:
+            found = palette(text) if text in PALETTES else _table(Path(text))
+        except (ValueError, OSError) as error:  # such as a name that is too long
             names = ", ".join(PALETTES)
             raise AssumptionError(
                 f"classes: {short(str(error), 120)}; name one of {names}, or a classes.json"
@@ -100,6 +102,15 @@ def _classes(value: object, count: int) -> ClassTable:
     if len(found) != count:
         raise AssumptionError(f"classes: the file tells {count} apart and this table {len(found)}")
     return found
+
+
+def _table(path: Path) -> ClassTable:
+    """Return the table of a file; raises ValueError for what can be no such file, such as a pipe."""
+    if not path.is_file():
+        raise ValueError(f"{short(str(path), 60)} is not a file")
+    if path.stat().st_size > _MAX_TABLE_BYTES:
+        raise ValueError(f"{short(str(path), 60)} is too large for a list of classes")
+    return ClassTable.load(path)
 
 
 def choices(spec: ModelSpec, key: str) -> tuple[object, ...]:
