@@ -197,7 +197,7 @@ def test_a_header_takes_no_memory_before_the_tensors_are_known_to_fit(tmp_path, 
         built_on.append(torch.empty(0).device.type)
         return PSPNet(spec)
 
-    monkeypatch.setattr("pspgui.models.checkpoints.build_network", watched)
+    monkeypatch.setattr("pspgui.models.architectures.build_network", watched)
     vast = PSPNetSpec(classes=CAMVID, level_channels=4096, bottleneck_channels=8192)
     header = {"pspgui.spec": vast.model_dump_json()}
     path = tmp_path / "vast.safetensors"

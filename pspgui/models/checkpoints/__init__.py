@@ -159,7 +159,8 @@ def fit(
 ) -> tuple[str, ...]:
     """Make `state` the tensors of `model`, which must fit; return the keys left over.
 
-    remedy: what to do about a misfit, if not to choose another file. Raises `CheckpointError` that names the first tensor that is missing or of another shape.
+    remedy: what to do about a misfit, if not to choose another file. Raises `CheckpointError` that
+    names the first tensor that is missing or of another shape.
     """
     wanted = model.state_dict()
     for key, tensor in wanted.items():

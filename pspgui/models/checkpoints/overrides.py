@@ -105,7 +105,7 @@ def _classes(value: object, count: int) -> ClassTable:
 
 
 def _table(path: Path) -> ClassTable:
-    """Return the table of a file; raises ValueError for what can be no such file, such as a pipe."""
+    """Return the table of a file; raises ValueError for what can be none, such as a pipe."""
     if not path.is_file():
         raise ValueError(f"{short(str(path), 60)} is not a file")
     if path.stat().st_size > _MAX_TABLE_BYTES:
