@@ -229,6 +229,12 @@ def test_a_list_of_names_that_is_nested_without_end_is_refused(tmp_path):
 
 
 MISFITS = {
+    "smp on a ResNet of other widths": (
+        {"decoder.aspp.convs.0.0.weight": (4, 77, 1, 1), "segmentation_head.0.weight": (2, 4, 1, 1),
+         **{f"encoder.layer{layer}.{block}.conv1.weight": (1, 1, 1, 1)
+            for layer in (1, 2, 3, 4) for block in (0, 1)}},
+        "shapes that no such network has",
+    ),
     "VainF's DeepLabV3+": ({"classifier.aspp.convs.0.0.weight": (4, 8, 1, 1)}, "DeepLabV3+"),
     "smp's DeepLabV3+": (
         {"decoder.aspp.0.convs.0.0.weight": (4, 8, 1, 1),

@@ -127,10 +127,12 @@ def _read(family: Family, container: Container) -> Reading:
         return family.read(container)
     except CheckpointError:
         raise
-    except KeyError as error:
-        raise container.error(f"the tensor {short(str(error), 60)} is missing") from error
-    except (IndexError, ValueError) as error:
-        raise container.error("its tensors have shapes that no such network has") from error
+    except (LookupError, ValueError) as error:
+        reason = "its tensors have shapes that no such network has"
+        # By a key tensors are looked up; by a number of channels, what has so many.
+        if isinstance(error, KeyError) and isinstance(error.args[0], str):
+            reason = f"the tensor {short(str(error), 60)} is missing"
+        raise container.error(reason) from error
 
 
 def _told(reading: Reading, container: Container, assume: Mapping[str, object]) -> Reading:
