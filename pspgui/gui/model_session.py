@@ -74,6 +74,7 @@ class ModelSession(QObject):
         self._predicted_by = -1  # the model whose answer is shown
         self._was_cancelled = False
         self._classes_unknown = False  # of the labels shown
+        self._may_fall_back = False
         self._activities: dict[int, Activity] = {}
         self._told: set[tuple[ClassTable, ClassTable]] = set()
         self._choice = ModelChoice(places.bundled_model())
@@ -111,6 +112,7 @@ class ModelSession(QObject):
 
     def load_first_model(self, choice: ModelChoice | None = None) -> None:
         """Load the given model, or else the one used last, or else the bundled one."""
+        self._may_fall_back = choice is None
         if choice is None:
             path = self._settings.weights
             remembered = path is not None and path.is_file()
@@ -357,7 +359,12 @@ class ModelSession(QObject):
         text = sentence(reply.error)
         if reply.kind == "preview":
             return  # the prediction behind it fails too, and says so
-        if reply.kind == "model":
+        if reply.kind == "model" and self._may_fall_back and self._model is None:
+            # What was remembered is there no more, such as a graphics card: begin as on day one.
+            self._may_fall_back = False
+            text = f"{text} The bundled model is used instead."
+            self._load(ModelChoice(places.bundled_model(), remember=False))
+        elif reply.kind == "model":
             text = f"{text} {self._kept()}"
             self.model_changed.emit(self._model)
             self.model_failed.emit(text)

@@ -279,3 +279,27 @@ def test_an_image_that_does_not_open_costs_the_one_shown_no_prediction(
         session.show_image(path)
     engine.answer("predict", result())
     assert session._document.prediction is not None
+
+
+def test_remembered_weights_that_fail_give_way_to_the_bundled_model(session, engine):
+    told = Listener(session.failed)
+    session.load_first_model()
+    engine.fail("model", "There is no CUDA device.")
+
+    _, _, choice = engine.latest("model")
+    assert engine.kinds.count("model") == 2
+    assert (choice.device, choice.remember) == ("auto", False)
+    assert "bundled model is used instead" in told.heard[-1]
+
+    engine.fail("model", "It is damaged.")
+    assert engine.kinds.count("model") == 2
+    assert "No model is loaded" in told.heard[-1]
+
+
+def test_weights_asked_for_by_name_do_not_give_way(session, engine, tmp_path):
+    told = Listener(session.failed)
+    session.load_first_model(ModelChoice(tmp_path / "own.safetensors", remember=False))
+    engine.fail("model", "It is damaged.")
+
+    assert engine.kinds.count("model") == 1
+    assert "No model is loaded" in told.heard[-1]
