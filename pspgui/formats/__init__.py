@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from pspgui.formats.dataset_folder import ExportItem, ExportReport, export_dataset
+from pspgui.formats.ade20k_folder import Ade20kScheme
+from pspgui.formats.cityscapes_folder import CityscapesScheme
+from pspgui.formats.cvat_mask import CvatMaskScheme
+from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
+from pspgui.formats.exporting import ExportItem, ExportReport, export_as
 from pspgui.formats.layouts import LAYOUTS
+from pspgui.formats.options import ExportOptions
 from pspgui.formats.reading import read_dataset, splits_of
 from pspgui.formats.samples import Layout, Sample
+from pspgui.formats.voc_folder import VocScheme
 
 
 class ExportFormat(NamedTuple):
@@ -22,6 +29,10 @@ class ExportFormat(NamedTuple):
 
 FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("folder", "Data set folder (images, labels, classes.json)", export_dataset),
+    ExportFormat("voc", "PASCAL VOC segmentation", partial(export_as, VocScheme)),
+    ExportFormat("cityscapes", "Cityscapes (gtFine)", partial(export_as, CityscapesScheme)),
+    ExportFormat("ade20k", "ADE20K (one-based, 0 unlabelled)", partial(export_as, Ade20kScheme)),
+    ExportFormat("cvat-mask", "CVAT segmentation mask 1.1", partial(export_as, CvatMaskScheme)),
 )
 
 __all__ = [
@@ -29,6 +40,7 @@ __all__ = [
     "LAYOUTS",
     "ExportFormat",
     "ExportItem",
+    "ExportOptions",
     "ExportReport",
     "FormatError",
     "Layout",

@@ -10,7 +10,13 @@ import numpy as np
 
 from pspgui.durable import printable
 from pspgui.formats.errors import FormatError
-from pspgui.imaging import DecodeError, decode_image, decode_labels
+from pspgui.imaging import (
+    DecodedImage,
+    DecodeError,
+    decode_image,
+    decode_labels,
+    image_from_bytes,
+)
 from pspgui.labels.classes import IGNORE
 
 Colour = tuple[int, int, int]
@@ -115,11 +121,21 @@ class ColourCoding:
         self._labels = {_packed(colour): label for colour, label in labels.items()}
         ordered = sorted(self._labels.items())
         self._colours = np.array([colour for colour, _ in ordered], np.uint32)
-        self._by_rank = np.array([label for _, label in ordered], np.uint8)
+        kind = np.uint8 if max(labels.values()) <= 255 else np.uint16
+        self._by_rank: np.ndarray = np.array([label for _, label in ordered], kind)
 
     def read(self, path: Path) -> np.ndarray:
-        """Return labels, (H, W) uint8; raises `FormatError` naming a colour that is not listed."""
-        values = _colours_of(path)
+        """Return labels, (H, W) uint8; raises `FormatError` naming a colour that is not listed.
+
+        They are uint16 where the ignore label is above 255.
+        """
+        return self._labels_of(path, _colours_of(decode_image(path)))
+
+    def from_bytes(self, path: str | Path, content: bytes) -> np.ndarray:
+        """Return labels as `read`, from a file's bytes; `path` serves the messages."""
+        return self._labels_of(Path(path), _colours_of(image_from_bytes(path, content)))
+
+    def _labels_of(self, path: Path, values: np.ndarray) -> np.ndarray:
         ranks = np.searchsorted(self._colours, values)
         known = self._colours[np.minimum(ranks, len(self._colours) - 1)] == values
         if not known.all():
@@ -129,7 +145,7 @@ class ColourCoding:
 
     def values_of(self, path: Path) -> FileValues:
         """Return the different colours of a file as numbers."""
-        return FileValues(tuple(int(v) for v in np.unique(_colours_of(path))), False)
+        return FileValues(tuple(int(v) for v in np.unique(_colours_of(decode_image(path)))), False)
 
     def label_of(self, value: int) -> int | None:
         """Return the label of a colour, or None."""
@@ -158,11 +174,12 @@ def _packed(colour: Colour) -> int:
     return red << 16 | green << 8 | blue
 
 
-def _colours_of(path: Path) -> np.ndarray:
+def _colours_of(decoded: DecodedImage) -> np.ndarray:
     """Return the colours of a file as numbers, (H, W) uint32."""
-    decoded = decode_image(path)
     if decoded.format == "JPEG":
-        raise DecodeError(path, "a JPEG changes the colours that stand for classes; use the PNG")
+        raise DecodeError(
+            decoded.path, "a JPEG changes the colours that stand for classes; use the PNG"
+        )
     pixels = decoded.pixels.astype(np.uint32)
     packed: np.ndarray = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
     return packed

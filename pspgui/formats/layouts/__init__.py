@@ -5,10 +5,11 @@ from __future__ import annotations
 from pspgui.formats.layouts.ade20k import LAYOUT as ADE20K
 from pspgui.formats.layouts.camvid import LAYOUT as CAMVID
 from pspgui.formats.layouts.cityscapes import LAYOUT as CITYSCAPES
+from pspgui.formats.layouts.cvat import LAYOUT as CVAT
 from pspgui.formats.layouts.folder import LAYOUT as FOLDER
 from pspgui.formats.layouts.voc import LAYOUT as VOC
 from pspgui.formats.samples import Layout
 
-LAYOUTS: tuple[Layout, ...] = (FOLDER, ADE20K, VOC, CITYSCAPES, CAMVID)
+LAYOUTS: tuple[Layout, ...] = (FOLDER, ADE20K, CVAT, VOC, CITYSCAPES, CAMVID)
 
 __all__ = ["LAYOUTS"]

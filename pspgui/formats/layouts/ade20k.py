@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pspgui.formats.coding import ValueCoding
 from pspgui.formats.samples import Layout, Sample, first_folder, folders_of, images_by_stem, paired
+from pspgui.formats.value_map import written_coding
 from pspgui.labels.classes import IGNORE, ClassTable
 from pspgui.labels.palettes import palette
 
@@ -31,7 +32,8 @@ def _splits(root: Path) -> tuple[str, ...]:
 def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable]:
     images = images_by_stem(root / "images" / str(split))
     where = root / "annotations" / str(split)
-    return paired(images, images_by_stem(where), where, CODING), palette("ade20k150")
+    coding, classes = written_coding(root) or (CODING, palette("ade20k150"))
+    return paired(images, images_by_stem(where), where, coding), classes
 
 
 LAYOUT = Layout(

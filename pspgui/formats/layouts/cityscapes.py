@@ -13,6 +13,7 @@ from pspgui.durable import printable
 from pspgui.formats.coding import LabelCoding, ValueCoding, identity_and
 from pspgui.formats.errors import FormatError
 from pspgui.formats.samples import Layout, Sample, first_folder, folders_of, images_by_stem, paired
+from pspgui.formats.value_map import written_coding
 from pspgui.labels.classes import IGNORE, ClassTable
 from pspgui.labels.palettes import palette
 
@@ -31,7 +32,8 @@ TRAIN_IDS = ValueCoding(
     identity_and([IGNORE], 19),
     "labelTrainIds of Cityscapes are 0 to 18 and 255. Are these labelIds under another name?",
 )
-_CODINGS: tuple[tuple[str, LabelCoding], ...] = (
+_Codings = tuple[tuple[str, LabelCoding], ...]
+_CODINGS: _Codings = (
     ("labelIds", LABEL_IDS),
     ("labelTrainIds", TRAIN_IDS),
 )
@@ -54,20 +56,24 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     kinds = [kind for kind in ("gtFine", "gtCoarse") if (root / kind / str(split)).is_dir()]
     if not kinds:
         raise FormatError(f"{printable(root / 'gtFine' / str(split))}: there is no such folder")
+    own = written_coding(root)
+    codings = _CODINGS if own is None else (("labelTrainIds", own[0]),)
     samples: list[Sample] = []
     for city in folders_of(images):
-        samples += _city(images / city, root / kinds[0] / str(split) / city, kinds[0])
+        samples += _city(images / city, root / kinds[0] / str(split) / city, kinds[0], codings)
     if not samples:
         raise FormatError(f"{printable(images)}: no city in it has images")
-    return tuple(samples), palette("cityscapes19")
+    return tuple(samples), palette("cityscapes19") if own is None else own[1]
 
 
-def _city(images: Path, labels: Path, kind: str) -> tuple[Sample, ...]:
+def _city(
+    images: Path, labels: Path, kind: str, codings: _Codings
+) -> tuple[Sample, ...]:  # fmt: skip
     """Return the samples of one city; raises `FormatError`."""
     found = images_by_stem(images, "_leftImg8bit")
     if not found:
         raise FormatError(f"{printable(images)}: no image here is called *_leftImg8bit.png")
-    for ending, coding in _CODINGS:
+    for ending, coding in codings:
         present = images_by_stem(labels, f"_{kind}_{ending}")
         if present:
             return paired(found, present, labels, coding)

@@ -14,6 +14,7 @@ from pspgui.durable import printable
 from pspgui.formats.coding import ValueCoding, identity_and
 from pspgui.formats.errors import FormatError
 from pspgui.formats.samples import Layout, Sample, first_folder, images_by_stem
+from pspgui.formats.value_map import written_coding
 from pspgui.labels.classes import IGNORE, ClassTable
 from pspgui.labels.palettes import palette
 
@@ -52,14 +53,16 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
         raise FormatError(f"{printable(path)}: the list cannot be read ({error})") from error
     folders = (_ADDED, _PUBLISHED) if "aug" in path.stem.casefold() else (_PUBLISHED, _ADDED)
     present = {name: _stems(root / name) for name in ("JPEGImages", *folders)}
+    own = written_coding(root)
+    coding, classes = own or (CODING, palette("voc2012"))
     samples = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             image, labels = _entry(path, number, line.split(), present)
-            samples.append(Sample(image, labels, CODING))
+            samples.append(Sample(image, labels, coding))
     if not samples:
         raise FormatError(f"{printable(path)}: the list is empty")
-    return tuple(samples), palette("voc2012")
+    return tuple(samples), classes
 
 
 def _stems(folder: Path) -> dict[str, Path]:
