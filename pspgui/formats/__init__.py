@@ -13,6 +13,8 @@ from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
 from pspgui.formats.exporting import ExportItem, ExportReport, export_as
 from pspgui.formats.layouts import LAYOUTS
+from pspgui.formats.mmseg_folder import MmsegScheme
+from pspgui.formats.numpy_folder import NumpyScheme
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.reading import read_dataset, splits_of
 from pspgui.formats.samples import Layout, Sample
@@ -33,6 +35,8 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("cityscapes", "Cityscapes (gtFine)", partial(export_as, CityscapesScheme)),
     ExportFormat("ade20k", "ADE20K (one-based, 0 unlabelled)", partial(export_as, Ade20kScheme)),
     ExportFormat("cvat-mask", "CVAT segmentation mask 1.1", partial(export_as, CvatMaskScheme)),
+    ExportFormat("mmseg", "MMSegmentation, with a config", partial(export_as, MmsegScheme)),
+    ExportFormat("npy", "numpy arrays", partial(export_as, NumpyScheme)),
 )
 
 __all__ = [

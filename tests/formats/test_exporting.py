@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from pathlib import Path
@@ -339,3 +340,101 @@ def test_damaged_values_are_refused(tmp_path: Path, values: object) -> None:
 def test_two_meanings_of_a_value_are_refused() -> None:
     with pytest.raises(FormatError, match="the value 3 would mean Road and unlabelled both"):
         ValueMap.counted(CAMVID, ignore=3)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_mmseg_gets_a_config_that_loads(tmp_path: Path, first: int) -> None:
+    items = items_in(tmp_path / "in", "a.jpg.jpg", "b.png", "c.jpg", "d.jpg")
+    options = ExportOptions(train_share=0.75, first_value=first)
+    EXPORTS["mmseg"](items, tmp_path / "out", CAMVID, options=options)
+    root = tmp_path / "out"
+    config: dict = {}
+    text = (root / "mmseg_dataset.py").read_text().replace("{{ fileDirname }}", str(root))
+    exec(compile(text, "mmseg_dataset.py", "exec"), config)
+    assert config["num_classes"] == 11 and config["metainfo"]["classes"] == CAMVID.names
+    assert config["val_evaluator"] == {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
+    train, val = (config[f"{s}_dataloader"]["dataset"] for s in ("train", "val"))
+    found = []
+    for part in (*train.get("datasets", [train]), *val.get("datasets", [val])):
+        assert part["type"] == "BaseSegDataset" and part["reduce_zero_label"] == bool(first)
+        folders = part["data_prefix"]
+        for image in sorted((Path(part["data_root"]) / folders["img_path"]).iterdir()):
+            if image.name.endswith(part["img_suffix"]):
+                name = image.name.replace(part["img_suffix"], part["seg_map_suffix"])
+                with Image.open(Path(part["data_root"]) / folders["seg_map_path"] / name) as file:
+                    values = np.asarray(file)
+                found.append((values - np.uint8(first)).tobytes())  # 0 - 1 is 255
+    assert sorted(found) == sorted(i.labels.tobytes() for i in items)
+    samples, _ = read_dataset(root, "train")
+    assert samples[0].coding.read(samples[0].labels).tobytes() in found
+
+
+def test_mmseg_knows_no_other_ignore_value(tmp_path: Path) -> None:
+    for options in (ExportOptions(ignore_value=7), ExportOptions(ignore_value=255, first_value=1)):
+        with pytest.raises(FormatError, match="MMSegmentation ignores"):
+            EXPORTS["mmseg"]([], tmp_path / "out", CAMVID, options=options)
+    (tmp_path / "img_dir" / "train").mkdir(parents=True)
+    (tmp_path / "ann_dir" / "train").mkdir(parents=True)
+    with pytest.raises(FormatError, match="it is a program"):
+        read_dataset(tmp_path, "train")
+
+
+@pytest.mark.parametrize(("first", "ignore"), [(0, None), (1, 0), (1, None), (0, 1000)])
+def test_arrays_hold_the_chosen_values(tmp_path: Path, first: int, ignore: int | None) -> None:
+    options = ExportOptions(first_value=first, ignore_value=ignore)
+    EXPORTS["npy"](items_in(tmp_path / "in", "a.jpg"), tmp_path / "out", CAMVID, options=options)
+    array = np.load(tmp_path / "out" / "arrays" / "train" / "a.npy", allow_pickle=False)
+    labels, other = labels_of(0).astype(int), 255 if ignore is None else ignore
+    assert np.array_equal(array, np.where(labels == 255, other, labels + first))
+    assert array.dtype == (np.uint16 if other > 255 else np.uint8)
+    (sample,), classes = read_dataset(tmp_path / "out", "train")
+    assert classes == CAMVID and np.array_equal(sample.coding.read(sample.labels), labels)
+
+
+def test_arrays_hold_more_than_255_classes(tmp_path: Path) -> None:
+    many = table(*((f"c{i}", (0, 0, i % 256)) for i in range(300)), ignore=65535)
+    labels = np.array([[0, 299, 65535]], np.uint16)
+    item = ExportItem(Path("a"), labels, np.zeros((1, 3, 3), np.uint8))
+    EXPORTS["npy"]([item], tmp_path / "out", many)
+    (sample,), classes = read_dataset(tmp_path / "out", "train")
+    assert classes == many and np.array_equal(sample.coding.read(sample.labels), labels)
+
+
+def bad_arrays() -> dict[str, tuple[bytes, str]]:
+    def saved(array: np.ndarray) -> bytes:
+        stream = io.BytesIO()
+        np.save(stream, array, allow_pickle=True)
+        return stream.getvalue()
+
+    good = saved(np.zeros((9, 11), np.uint8))
+    return {
+        "nothing": (b"", "the file is empty"),
+        "text": (b"hello, this is a text", "no array that numpy saved"),
+        "short": (good[:-1], "should hold 99 bytes of values, but has 98"),
+        "long": (good + b"x", "has 100"),
+        "huge": (good.replace(b"(9, 11), }", b"(9" + b"9" * 8 + b",11)}"), "should hold"),
+        "objects": (saved(np.array([[{}]])), "uint8 or uint16, not"),
+        "fractions": (saved(np.zeros((9, 11))), "uint8 or uint16, not"),
+        "cube": (saved(np.zeros((9, 11, 3), np.uint8)), "uint8 or uint16, not"),
+        "empty": (saved(np.zeros((0, 11), np.uint8)), "uint8 or uint16, not"),
+        "unlisted": (saved(np.full((9, 11), 77, np.uint8)), "the value 77"),
+        "header": (good.replace(b"'descr'", b"'d(scr'"), "no array that numpy saved"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_arrays())
+def test_bad_arrays_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    EXPORTS["npy"](items_in(tmp_path / "in", "a.jpg"), tmp_path / "out", CAMVID)
+    content, reason = bad_arrays()[name]
+    path = tmp_path / "out" / "arrays" / "train" / "a.npy"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=rf"a\.npy.*{reason}"):
+        read_dataset(tmp_path / "out", "train")
+
+
+def test_arrays_of_other_byte_and_axis_order_are_read(tmp_path: Path) -> None:
+    EXPORTS["npy"](items_in(tmp_path / "in", "a.jpg"), tmp_path / "out", CAMVID)
+    path = tmp_path / "out" / "arrays" / "train" / "a.npy"
+    np.save(path, np.asfortranarray(labels_of(0).astype(">u2")))
+    (sample,), _ = read_dataset(tmp_path / "out", "train")
+    assert np.array_equal(sample.coding.read(sample.labels), labels_of(0))
