@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
+from pspgui.gui.area_session import PAINT_OVER, PAINT_OVER_TEXTS
+from pspgui.gui.dialogs.clean_up import clean_up
 from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.pyramid import PyramidStrip
@@ -67,6 +69,12 @@ GESTURES: Final = (
     ("Paint only over the class pressed on", "Ctrl+Drag"),
     ("Pick the class under the cursor", "Alt+Click"),
     ("Brush size", "Shift+Wheel"),
+    ("Erase an area instead of filling it", "Alt+Drag / Right-drag"),
+    ("Fill what has like colours; drag for the tolerance", "Shift+Drag"),
+    ("Keep rectangle and ellipse equal-sided", "Shift+Drag"),
+    ("Set or move a corner of the polygon", "Click / Drag"),
+    ("Fill the polygon; with Alt or Ctrl, erase it", "Enter / Double-click"),
+    ("Take back the polygon's last corner", "Backspace"),
     ("Abort the running stroke", "Esc"),
     ("Hide the overlay while held; a tap toggles", "Tab"),
 )
@@ -143,6 +151,12 @@ _EDIT = (
     ActionRow("add_classes", "Add the model's classes to the labels", (),
               lambda p: p.session.add_model_classes(), "Edit",
               enabled=lambda p: p.session.can_add_classes),
+    ActionRow("islands", "Remove small islands of the class…", ("Ctrl+Shift+I",),
+              lambda p: clean_up(p.document, "islands", p.canvas.window()), "Edit",
+              "mdi6.island", enabled=_has_image),
+    ActionRow("holes", "Fill small holes in the class…", ("Ctrl+Shift+H",),
+              lambda p: clean_up(p.document, "holes", p.canvas.window()), "Edit",
+              "mdi6.circle-slice-8", enabled=_has_image),
     ActionRow("swap_classes", "Swap the last two classes", ("X",),
               lambda p: p.document.swap_classes(), "Edit"),
     ActionRow("smaller", "Smaller brush", ("[",), lambda p: p.document.scale_brush(1 / 1.2),
@@ -213,6 +227,24 @@ def _tool_rows() -> tuple[ActionRow, ...]:
     )  # fmt: skip
 
 
+def _next_rule(parts: Parts) -> None:
+    rule = PAINT_OVER.index(parts.document.paint_over)
+    parts.document.set_paint_over(PAINT_OVER[(rule + 1) % len(PAINT_OVER)])
+
+
+def _paint_over_rows() -> tuple[ActionRow, ...]:
+    return (
+        *(
+            ActionRow(
+                f"over_{rule}", text, (), lambda p, rule=rule: p.document.set_paint_over(rule),
+                "Tools", checked=lambda p, rule=rule: p.document.paint_over == rule,
+            )
+            for rule, text in PAINT_OVER_TEXTS.items()
+        ),
+        ActionRow("next_over", "Next rule of painting over", ("M",), _next_rule, "Tools"),
+    )  # fmt: skip
+
+
 def _class_rows() -> tuple[ActionRow, ...]:
     def choose(label: int) -> Callable[[Parts], None]:
         return lambda p: p.document.set_active_class(label)
@@ -227,7 +259,7 @@ def _class_rows() -> tuple[ActionRow, ...]:
 
 def action_rows() -> tuple[ActionRow, ...]:
     """Return the whole table, in the order of menus and of the key list."""
-    return (*_FILE, *_EDIT, *_tool_rows(), *_class_rows(), *_VIEW)
+    return (*_FILE, *_EDIT, *_tool_rows(), *_paint_over_rows(), *_class_rows(), *_VIEW)
 
 
 class Actions(QObject):

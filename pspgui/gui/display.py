@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from pspgui.gui.label_session import LabelSession
+from pspgui.gui.area_session import AreaSession
 
 VIEW_MODES: Final = ("image", "prediction", "labels", "difference")
 
 
-class Display(LabelSession):
+class Display(AreaSession):
     """The labels with how a person wants to see them. GUI thread only.
 
     `display_changed()` comes after every change; setters are silent when nothing changes.

@@ -40,7 +40,8 @@ from pspgui.jobs.modelling import ModelFacts
 
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 _AFTER_A_LINE = (
-    "open_weights", "save", "start_page", "accept", "swap_classes", "cycle_view", "outline",
+    "open_weights", "save", "start_page", "accept", "islands", "swap_classes", "over_everything",
+    "cycle_view", "outline",
 )  # fmt: skip
 _BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QActionGroup, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,17 +21,18 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
+from pspgui.gui.area_session import PAINT_OVER, PAINT_OVER_TEXTS
 from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.label_session import MAX_BRUSH_PX
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
-from pspgui.gui.tools import TOOLS
+from pspgui.gui.tools import AREA_TOOLS, TOOLS
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
-_REST_PX = 984  # the width of everything but the model's name
+_REST_PX = 1002  # the width of everything but the model's name
 _VIEW_TEXTS = ("Image", "Prediction", "Labels", "Difference")
 
 
@@ -71,12 +72,41 @@ class MainToolBar(QToolBar):
         for tool in TOOLS:
             action = actions[f"tool_{tool.name}"]
             group.addAction(action)
-            self.addAction(action)
+            if tool not in AREA_TOOLS:
+                self.addAction(action)
+            elif tool is AREA_TOOLS[0]:
+                self._add_areas(actions)
+        group.triggered.connect(self._tool_chosen)
+        self._add_rule(actions)
+
+    def _add_areas(self, actions: Actions) -> None:
+        """Add one button for the tools that fill areas; it shows the one used last."""
+        self._areas = QToolButton()
+        self._areas.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        menu = QMenu(self._areas)
+        menu.addActions([actions[f"tool_{tool.name}"] for tool in AREA_TOOLS])
+        self._areas.setMenu(menu)
+        self._areas.setDefaultAction(menu.actions()[0])
+        self.addWidget(self._areas)
+
+    def _add_rule(self, actions: Actions) -> None:
+        """Add the rule of painting over: its funnel is lit while anything is spared."""
+        self._rule = QToolButton()
+        self._rule.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._rule.setIcon(icon("filter-outline"))
+        self._rule.setCheckable(True)
+        menu = QMenu(self._rule)
+        menu.addActions([actions[f"over_{rule}"] for rule in PAINT_OVER])
+        menu.aboutToHide.connect(self._show_rule)  # a click on the button had toggled it
+        self._rule.setMenu(menu)
+        self.addWidget(self._rule)
+        self._document.brush_changed.connect(self._show_rule)
+        self._show_rule()
 
     def _add_size(self) -> None:
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(0, _SIZE_STEPS)
-        self._size.setFixedWidth(96)
+        self._size.setFixedWidth(72)
         self._size.setToolTip("Brush size ([ and ], Shift+wheel)")
         self._size.valueChanged.connect(self._size_slid)
         self._diameter = QSpinBox()
@@ -92,7 +122,7 @@ class MainToolBar(QToolBar):
     def _add_overlay(self, actions: Actions) -> None:
         self._opacity = QSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 100)
-        self._opacity.setFixedWidth(80)
+        self._opacity.setFixedWidth(56)
         self._opacity.setToolTip("Opacity of the overlay (, and .)")
         self._opacity.valueChanged.connect(self._opacity_slid)
         self._percent = QuietLabel("100 %")
@@ -154,6 +184,11 @@ class MainToolBar(QToolBar):
 
     # -- from the person ----------------------------------------------------------------------
 
+    @Slot(object)
+    def _tool_chosen(self, action: QAction) -> None:
+        if action in self._areas.menu().actions():
+            self._areas.setDefaultAction(action)
+
     @Slot(int)
     def _size_slid(self, step: int) -> None:
         self._document.set_brush_diameter(round(MAX_BRUSH_PX ** (step / _SIZE_STEPS)))
@@ -171,6 +206,12 @@ class MainToolBar(QToolBar):
         self._session.set_device(self._device.itemText(index))
 
     # -- from the document --------------------------------------------------------------------
+
+    @Slot()
+    def _show_rule(self) -> None:
+        rule = self._document.paint_over
+        self._rule.setChecked(rule != PAINT_OVER[0])
+        self._rule.setToolTip(f"{PAINT_OVER_TEXTS[rule]} (M)")
 
     @Slot()
     def _show_size(self) -> None:

@@ -53,7 +53,8 @@ def islands(labels: np.ndarray, label: int, below_px: int) -> tuple[Stamp, np.nd
     The array has the stamp's shape and the map's dtype: each piece gets the label that it borders
     on most, the lower one when tied. A piece without neighbours is left alone.
     """
-    pieces, small = _small_parts(labels == label, 8, below_px, spare_border=False)
+    pieces, sizes, counts = _parts(labels == label, 8)
+    small = counts & (sizes < below_px)
     if not small.any():
         return NOTHING, np.zeros((0, 0), labels.dtype)
     inside = small[pieces]
@@ -81,7 +82,8 @@ def holes(labels: np.ndarray, label: int, below_px: int) -> Stamp:
 
     A hole is a 4-connected piece of other labels that does not reach the image's border.
     """
-    pieces, small = _small_parts(labels != label, 4, below_px, spare_border=True)
+    pieces, sizes, counts = _parts(labels != label, 4, spare_border=True)
+    small = counts & (sizes < below_px)
     if not small.any():
         return NOTHING
     inside = small[pieces]
@@ -90,23 +92,37 @@ def holes(labels: np.ndarray, label: int, below_px: int) -> Stamp:
     return Stamp(rect, np.ascontiguousarray(inside[rect.slices]))
 
 
-def _small_parts(
-    mask: np.ndarray, connectivity: int, below_px: int, spare_border: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbered parts of a mask, (H, W) int32, and which numbers are small, (N,) bool."""
+def island_sizes(labels: np.ndarray, label: int) -> np.ndarray:
+    """Return the pixels of each piece of `label` that has neighbours, (N,) int, in no order."""
+    _, sizes, counts = _parts(labels == label, 8)
+    return np.asarray(sizes[counts & (sizes < labels.size)])
+
+
+def hole_sizes(labels: np.ndarray, label: int) -> np.ndarray:
+    """Return the pixels of each hole in `label`, (N,) int, in no order."""
+    _, sizes, counts = _parts(labels != label, 4, spare_border=True)
+    return np.asarray(sizes[counts])
+
+
+def _parts(
+    mask: np.ndarray, connectivity: int, spare_border: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a mask's numbered parts, (H, W) int32, their sizes (N,) and which count, (N,) bool.
+
+    Number 0 is the ground and does not count; nor does a part at the border if those are spared.
+    """
     import cv2
 
     _, parts, stats, _ = cv2.connectedComponentsWithStats(
         mask.view(np.uint8), connectivity=connectivity, ltype=cv2.CV_32S
     )
-    small = stats[:, cv2.CC_STAT_AREA] < below_px
-    small[0] = False  # the ground
+    counts = np.arange(len(stats)) > 0
     if spare_border:
         left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
         right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
         height, width = mask.shape
-        small &= (left > 0) & (top > 0) & (right < width) & (bottom < height)
-    return parts, small
+        counts &= (left > 0) & (top > 0) & (right < width) & (bottom < height)
+    return parts, stats[:, cv2.CC_STAT_AREA], counts
 
 
 def _neighbours(

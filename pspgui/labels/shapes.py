@@ -7,7 +7,7 @@ ellipse if its middle does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -103,3 +103,16 @@ def ellipse(box: Rect, shape: tuple[int, int]) -> Stamp:
     room = height**2 * width**2 - rows.astype(np.int64) ** 2 * width**2
     mask = (columns.astype(np.int64) ** 2 * height**2)[None] <= room[:, None]
     return Stamp(rect, mask) if mask.any() else NOTHING
+
+
+def tiles(stamp: Stamp, side_px: int) -> Iterator[Stamp]:
+    """Yield a stamp in squares of a grid over the image, those without a pixel left out.
+
+    A few pixels in a large rect then cost an edit the tiles that they lie in, and no others.
+    """
+    for top in range(stamp.rect.y0 // side_px * side_px, stamp.rect.y1, side_px):
+        for left in range(stamp.rect.x0 // side_px * side_px, stamp.rect.x1, side_px):
+            rect = Rect(top, left, top + side_px, left + side_px).intersect(stamp.rect)
+            mask = stamp.mask[rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices]
+            if mask.any():
+                yield Stamp(rect, mask)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pspgui.geometry import Rect
 from pspgui.labels import shapes
 from pspgui.labels.raster import NOTHING, Stamp
-from pspgui.labels.shapes import ellipse, polygon, rectangle, spanned, squared
+from pspgui.labels.shapes import ellipse, polygon, rectangle, spanned, squared, tiles
 
 SHAPE = (17, 23)
 # Eighths are exact, and half of them lie on middles and edges of pixels.
@@ -125,3 +125,15 @@ def test_an_ellipse_covers_the_middles_within_it(a, b):
             u = (2 * x + 1 - box.x0 - box.x1) / box.width
             reach = u * u + v * v
             assert abs(reach - 1) < 1e-9 or mask[y, x] == (reach < 1)
+
+
+@settings(deadline=None)
+@given(st.lists(points, min_size=3, max_size=6), st.integers(1, 9))
+def test_tiles_make_up_the_stamp_and_keep_to_the_grid(outline, side):
+    stamp = polygon(outline, SHAPE)
+    whole = np.zeros(SHAPE, bool)
+    for rect, mask in tiles(stamp, side):
+        assert mask.any() and not whole[rect.slices].any()
+        assert rect.y0 // side == (rect.y1 - 1) // side and rect.x0 // side == (rect.x1 - 1) // side
+        whole[rect.slices] = mask
+    assert np.array_equal(whole, drawn(stamp))

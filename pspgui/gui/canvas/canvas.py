@@ -166,6 +166,7 @@ class Canvas(QWidget):
         if tool is self.tool:
             return
         self._document.finish_stroke()
+        self._tool.leave()
         self._pressed = Qt.MouseButton.NoButton
         self._tool = self._tool_mark.tool = self._tools[tool]
         self._hover.shown = tool.marks_pixel
@@ -405,8 +406,13 @@ class Canvas(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Zoom by the pinch of a trackpad, too; Tab hides the overlay, Shift+Tab goes on."""
-        if isinstance(event, QKeyEvent) and self._overlay_key.takes(event):
-            return True
+        if isinstance(event, QKeyEvent):
+            if self._overlay_key.takes(event):
+                return True
+            if self._tool.takes_key(event):
+                event.accept()
+                self._follow_mouse()
+                return True
         if isinstance(event, QNativeGestureEvent) and (
             event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
         ):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
@@ -96,14 +94,7 @@ class PaintingTool(Tool):
         return at if self._sizing is None else self._sizing[0]
 
     def _restriction(self, event: ToolEvent) -> int | None:
-        label_map = self.document.label_map
-        if not event.holds(_CTRL) or label_map is None:
-            return None
-        height, width = label_map.shape
-        y, x = math.floor(event.y), math.floor(event.x)
-        if 0 <= y < height and 0 <= x < width:
-            return int(label_map.labels[y, x])
-        return None
+        return self.document.restriction_at(event.y, event.x, event.holds(_CTRL))
 
     def _pick(self, event: ToolEvent) -> None:
         labels = self.document.labels_in_view()

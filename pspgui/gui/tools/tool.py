@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QKeyEvent, QPainter
 
 from pspgui.geometry import Pixel
 from pspgui.gui.canvas.camera import Camera
@@ -68,6 +68,13 @@ class Tool:
 
     def abort(self) -> bool:
         """Esc was pressed, or the mouse is lost: return whether something was taken back."""
+        return False
+
+    def leave(self) -> None:
+        """Another tool was chosen."""
+
+    def takes_key(self, event: QKeyEvent) -> bool:
+        """Handle a key, or Qt's question whether it is wanted more than a shortcut; say whether."""
         return False
 
     def cursor_bounds(self, camera: Camera, at: QPointF) -> QRectF:
