@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pspgui.formats.ade20k_folder import Ade20kScheme
 from pspgui.formats.cityscapes_folder import CityscapesScheme
+from pspgui.formats.coco_folder import CocoScheme
 from pspgui.formats.cvat_mask import CvatMaskScheme
 from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
@@ -36,6 +37,7 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("ade20k", "ADE20K (one-based, 0 unlabelled)", partial(export_as, Ade20kScheme)),
     ExportFormat("cvat-mask", "CVAT segmentation mask 1.1", partial(export_as, CvatMaskScheme)),
     ExportFormat("mmseg", "MMSegmentation, with a config", partial(export_as, MmsegScheme)),
+    ExportFormat("coco", "COCO panoptic and run lengths", partial(export_as, CocoScheme)),
     ExportFormat("npy", "numpy arrays", partial(export_as, NumpyScheme)),
 )
 

@@ -73,12 +73,16 @@ class LabelFile(NamedTuple):
 
 
 class Written(NamedTuple):
-    """An image of the export: its split, stem, file ("" where none was written), height, width."""
+    """An image of the export: split, stem, file, (height, width), and its name where it came from.
+
+    `image` is "" where only labels were written.
+    """
 
     split: str | None
     stem: str
     image: str
     shape: tuple[int, int]
+    source: str
 
 
 class Scheme(ABC):
@@ -188,7 +192,8 @@ class _Export:
         total = self.counts.setdefault(split, np.zeros(65536, np.int64))
         total[: len(counts)] += counts
         self.notes += [*notes, *renamed]
-        self.written.append(Written(split, stem, where, picture.shape))
+        name = printable(item.image.name)
+        self.written.append(Written(split, stem, where, picture.shape, name))
 
     def _checked(self, item: ExportItem, shape: tuple[int, int]) -> np.ndarray:
         """Return pixels by label; raises `FormatError` for labels that do not fit."""

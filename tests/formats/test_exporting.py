@@ -20,10 +20,10 @@ from pspgui.formats.value_map import ValueMap
 from pspgui.imaging import decode_image
 from pspgui.labels.classes import CAMVID, ClassTable, table
 from pspgui.labels.palettes import palette
+from pspgui.labels.rle import decode_runs, unpack_runs
 
 EXPORTS = {form.key: form.export for form in FORMATS}
-LOSSLESS = [key for key in EXPORTS if key not in ("yolo-seg",)]
-READABLE = [key for key in LOSSLESS if key not in ("coco",)]
+READABLE = [key for key in EXPORTS if key != "yolo-seg"]
 
 
 def labels_of(seed: int, classes: ClassTable = CAMVID, side: int = 9) -> np.ndarray:
@@ -438,3 +438,74 @@ def test_arrays_of_other_byte_and_axis_order_are_read(tmp_path: Path) -> None:
     np.save(path, np.asfortranarray(labels_of(0).astype(">u2")))
     (sample,), _ = read_dataset(tmp_path / "out", "train")
     assert np.array_equal(sample.coding.read(sample.labels), labels_of(0))
+
+
+def coco(root: Path, name: str) -> dict:
+    return json.loads((root / "annotations" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_coco_run_lengths_and_panoptic_say_the_same(tmp_path: Path) -> None:
+    items = items_in(tmp_path / "in", "a.jpg", "b.png")
+    EXPORTS["coco"](items, tmp_path / "out", CAMVID, "val")
+    told = coco(tmp_path / "out", "instances_val")
+    maps = {
+        entry["id"]: np.full((entry["height"], entry["width"]), 255) for entry in told["images"]
+    }
+    for entry in told["annotations"]:
+        runs, image = entry["segmentation"], maps[entry["image_id"]]
+        mask = decode_runs(unpack_runs(runs["counts"], image.size), tuple(runs["size"]))
+        x, y, width, height = entry["bbox"]
+        assert entry["area"] == mask.sum() == mask[y : y + height, x : x + width].sum()
+        assert (image[mask] == 255).all()
+        image[mask] = entry["category_id"] - 1
+    for item, found in zip(items, maps.values(), strict=True):
+        assert np.array_equal(found, item.labels)
+    assert len({entry["id"] for entry in told["annotations"]}) == len(told["annotations"])
+    panoptic = coco(tmp_path / "out", "panoptic_val")
+    assert [image["file_name"] for image in panoptic["images"]] == ["a.jpg", "b.png"]
+    for item, entry in zip(items, panoptic["annotations"], strict=True):
+        with Image.open(tmp_path / "out/annotations/panoptic_val" / entry["file_name"]) as file:
+            pixels = np.asarray(file).astype(int)
+        ids = pixels[..., 0] + 256 * pixels[..., 1] + 65536 * pixels[..., 2]
+        assert {s["id"]: s["area"] for s in entry["segments_info"]} == {
+            int(i): int((ids == i).sum()) for i in np.unique(ids) if i
+        }
+        assert np.array_equal(np.where(ids == 0, 255, ids - 1), item.labels)
+
+
+def test_published_coco_has_many_segments_of_a_class(tmp_path: Path) -> None:
+    segments = [{"id": i, "category_id": c} for i, c in ((7, 90), (66000, 3), (300, 90))]
+    told = {
+        "images": [{"id": 12, "file_name": "a.jpg"}],
+        "annotations": [{"image_id": 12, "file_name": "a.png", "segments_info": segments}],
+        "categories": [{"id": 90, "name": "dog"}, {"id": 3, "name": "cat"}],
+    }
+    picture(tmp_path / "train2017" / "a.jpg")
+    folder = tmp_path / "annotations" / "panoptic_train2017"
+    folder.mkdir(parents=True)
+    ids = np.array([[7, 66000, 300, 0]])
+    pixels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], -1).astype(np.uint8)
+    Image.fromarray(pixels).save(folder / "a.png")
+    path = tmp_path / "annotations" / "panoptic_train2017.json"
+    path.write_text(json.dumps(told))
+    (sample,), classes = read_dataset(tmp_path, "train2017")
+    assert classes.names == ("cat", "dog") and sample.image.parent.name == "train2017"
+    assert sample.coding.read(sample.labels).tolist() == [[1, 0, 1, 255]]
+
+    entry = told["annotations"][0]
+    for key, value, reason in (
+        ("file_name", "../../a.png", "not the name of a file"),
+        ("image_id", 5, "belongs to image 5, which is not listed"),
+        ("segments_info", [{"id": 7, "category_id": 4}], "category 4, which is not listed"),
+        ("segments_info", [{"id": 1 << 24, "category_id": 3}], "ids are 1 to 16777215"),
+        ("segments_info", [{"id": float("nan"), "category_id": 3}], "ids are 1 to"),
+        ("segments_info", 5, "no panoptic JSON"),
+        ("segments_info", segments[:2], "lists no such segment"),
+    ):
+        path.write_text(json.dumps({**told, "annotations": [{**entry, key: value}]}))
+        with pytest.raises(FormatError, match=reason):
+            read_dataset(tmp_path, "train2017")
+    for text in ("{", "[]", "{}", "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(FormatError, match=r"panoptic_train2017\.json: it is no panoptic JSON"):
+            read_dataset(tmp_path, "train2017")

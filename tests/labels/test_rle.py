@@ -39,6 +39,9 @@ def test_text_is_what_others_write() -> None:
     assert pack_runs(PUBLISHED) == PUBLISHED_TEXT
     assert unpack_runs(PUBLISHED_TEXT, 90) == PUBLISHED
     assert decode_runs(PUBLISHED, (9, 10)).sum() == 13
+    square = [245, 5, 35, 5, 35, 5, 35, 5, 35, 5, 1190]
+    assert unpack_runs("e75S10000000ST1", 1600) == square
+    assert pack_runs(square) == "e75S10000000ST1"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""COCO panoptic: annotations/panoptic_<split>.json, and PNGs in annotations/panoptic_<split>.
+
+A pixel's segment is red + 256 green + 65536 blue, 0 is void; the JSON names the category of every
+segment of every image. Images lie in images/<split>, or in <split> as published. Categories become
+classes in the order of their ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pspgui.durable import printable
+from pspgui.formats.coding import ColourCoding
+from pspgui.formats.errors import FormatError
+from pspgui.formats.samples import Layout, Sample
+from pspgui.formats.value_map import written_table
+from pspgui.labels.classes import IGNORE, ClassTable, table
+
+_PREFIX = "panoptic_"
+
+
+def label_coding(labels: Mapping[int, int], ignore: int) -> ColourCoding:
+    """Return how colours that are segment ids become labels; `labels` are by segment id."""
+    return ColourCoding(
+        {(i & 255, i >> 8 & 255, i >> 16): label for i, label in {0: ignore, **labels}.items()},
+        "the panoptic JSON lists no such segment for this image",
+    )
+
+
+def _find(root: Path) -> Path | None:
+    return root if _splits(root) else None
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    found = (root / "annotations").glob(f"{_PREFIX}*.json")
+    return tuple(sorted(path.stem.removeprefix(_PREFIX) for path in found))
+
+
+def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable]:
+    path = root / "annotations" / f"{_PREFIX}{split}.json"
+    own = written_table(root)
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        classes, by_category = _classes(told["categories"], own)
+        names = {entry["id"]: str(entry["file_name"]) for entry in told["images"]}
+        samples = tuple(
+            _sample(root, str(split), names, entry, by_category, classes.ignore)
+            for entry in told["annotations"]
+        )
+    except FormatError as error:
+        raise FormatError(f"{printable(path)}: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise FormatError(
+            f"{printable(path)}: it is no panoptic JSON of COCO ({reason})"
+        ) from error  # fmt: skip
+    if not samples:
+        raise FormatError(f"{printable(path)}: it lists no images")
+    return samples, classes
+
+
+def _classes(categories: list[Any], own: ClassTable | None) -> tuple[ClassTable, dict[int, int]]:
+    """Return the class table, and labels by category id; raises `ValueError`, `FormatError`."""
+    ordered = sorted(categories, key=lambda entry: int(entry["id"]))
+    labels = {int(entry["id"]): label for label, entry in enumerate(ordered)}
+    rows = [
+        (str(entry["name"]), _colour(entry.get("color"), label))
+        for label, entry in enumerate(ordered)
+    ]
+    found = table(*rows, ignore=IGNORE if len(rows) <= IGNORE else 65535)
+    if own is not None and own.names == found.names:
+        found = own
+    if len(labels) != len(found):
+        raise FormatError("two categories have one id")
+    return found, labels
+
+
+def _colour(colour: Any, label: int) -> tuple[int, int, int]:
+    """Return a category's colour, or one of its own where the file has none."""
+    if isinstance(colour, list) and len(colour) == 3:
+        return int(colour[0]), int(colour[1]), int(colour[2])
+    return 37 * label % 256, 91 * label % 256, 149 * label % 256
+
+
+def _sample(
+    root: Path, split: str, names: Mapping[Any, str], entry: Any, labels: Mapping[int, int],
+    ignore: int,
+) -> Sample:  # fmt: skip
+    """Return the sample of one annotation; raises `FormatError` naming it."""
+    name, number = str(entry["file_name"]), entry["image_id"]
+    if number not in names:
+        raise FormatError(f"{name!r} belongs to image {number}, which is not listed")
+    image = names[number]
+    for written in (name, image):
+        if Path(written).name != written or "\0" in written:
+            raise FormatError(f"{written!r} is not the name of a file")
+    by_segment: dict[int, int] = {}
+    for segment in entry["segments_info"]:
+        category, segment_id = segment["category_id"], segment["id"]
+        if category not in labels:
+            raise FormatError(f"{name!r} has a segment of category {category}, which is not listed")
+        if type(segment_id) is not int or not 0 < segment_id < 1 << 24:
+            raise FormatError(f"{name!r} has a segment {segment_id!r}; ids are 1 to 16777215")
+        by_segment[segment_id] = labels[category]
+    coding = label_coding(by_segment, ignore)
+    png = root / "annotations" / f"{_PREFIX}{split}" / name
+    places = [root / "images" / split / image, root / split / image]
+    return Sample(next((p for p in places if p.is_file()), places[0]), png, coding)
+
+
+LAYOUT = Layout(
+    "coco", "COCO panoptic", "annotations/panoptic_<split>.json", _find, _splits, _read
+)  # fmt: skip
