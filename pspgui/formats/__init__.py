@@ -20,6 +20,7 @@ from pspgui.formats.options import ExportOptions
 from pspgui.formats.reading import read_dataset, splits_of
 from pspgui.formats.samples import Layout, Sample
 from pspgui.formats.voc_folder import VocScheme
+from pspgui.formats.yolo_folder import YoloScheme
 
 
 class ExportFormat(NamedTuple):
@@ -38,6 +39,7 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("cvat-mask", "CVAT segmentation mask 1.1", partial(export_as, CvatMaskScheme)),
     ExportFormat("mmseg", "MMSegmentation, with a config", partial(export_as, MmsegScheme)),
     ExportFormat("coco", "COCO panoptic and run lengths", partial(export_as, CocoScheme)),
+    ExportFormat("yolo-seg", "YOLO polygons (lossy)", partial(export_as, YoloScheme)),
     ExportFormat("npy", "numpy arrays", partial(export_as, NumpyScheme)),
 )
 
