@@ -17,7 +17,7 @@ def test_a_split_is_a_name_or_a_share():
 
 @pytest.mark.parametrize("split", ["0", "1", "1.5", "-0.2", "nan", "inf", "80"])
 def test_a_share_lies_between_nothing_and_all(split):
-    with pytest.raises(ValueError, match="above 0 and below 1, such as 0.8"):
+    with pytest.raises(ValueError, match=r"above 0 and below 1, such as 0\.8"):
         export_options(split)
 
 
