@@ -2,7 +2,8 @@
 
 A row is a class and the outline of one connected region, normalised by the image's size; points
 are pixel centres. Outlines have no holes, so rows are sorted large to small: painted in this
-order, a region in the hole of another comes out again, while unlabelled pixels in a hole do not.
+order, a region in the hole of another comes out again. Unlabelled pixels in a hole do not, nor
+does all of two regions that cross at a corner; both are counted.
 """
 
 from __future__ import annotations
