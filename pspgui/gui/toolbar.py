@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtGui import QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -76,7 +76,6 @@ class MainToolBar(QToolBar):
                 self.addAction(action)
             elif tool is AREA_TOOLS[0]:
                 self._add_areas(actions)
-        group.triggered.connect(self._tool_chosen)
         self._add_rule(actions)
 
     def _add_areas(self, actions: Actions) -> None:
@@ -84,7 +83,10 @@ class MainToolBar(QToolBar):
         self._areas = QToolButton()
         self._areas.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(self._areas)
-        menu.addActions([actions[f"tool_{tool.name}"] for tool in AREA_TOOLS])
+        for tool in AREA_TOOLS:
+            action = actions[f"tool_{tool.name}"]
+            menu.addAction(action)
+            action.toggled.connect(self._tool_toggled)
         self._areas.setMenu(menu)
         self._areas.setDefaultAction(menu.actions()[0])
         self.addWidget(self._areas)
@@ -184,10 +186,10 @@ class MainToolBar(QToolBar):
 
     # -- from the person ----------------------------------------------------------------------
 
-    @Slot(object)
-    def _tool_chosen(self, action: QAction) -> None:
-        if action in self._areas.menu().actions():
-            self._areas.setDefaultAction(action)
+    @Slot(bool)
+    def _tool_toggled(self, chosen: bool) -> None:
+        if chosen:
+            self._areas.setDefaultAction(self.sender())
 
     @Slot(int)
     def _size_slid(self, step: int) -> None:

@@ -2,13 +2,36 @@
 
 import numpy as np
 import pytest
-from canvas_case import HEIGHT, WIDTH, at, labelled, on_screen, open_canvas, pixel, rendered
-from PySide6.QtCore import QPoint, Qt
+from canvas_case import (
+    HEIGHT,
+    TABLE,
+    WIDTH,
+    at,
+    labelled,
+    on_screen,
+    open_canvas,
+    pixel,
+    prediction_of,
+    rendered,
+)
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
+from pspgui.geometry import Rect
+from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.dialogs.clean_up import CleanUpDialog, clean_up
+from pspgui.gui.dialogs.shortcuts import key_groups
+from pspgui.gui.document import Document
+from pspgui.gui.engine_thread import Engine
+from pspgui.gui.main_window import MainWindow
+from pspgui.gui.session import Session
+from pspgui.gui.settings import Settings
 from pspgui.gui.tools import Brush, Ellipse, Fill, Lasso, Polygon, Probe, Rectangle
+from pspgui.gui.tools.fill import striped
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
+from pspgui.labels.raster import Stamp
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -38,10 +61,6 @@ def drag(canvas, points, button=LEFT, modifiers=NONE, release=True):
 
 def shift_drag(canvas, start, stop, release=True):
     """Drag with Shift held for moves too, which QTest's moves do not do."""
-    from PySide6.QtCore import QEvent, QPointF
-    from PySide6.QtGui import QMouseEvent
-    from PySide6.QtWidgets import QApplication
-
     QTest.mousePress(canvas, LEFT, SHIFT, start)
     event = QMouseEvent(
         QEvent.Type.MouseMove, QPointF(stop), QPointF(canvas.mapToGlobal(stop)), LEFT, LEFT, SHIFT
@@ -219,8 +238,6 @@ def test_the_ellipse_touches_the_sides_of_its_box(canvas):
 @pytest.fixture
 def polygon(canvas, monkeypatch):
     """The same canvas with the polygon, whose clicks are never taken for double clicks."""
-    from PySide6.QtWidgets import QApplication
-
     monkeypatch.setattr(QApplication, "doubleClickInterval", lambda: -1)
     canvas.set_tool(Polygon)
     return canvas
@@ -498,3 +515,114 @@ def test_cleaning_up_without_labels_says_why_not(qtbot):
     canvas.document.message.connect(said.append)
     clean_up(canvas.document, "islands", canvas)
     assert said == ["There are no labels to paint on before the image is predicted."]
+
+
+# -- previews and the window --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("zoom", [0.3, 1.0, 7.3])
+def test_the_region_shown_is_the_region_filled_at_every_scale(ratio, zoom):
+    camera = Camera()
+    camera.resize(45.0, 60.0, ratio)
+    camera.set_image_shape(HEIGHT, WIDTH)
+    camera.zoom_at(QPointF(30, 20), zoom / camera.zoom)
+    mask = np.random.default_rng(3).random((30, 50)) < 0.5
+    stamp = Stamp(Rect(10, 20, 40, 70), mask)
+    whole = np.zeros((HEIGHT, WIDTH), bool)
+    whole[stamp.rect.slices] = mask
+    shown = camera.device_rect(camera.viewport)
+    picture = striped(stamp, shown, camera, QColor(1, 2, 3))
+
+    assert picture.devicePixelRatio() == ratio
+    assert (picture.height(), picture.width()) == (shown.height, shown.width)
+    for y in range(0, shown.height, 3):
+        for x in range(0, shown.width, 2):
+            middle = QPointF(shown.x0 + x + 0.5, shown.y0 + y + 0.5) / ratio
+            inside = whole[camera.pixel_at(middle)]
+            assert picture.pixelIndex(x, y) in ((1, 2, 3) if inside else (0, 3))
+
+
+@pytest.mark.parametrize("tool", [Lasso, Polygon, Rectangle, Ellipse, Fill])
+def test_what_would_be_erased_looks_different(canvas, tool):
+    canvas.set_tool(tool)
+    shown = []
+    for button in (LEFT, RIGHT):
+        drag(canvas, [(10, 10), (10, 40)], button, release=False)
+        for point in [(25, 40), (25, 12)]:
+            if tool is Polygon:
+                QTest.mouseRelease(canvas, button, pos=at(canvas, 10, 40))
+                QTest.mousePress(canvas, button, pos=at(canvas, *point))
+            QTest.mouseMove(canvas, at(canvas, *point))
+        shown.append(rendered(canvas))
+        QTest.keyClick(canvas, Qt.Key.Key_Escape)
+        QTest.mouseRelease(canvas, button, pos=at(canvas, 25, 12))
+    assert (shown[0] != shown[1]).any(axis=2).sum() > 100
+    assert not canvas.document.can_undo
+
+
+@pytest.fixture
+def window(qtbot):
+    """The whole window over a labelled picture and its prediction, with no model running."""
+    document, engine, settings = Document(), Engine(), Settings()
+    session = Session(document, engine, settings)
+    made = MainWindow(document, session, settings)  # never closed: that would ask about the edits
+    made.resize(1100, 700)
+    made.show()
+    document.set_table(TABLE)
+    document.set_image(np.full((HEIGHT, WIDTH, 3), 100, np.uint8), None, "picture", labelled())
+    document.set_prediction(prediction_of(labelled()))
+    document.set_active_class(2)
+    made.canvas.zoom_by(4.0 / made.canvas.zoom)
+    yield made
+    made.hide()
+    session.close()
+    made.deleteLater()
+
+
+def test_keys_choose_the_area_tools_and_the_toolbar_follows(window):
+    canvas = window.canvas
+    for key, modifier, tool in (
+        (Qt.Key.Key_L, NONE, Lasso), (Qt.Key.Key_P, NONE, Polygon), (Qt.Key.Key_R, NONE, Rectangle),
+        (Qt.Key.Key_R, SHIFT, Ellipse), (Qt.Key.Key_G, NONE, Fill),
+    ):  # fmt: skip
+        QTest.keyClick(canvas, key, modifier)
+        action = window.actions_table[f"tool_{tool.name}"]
+        assert canvas.tool is tool and action.isChecked()
+        assert window.toolbar._areas.defaultAction() is action
+
+
+def test_enter_fills_the_polygon_and_only_then_accepts_the_prediction(window, monkeypatch):
+    monkeypatch.setattr(QApplication, "doubleClickInterval", lambda: -1)
+    canvas, document = window.canvas, window.document
+    QTest.keyClick(canvas, Qt.Key.Key_P)
+    clicked_apart(canvas, CORNERS)
+    QTest.keyClick(canvas, Qt.Key.Key_Z, CTRL)
+    clicked_apart(canvas, CORNERS[3:])
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert [name.split(",")[0] for name in document.history.undo_names] == ["Polygon Car"]
+    document.undo()
+    QTest.keyClick(canvas, Qt.Key.Key_Backspace)
+    assert not document.can_undo
+
+
+def test_the_rule_is_in_menu_key_and_toolbar(window):
+    canvas, document = window.canvas, window.document
+    funnel = window.toolbar._rule
+    assert not funnel.isChecked()
+    for rule in ("class", "unlabelled"):
+        QTest.keyClick(canvas, Qt.Key.Key_M)
+        assert document.paint_over == rule
+        assert window.actions_table[f"over_{rule}"].isChecked() and funnel.isChecked()
+    window.actions_table["over_everything"].trigger()
+    assert document.paint_over == "everything" and not funnel.isChecked()
+
+
+def test_the_key_list_shows_the_new_keys(window):
+    hints = {h.text: h.key for g in key_groups(window.actions_table.rows) for h in g.hints}
+    assert [hints[t] for t in ("Lasso", "Polygon", "Rectangle", "Ellipse", "Fill region")] == [
+        "L", "P", "R", "Shift+R", "G",
+    ]  # fmt: skip
+    assert hints["Next rule of painting over"] == "M"
+    assert hints["Remove small islands of the class"] == "Ctrl+Shift+I"
+    assert hints["Fill the polygon"] == "Enter / Double-click"

@@ -73,7 +73,7 @@ class Fill(AreaTool):
         shown = camera.device_rect(camera.viewport)
         if stamp.rect.is_empty or shown.is_empty:
             return
-        picture = _striped(stamp, shown, camera, self.colour)
+        picture = striped(stamp, shown, camera, self.colour)
         corner = QPointF(shown.x0 / camera.ratio, shown.y0 / camera.ratio)
         painter.drawImage(corner, picture)
 
@@ -86,7 +86,7 @@ class Fill(AreaTool):
         return label_region(document.label_map.labels, seed)
 
 
-def _striped(stamp: Stamp, shown: Rect, camera: Camera, colour: QColor | None) -> QImage:
+def striped(stamp: Stamp, shown: Rect, camera: Camera, colour: QColor | None) -> QImage:
     """Return the part of a region over device pixels `shown`: stripes with a two-toned edge."""
     top, left = camera.device_origin
     rows = ((np.arange(shown.y0, shown.y1) + 0.5 - top) / camera.zoom).astype(int)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPolygonF
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QApplication
 
 from pspgui.gui.canvas.camera import Camera
@@ -129,17 +129,25 @@ class Polygon(AreaTool):
         return polygon(self._corners, self.shape)
 
     def outline(self, camera: Camera, at: QPointF) -> QPainterPath:
-        """Return the outline through the corners and, while none is held, the mouse."""
-        points = [camera.to_widget(*corner) for corner in self._corners]
+        """Return the outline through the corners: what Enter would fill."""
         path = QPainterPath()
         path.setFillRule(Qt.FillRule.WindingFill)
-        path.addPolygon(QPolygonF(points if self._held is not None else [*points, at]))
+        path.addPolygon(QPolygonF([camera.to_widget(*corner) for corner in self._corners]))
         path.closeSubpath()
         return path
 
     def paint_area(self, painter: QPainter, camera: Camera, at: QPointF) -> None:
-        """Draw the outline with a handle at each corner, the first one round."""
+        """Draw the outline with a handle at each corner, the first one round.
+
+        Dashes lead to where the next corner would be.
+        """
         paint_outline(painter, self.outline(camera, at), self.colour)
+        if self._held is None:
+            ends = (camera.to_widget(*self._corners[i]) for i in (-1, 0))
+            lines = [QLineF(end, at) for end in ends]
+            for pen in (QPen(DARK, 2.0), QPen(LIGHT, 1.0, Qt.PenStyle.DashLine)):
+                painter.setPen(pen)
+                painter.drawLines(lines)
         for i, corner in enumerate(self._corners):
             centre = camera.to_widget(*corner)
             painter.setPen(Qt.PenStyle.NoPen)
