@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pspgui.cli.export_options import (
+    FirstValueOption,
+    GroupOption,
+    IgnoreValueOption,
+    ImagesOption,
+    SplitOption,
+    export_options,
+)
 from pspgui.cli.options import DeviceOption, JsonOption, WeightsOption, expand, open_predictor
 from pspgui.durable import printable
 from pspgui.formats import FORMATS, ExportItem, FormatError
@@ -24,12 +32,16 @@ if TYPE_CHECKING:
 
 def export(
     paths: Annotated[list[Path], typer.Argument(help="images, or folders of images")],
-    out: Annotated[Path, typer.Option(help="an empty folder for images/, labels/, classes.json")],
+    out: Annotated[Path, typer.Option(help="an empty folder for the data set")],
     unedited: Annotated[
         Literal["skip", "predict"],
         typer.Option(help="images that nobody corrected: leave them out, or predict them"),
     ] = "skip",
-    split: Annotated[str | None, typer.Option(help="write images/<split>, labels/<split>")] = None,
+    split: SplitOption = None,
+    group: GroupOption = "image",
+    images_how: ImagesOption = "copy",
+    first_value: FirstValueOption = None,
+    ignore_value: IgnoreValueOption = None,
     format_key: Annotated[
         str, typer.Option("--format", help=", ".join(f.key for f in FORMATS))
     ] = "folder",
@@ -45,13 +57,15 @@ def export(
     kind = next((form for form in FORMATS if form.key == format_key), None)
     if kind is None:
         raise ValueError(f"--format {format_key} is not one of {', '.join(f.key for f in FORMATS)}")
+    name, _ = export_options(split, group, images_how, first_value, ignore_value)
     images, refused = expand(paths)
-    predictor, table = _classes(weights, device, unedited)
+    predictor, table, digest = _classes(weights, device, unedited)
+    _, options = export_options(split, group, images_how, first_value, ignore_value, digest)
     skipped: list[Path] = []
     unreadable = list(refused.values())
     items = _items(images, predictor, table, skipped, unreadable)
     try:
-        report = kind.export(items, out, table, split=split)
+        report = kind.export(items, out, table, split=name, options=options)
     except FormatError as error:
         reasons = "; ".join(unreadable[:3])
         if reasons:
@@ -77,10 +91,10 @@ def export(
 
 def _classes(
     weights: Path | None, device: str, unedited: str
-) -> tuple[Predictor | None, ClassTable]:
-    """Return the predictor, if predictions are wished, and the class table of the export."""
+) -> tuple[Predictor | None, ClassTable, str]:
+    """Return the predictor, if predictions are wished, and the model's classes and digest."""
     predictor = open_predictor(weights, device)
-    return (predictor if unedited == "predict" else None), predictor.classes
+    return (predictor if unedited == "predict" else None), predictor.classes, predictor.digest
 
 
 def _items(

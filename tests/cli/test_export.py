@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
-from pspgui.formats import read_dataset
+from pspgui.formats import FORMATS, read_dataset
 from pspgui.imaging import decode_labels
 from pspgui.jobs.class_tables import classes_beside, write_classes
 from pspgui.labels.classes import CAMVID, table
@@ -41,9 +42,7 @@ def test_labels_keep_their_meaning(command, weights, images, tmp_path):
     assert (labels[:9] == 255).all()
 
 
-def test_labels_the_model_has_no_class_for_are_refused_by_name(
-    command, weights, images, tmp_path
-):
+def test_labels_the_model_has_no_class_for_are_refused_by_name(command, weights, images, tmp_path):
     keep(tmp_path / "in", images[0], 1, OTHERS)
     keep(tmp_path / "in", images[1], 0, OTHERS)
 
@@ -63,3 +62,19 @@ def test_damaged_classes_are_no_reason_to_guess(command, weights, images, tmp_pa
 
     assert code == 1 and classes_beside(file).name in err
     assert not (tmp_path / "out" / "labels").exists()
+
+
+@pytest.mark.parametrize("key", [form.key for form in FORMATS])
+def test_every_format_is_written(command, weights, images, tmp_path, key):
+    for image in images:
+        keep(tmp_path / "in", image, 2, OTHERS)
+
+    code, out, _ = command("export", tmp_path / "in", "--out", tmp_path / "out", "--split", "0.5",
+                           "--format", key, "--images", "link", "--weights", weights,
+                           "--json")  # fmt: skip
+
+    told = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert code == 0 and json.loads(out)["images"] == 3
+    assert [s["images"] for s in told["splits"]] == [2, 1] and len(told["model"]) == 64
+    if key != "yolo-seg":
+        assert len(read_dataset(tmp_path / "out", "train")[0]) == 2
