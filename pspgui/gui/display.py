@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from pspgui.gui.area_session import AreaSession
+from pspgui.labels.classes import ClassTable
 
 VIEW_MODES: Final = ("image", "prediction", "labels", "difference")
 
@@ -86,6 +87,13 @@ class Display(AreaSession):
     def set_outline(self, outline: bool) -> None:
         """Draw borders only, or filled labels."""
         self._display("_outline", bool(outline))
+
+    def _show_classes_of(self, table: ClassTable) -> None:
+        """Draw every class but one called background, which would veil the whole picture."""
+        self._visible[:] = True
+        for c in table.classes[: len(self._visible)]:
+            if c.name.strip("_").casefold() == "background":
+                self._visible[c.id] = False
 
     def set_visible(self, label: int, visible: bool) -> None:
         """Show or hide one label, of the first 256."""

@@ -364,7 +364,7 @@ class Document(Display):
         self._table = self._reading_table = table
         self._active_class, self._previous_class = active, class_called(table, previous) or 0
         self._target = (None, None)
-        self._visible[:] = True
+        self._show_classes_of(table)
         self._solo = None
         self.classes_changed.emit()
         self.active_class_changed.emit(active)

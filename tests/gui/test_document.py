@@ -218,6 +218,14 @@ def test_another_class_table_keeps_what_was_painted(document):
     assert (document.label_map.labels == 3).any() and document.is_dirty
 
 
+def test_a_class_called_background_veils_nothing_until_asked_to(document):
+    document.set_table(table(("__background__", (0, 0, 0)), ("Backgrounds", (4, 5, 6))))
+    assert document.visible[:3].tolist() == [False, True, True]
+
+    document.set_visible(0, True)
+    assert document.visible[0]
+
+
 def test_brush_sizes_stay_within_their_range_and_always_change(document):
     document.set_brush_diameter(1)
     for expected in (2, 3, 4, 5, 6, 7, 8, 10):
