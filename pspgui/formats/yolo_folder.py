@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from pspgui.formats.exporting import LabelFile, Scheme, Written
-from pspgui.imaging.opencv import cv2
 
 
 class YoloScheme(Scheme):
@@ -74,6 +73,8 @@ class YoloScheme(Scheme):
 
     def _regions(self, labels: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Return (label, outline (N, 2) as x, y) of every region, the largest first."""
+        from pspgui.imaging.opencv import cv2  # slow to import, and the window imports this module
+
         found: list[tuple[float, int, np.ndarray]] = []
         for label in np.unique(labels).tolist():
             if label == self.table.ignore:
@@ -97,6 +98,8 @@ def paint(text: str, shape: tuple[int, int], ignore: int) -> np.ndarray:
 
     Fractions are cut off as readers of this form do. Raises `ValueError` for other text.
     """
+    from pspgui.imaging.opencv import cv2
+
     height, width = shape
     labels: np.ndarray = np.full(shape, ignore, np.uint16)
     for row in text.splitlines():

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pspgui.durable import printable
-from pspgui.formats import FORMATS, ExportItem, FormatError
 from pspgui.jobs.class_tables import put_together, read_classes, renumbered
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.classes import ClassTable
 from pspgui.project import LabelStore
+
+if TYPE_CHECKING:
+    from pspgui.formats import ExportItem
 
 LabelsOf = Callable[[Path], np.ndarray | None]
 TableOf = Callable[[Callable[[], None]], ClassTable]
@@ -86,10 +89,13 @@ def export_labels(
     with what it should call now and then to be cancelled at. The job returns a sentence or two for
     the person; it fails with `FormatError` or `SaveError`.
     """
-    kind = next(form for form in FORMATS if form.key == format_key)
 
     def job(turn: Turn) -> Steps:
         yield Step("Exporting", 0.0)
+        # Here, for importing every format takes longer than all else the window needs of ours.
+        from pspgui.formats import FORMATS, ExportItem, FormatError
+
+        kind = next(form for form in FORMATS if form.key == format_key)
         unreadable: list[str] = []
         has_none = False
 
