@@ -219,6 +219,7 @@ def _marks(theme: Theme) -> str:
         ("chevron-down", 'QComboBox::down-arrow {{ image: url("{url}"); width: 10px; }}'),
         ("chevron-down", 'QToolButton::menu-indicator {{ image: url("{url}"); width: 10px;'
          " subcontrol-position: right center; right: 6px; }}"),
+        ("chevron-down", 'QToolButton::menu-arrow {{ image: url("{url}"); width: 10px; }}'),
         ("close", 'QDockWidget {{ titlebar-close-icon: url("{url}"); }}'),
         ("float", 'QDockWidget {{ titlebar-normal-icon: url("{url}"); }}'),
     )
@@ -258,6 +259,8 @@ def _style_sheet(t: Theme) -> str:
     QToolButton:checked, QToolButton:pressed {{ background: {t.selected}; }}
     QToolButton:focus {{ outline: none; border: 1px solid {t.accent}; padding: 4px; }}
     QToolButton[popupMode="2"] {{ padding-right: 20px; }}
+    QToolButton[popupMode="1"] {{ padding-right: 16px; }}
+    QToolButton::menu-button {{ border: 0; width: 14px; background: transparent; }}
     QToolButton#qt_toolbar_ext_button {{ padding: 0; min-width: 18px; }}
     QPushButton {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
                   padding: 5px 14px; }}
