@@ -20,11 +20,13 @@ from PySide6.QtWidgets import (
 )
 
 from pspgui.durable import printable
-from pspgui.gui.actions import Actions, Parts, takes_enter
+from pspgui.gui.actions import Actions, takes_enter
 from pspgui.gui.banner import Banner
 from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.commands.row import Parts
 from pspgui.gui.dialogs.model import ModelDialog
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
+from pspgui.gui.docks import DOCKS
 from pspgui.gui.document import Document
 from pspgui.gui.panels.classes import ClassesPanel
 from pspgui.gui.panels.evidence import EvidencePanel
@@ -39,10 +41,6 @@ from pspgui.gui.window_verbs import WindowVerbs, local_path
 from pspgui.jobs.modelling import ModelFacts
 
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-_AFTER_A_LINE = (
-    "open_weights", "save", "start_page", "accept", "islands", "swap_classes", "over_everything",
-    "cycle_view", "outline",
-)  # fmt: skip
 _BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 
 
@@ -103,6 +101,11 @@ class MainWindow(QMainWindow):
             self._dock("Evidence", self.evidence, _RIGHT),
             self._dock("Pyramid", self.pyramid, _BOTTOM),
         ]
+        self.more: dict[str, QDockWidget] = {}
+        for row in DOCKS:
+            dock = self._dock(row.title, row.build(self.parts, self), row.area)
+            dock.setVisible(False)
+            self.more[row.title] = dock
         self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
 
@@ -120,14 +123,14 @@ class MainWindow(QMainWindow):
             if row.group not in menus:
                 parent = menus["View"] if row.group == "Theme" else self.menuBar()
                 menus[row.group] = parent.addMenu(row.group)
-            if row.id in _AFTER_A_LINE:
+            if row.line:
                 menus[row.group].addSeparator()
             menus[row.group].addAction(actions[row.id])
             self.addAction(actions[row.id])
         self.recent_menu = QMenu("Open recent", self)
         menus["File"].insertMenu(actions["open_sample"], self.recent_menu)
         panels = menus["View"].addMenu("Panels")
-        for dock in self.docks:
+        for dock in (*self.docks, *self.more.values()):
             panels.addAction(dock.toggleViewAction())
         self._show_recent()
 

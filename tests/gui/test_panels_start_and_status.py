@@ -12,7 +12,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from pspgui.geometry import Pixel
-from pspgui.gui.actions import action_rows
+from pspgui.gui.commands import action_rows
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog, key_groups
 from pspgui.gui.document import Document
 from pspgui.gui.panels.key_list import KeyGroup, KeyHint, KeyList

@@ -9,13 +9,13 @@ from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from pspgui.gui.actions import GESTURES
+from pspgui.gui.commands.gestures import GESTURES
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.drawing import draw_empty
 from pspgui.gui.panels.key_list import KeyGroup, KeyHint, KeyList, filtered
 
 if TYPE_CHECKING:
-    from pspgui.gui.actions import ActionRow
+    from pspgui.gui.commands.row import ActionRow
 
 _MOST_KEYS = 2
 

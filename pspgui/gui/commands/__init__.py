@@ -1,0 +1,25 @@
+"""Everything the window can do: one file a topic, each with ROWS; one table of them here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pspgui.gui.commands import classes, editing, files, tools, viewing
+from pspgui.gui.commands.row import ActionRow
+
+# In the order of menus and of the key list.
+TOPICS: Final = (
+    files,
+    editing,
+    tools,
+    classes,
+    viewing,
+)
+
+
+def action_rows() -> tuple[ActionRow, ...]:
+    """Return the whole table, in the order of menus and of the key list."""
+    return tuple(row for topic in TOPICS for row in topic.ROWS)
+
+
+__all__ = ["TOPICS", "ActionRow", "action_rows"]

@@ -1,0 +1,22 @@
+"""Choosing the class to paint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pspgui.gui.commands.row import ActionRow, Parts
+
+
+def _class_rows() -> tuple[ActionRow, ...]:
+    def choose(label: int) -> Callable[[Parts], None]:
+        return lambda p: p.document.set_active_class(label)
+
+    return tuple(
+        ActionRow(f"class_{label}", f"Class {label + 1}", (str((label + 1) % 10),), choose(label),
+                  "Classes", live=lambda p, label=label: p.document.table.name_of(label),
+                  enabled=lambda p, label=label: label < len(p.document.table))
+        for label in range(10)
+    )  # fmt: skip
+
+
+ROWS = _class_rows()

@@ -1,0 +1,22 @@
+"""The panels beyond the four that are always there: one row each, out of sight at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from pspgui.gui.commands.row import Parts
+
+
+class DockRow(NamedTuple):
+    """A panel in a dock: its title, the side it comes up at, and what builds it."""
+
+    title: str
+    area: Qt.DockWidgetArea
+    build: Callable[[Parts, QWidget], QWidget]
+
+
+DOCKS: Final[tuple[DockRow, ...]] = ()
