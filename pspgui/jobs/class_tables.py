@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pspgui.durable import write_durably
-from pspgui.labels.classes import ClassTable, ClassTableError
+from pspgui.labels.classes import ClassTable, ClassTableError, name_key
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Target
@@ -36,15 +36,15 @@ class Explains(Protocol):
 
 def same_classes(one: ClassTable, other: ClassTable) -> bool:
     """Say whether the labels of both mean the same, whatever the colours."""
-    return [_key(n) for n in one.names] == [_key(n) for n in other.names]
+    return [name_key(n) for n in one.names] == [name_key(n) for n in other.names]
 
 
 def extended(own: ClassTable, other: ClassTable) -> ClassTable:
     """Return `own` with the classes of `other` that it lacks appended; ids of `own` stay."""
     if same_classes(own, other):
         return own
-    known = {_key(name) for name in own.names}
-    further = [c for c in other.classes if _key(c.name) not in known]
+    known = {name_key(name) for name in own.names}
+    further = [c for c in other.classes if name_key(c.name) not in known]
     classes = [*own.classes, *(replace(c, id=len(own) + i) for i, c in enumerate(further))]
     ignore = own.ignore if own.ignore >= len(classes) else 65535
     return ClassTable(tuple(classes), ignore)
@@ -52,8 +52,8 @@ def extended(own: ClassTable, other: ClassTable) -> ClassTable:
 
 def class_called(table: ClassTable, name: str) -> int | None:
     """Return the id of the class of that name, spelt one way or another; None for no such one."""
-    keys = [_key(other) for other in table.names]
-    return keys.index(_key(name)) if _key(name) in keys else None
+    keys = [name_key(other) for other in table.names]
+    return keys.index(name_key(name)) if name_key(name) in keys else None
 
 
 def put_together(tables: Iterable[ClassTable]) -> ClassTable:
@@ -96,8 +96,8 @@ class Translation:
     @cached_property
     def ids(self) -> np.ndarray:
         """The id in `reading` of every class of the model, (N,) intp."""
-        by_name = {_key(name): i for i, name in enumerate(self.reading.names)}
-        return np.array([by_name[_key(name)] for name in self.model.names], np.intp)
+        by_name = {name_key(name): i for i, name in enumerate(self.reading.names)}
+        return np.array([by_name[name_key(name)] for name in self.model.names], np.intp)
 
     @property
     def is_identity(self) -> bool:
@@ -183,11 +183,11 @@ def renumbered(
     """
     if same_classes(own, wanted) and own.ignore == wanted.ignore:
         return labels
-    by_name = {_key(other): i for i, other in enumerate(wanted.names)}
+    by_name = {name_key(other): i for i, other in enumerate(wanted.names)}
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(own)))
     missing = [
         own.name_of(i) for i in present.tolist()
-        if i != own.ignore and _key(own.name_of(i)) not in by_name
+        if i != own.ignore and name_key(own.name_of(i)) not in by_name
     ]  # fmt: skip
     if missing:
         raise ClassTableError(
@@ -198,7 +198,7 @@ def renumbered(
     ids = np.full(int(present[-1]) + 1, wanted.ignore, kind)
     for i in present.tolist():
         if i != own.ignore:
-            ids[i] = by_name[_key(own.name_of(i))]
+            ids[i] = by_name[name_key(own.name_of(i))]
     result: np.ndarray = ids[labels]
     return result
 
@@ -241,10 +241,6 @@ def difference_text(translation: Translation) -> str:
         return f"{own}of them, and no others."
     count = f"{others} other{'s' if others > 1 else ''}"
     return f"{own}of them and {count}; where it sees those, pixels stay unlabelled."
-
-
-def _key(name: str) -> str:
-    return " ".join(name.replace("_", " ").replace("-", " ").split()).casefold()
 
 
 __all__ = [

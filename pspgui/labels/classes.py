@@ -14,17 +14,26 @@ from pspgui.durable import printable
 IGNORE = 255
 
 
+def name_key(name: str) -> str:
+    """Return a class name as it is compared: case, underscores and hyphens do not count."""
+    return " ".join(name.replace("_", " ").replace("-", " ").split()).casefold()
+
+
 class ClassTableError(ValueError):
     """A class table that cannot be used; the message names what is wrong with it."""
 
 
 @dataclass(frozen=True)
 class LabelClass:
-    """One class: its label (id), its name, and its colour as (red, green, blue) in 0..255."""
+    """One class: its label (id), its name, and its colour as (red, green, blue) in 0..255.
+
+    `group` is a heading it stands under, such as "vehicle"; it changes no label.
+    """
 
     id: int
     name: str
     colour: tuple[int, int, int]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,9 @@ class ClassTable:
         return {
             "ignore": self.ignore,
             "classes": [
-                {"id": c.id, "name": c.name, "colour": list(c.colour)} for c in self.classes
+                {"id": c.id, "name": c.name, "colour": list(c.colour)}
+                | ({"group": c.group} if c.group else {})
+                for c in self.classes
             ],
         }
 
@@ -104,7 +115,10 @@ class ClassTable:
             entries = value["classes"]  # type: ignore[index]
             ignore = int(value.get("ignore", IGNORE))  # type: ignore[attr-defined]
             classes = tuple(
-                LabelClass(int(e["id"]), str(e["name"]), tuple(int(v) for v in e["colour"]))  # type: ignore[arg-type]
+                LabelClass(
+                    int(e["id"]), str(e["name"]), tuple(int(v) for v in e["colour"]),  # type: ignore[arg-type]
+                    str(e.get("group", "")),
+                )
                 for e in entries
             )
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
