@@ -216,6 +216,16 @@ class ModelSession(QObject):
 
     # -- asking and receiving -----------------------------------------------------------------
 
+    def answer_to(self, kind: str, slot: Callable[[Any], object]) -> None:
+        """Give what jobs of a kind return to `slot` (GUI thread); failures are told as notices."""
+        self._handlers[kind] = slot
+
+    def ask(
+        self, lane: str, kind: str, job: Job, urgency: Urgency = Urgency.BACKGROUND
+    ) -> None:
+        """Run a job of a kind that has somebody to answer to, on one of the engine's lanes."""
+        self._ask(lane, kind, job, urgency=urgency)
+
     def _ask(
         self, lane: str, kind: str, job: Job, revisions: Any = None,
         urgency: Urgency = Urgency.PREDICT,
