@@ -84,6 +84,8 @@ class AreaSession(LabelSession):
 
     def can_paint(self, kind: str) -> bool:
         """Whether "brush" or "erase" can be used now; if not, say why in the status bar."""
+        if not self.may_change():
+            return False
         look = "This is a first look; painting begins with the full prediction."
         if self._label_map is None:
             none = "There are no labels to paint on before the image is predicted."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,8 @@ class Autosave(QObject):
         super().__init__(parent)
         self._document = document
         self._store = store
+        # Asked on the saving thread before anything is written; raises `SaveError` to refuse.
+        self.admit: Callable[[Path], object] = _admit_all
         self._queue = SaveQueue(self._write, self._answered.emit)
         self._unsaved: dict[Path, Snapshot] = {}
         self._tables: dict[Path, ClassTable] = {}
@@ -121,6 +124,7 @@ class Autosave(QObject):
 
     def _write(self, snapshot: Snapshot) -> Path:
         """Save one snapshot (the queue's thread)."""
+        self.admit(snapshot.image)
         path = self._store.save(
             snapshot.image, snapshot.labels, snapshot.provenance, snapshot.palette
         )
@@ -146,3 +150,7 @@ class Autosave(QObject):
         if here:
             self._document.mark_saved(result.revision)
         self.saved.emit(result.image)
+
+
+def _admit_all(image: Path) -> None:
+    """Let every image be saved."""

@@ -60,6 +60,7 @@ class LabelSession(QObject):
         self._stroke_was_copied = False
         self._has_file = False
         self._saved_text = ""
+        self._read_only_reason = ""
         self._packing = QTimer(self)
         self._packing.setInterval(20)
         self._packing.timeout.connect(self._pack)
@@ -122,6 +123,23 @@ class LabelSession(QObject):
             self._square_brush = square
             self.brush_changed.emit()
 
+    # -- whether labels may change ------------------------------------------------------------
+
+    @property
+    def read_only_reason(self) -> str:
+        """Why labels cannot be changed here, one sentence; empty where they can."""
+        return self._read_only_reason
+
+    def set_read_only(self, reason: str) -> None:
+        """Refuse changes of labels from now on, for a reason; "" allows them again."""
+        self._read_only_reason = reason
+
+    def may_change(self) -> bool:
+        """Whether labels may be changed; if not, say why in the status bar."""
+        if self._read_only_reason:
+            self.message.emit(self._read_only_reason)
+        return not self._read_only_reason
+
     # -- strokes ------------------------------------------------------------------------------
 
     def begin_stroke(self, y: float, x: float, kind: str, only_class: int | None = None) -> None:
@@ -132,6 +150,8 @@ class LabelSession(QObject):
         """
         if self._stroke is not None:
             self.finish_stroke()
+        if not self.may_change():
+            return
         if self._label_map is None or self._history is None:
             self.message.emit(
                 "This is a first look; painting begins with the full prediction."
@@ -183,17 +203,19 @@ class LabelSession(QObject):
         """Undo the latest edit; during a stroke, only that stroke is taken back."""
         if self._stroke is not None:
             self.abort_stroke()
-        elif self._history is not None:
+        elif self._history is not None and self.may_change():
             self._swapped(self._history.undo(), "Undone")
 
     def redo(self) -> None:
         """Redo the edit undone last; not possible during a stroke."""
-        if self._stroke is None and self._history is not None:
+        if self._stroke is None and self._history is not None and self.may_change():
             self._swapped(self._history.redo(), "Redone")
 
     def accept_prediction(self) -> None:
         """Make the prediction the labels wherever no person has set them, as one edit."""
         prediction, labels, history = self._prediction, self._label_map, self._history
+        if not self.may_change():
+            return
         if self._is_preview:
             self.message.emit("This is a first look; accept once the full prediction is there.")
             return
