@@ -74,6 +74,7 @@ class ModelSession(QObject):
         self._predicted_by = -1  # the model whose answer is shown
         self._was_cancelled = False
         self._classes_unknown = False  # of the labels shown
+        self._folder_table: ClassTable | None = None  # for images without labels
         self._may_fall_back = False
         self._activities: dict[int, Activity] = {}
         self._told: set[tuple[ClassTable, ClassTable]] = set()
@@ -287,9 +288,10 @@ class ModelSession(QObject):
         if model is None:
             return
         if not document.is_touched:
-            document.set_table(model.table)
-            self.settled.emit("classes")
-            return
+            document.set_table(self._folder_table or model.table)
+            if self._folder_table is None:
+                self.settled.emit("classes")
+                return
         translation = Translation(model.table, document.table)
         document.set_reading_table(translation.reading)
         if translation.is_identity or translation.reading == document.table:

@@ -21,7 +21,7 @@ from pspgui.gui.errors import sentence
 from pspgui.gui.model_session import ModelSession
 from pspgui.gui.notices import Activity, Notice
 from pspgui.gui.settings import Settings
-from pspgui.jobs.class_tables import read_classes
+from pspgui.jobs.class_tables import read_classes, read_folder_classes
 from pspgui.jobs.exporting import LabelSource, export_labels
 from pspgui.jobs.messages import Failed, Job, Urgency
 from pspgui.jobs.opening import (
@@ -109,7 +109,13 @@ class Session(ModelSession):
             self._take_list(path)
             self.current_changed.emit(path)
             return
-        self._open(path, open_image(path, self._reader(path)))
+        self._open(path, open_image(path, self._reader(path), self._folder_classes))
+
+    def reopen(self) -> None:
+        """Read the image shown and its labels anew: its files were changed on purpose."""
+        path = self._document.image_path
+        if path is not None:
+            self._open(path, open_image(path, self._reader(path), self._folder_classes))
 
     def open_sample(self) -> None:
         """Show the sample scene."""
@@ -119,7 +125,7 @@ class Session(ModelSession):
             self._engine.cancel("open")
             self.current_changed.emit(path)
         else:
-            self._open(path, open_sample(home, self._reader(path)))
+            self._open(path, open_sample(home, self._reader(path), self._folder_classes))
 
     # -- saving -------------------------------------------------------------------------------
 
@@ -169,6 +175,9 @@ class Session(ModelSession):
         self._ask("files", "open", job, self._opening, Urgency.MODEL)
         self.current_changed.emit(path)
 
+    def _folder_classes(self, image: Path) -> ClassTable | None:
+        return read_folder_classes(self._store.path_for(image))
+
     def _reader(self, path: Path) -> Callable[[Path, tuple[int, int]], ReadBack | None]:
         """Return what reads the labels of `path` on the files lane: unsaved ones outrank files."""
         unsaved, table = self.autosave.snapshot_of(path), self.autosave.table_of(path)
@@ -206,6 +215,7 @@ class Session(ModelSession):
             on_disk=not unsaved, table=table,
         )  # fmt: skip
         self._classes_unknown = opened.labels is not None and opened.table is None
+        self._folder_table = opened.folder_table
         self._settle_classes()
         self._take_list(opened.path)
         if opened.path is not None and opened.path not in self._images:

@@ -232,6 +232,29 @@ def write_classes(label_file: Path, table: ClassTable) -> None:
     write_durably(classes_beside(label_file), text)
 
 
+def folder_classes_beside(label_file: Path) -> Path:
+    """Return the file that names the classes chosen for all images of a folder."""
+    return label_file.parent.parent / "classes.json"
+
+
+def read_folder_classes(label_file: Path) -> ClassTable | None:
+    """Return the classes that a person chose for the folder of a label file; None for none.
+
+    Raises `ClassTableError` for a file that is there and cannot be read. Any thread.
+    """
+    path = folder_classes_beside(label_file)
+    return ClassTable.load(path) if path.is_file() else None
+
+
+def write_folder_classes(label_file: Path, table: ClassTable) -> None:
+    """Choose the classes of all images of a folder that have no labels yet.
+
+    Raises `SaveError`. Any thread.
+    """
+    text = json.dumps(table.to_json(), ensure_ascii=False, indent=1).encode()
+    write_durably(folder_classes_beside(label_file), text)
+
+
 def difference_text(translation: Translation) -> str:
     """Return the sentences that tell a person how labels and model differ, and what was done."""
     labels, shared = translation.labels, translation.shared
@@ -251,9 +274,12 @@ __all__ = [
     "classes_beside",
     "difference_text",
     "extended",
+    "folder_classes_beside",
     "put_together",
     "read_classes",
+    "read_folder_classes",
     "renumbered",
     "same_classes",
     "write_classes",
+    "write_folder_classes",
 ]

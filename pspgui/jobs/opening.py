@@ -32,6 +32,7 @@ class ReadBack(NamedTuple):
 
 
 ReadLabels = Callable[[Path, tuple[int, int]], ReadBack | None]
+ReadFolder = Callable[[Path], ClassTable | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class OpenedImage:
 
     `path` is None only for a sample scene that could not be written. `notes` are clauses a person
     may want to know; `warning` is a sentence about labels that could not be read. `table` holds
-    the classes of the labels, where a file tells.
+    the classes of the labels, where a file tells, and `folder_table` those that a person chose for
+    all images of the folder.
     """
 
     pixels: np.ndarray
@@ -51,6 +53,7 @@ class OpenedImage:
     notes: tuple[str, ...] = ()
     warning: str = ""
     table: ClassTable | None = None
+    folder_table: ClassTable | None = None
 
 
 @dataclass(frozen=True)
@@ -67,35 +70,43 @@ class ListedFolder:
     around_file: bool = False
 
 
-def open_image(path: Path, read_labels: ReadLabels) -> Job:
+def open_image(
+    path: Path, read_labels: ReadLabels, read_folder: ReadFolder = lambda _path: None
+) -> Job:
     """Return a job that decodes `path` and reads its saved labels.
 
-    `read_labels(path, (H, W))` returns what was saved or None, and may raise
-    ValueError or OSError: the image is then shown without labels, with a warning. The job fails
-    with `DecodeError`.
+    `read_labels(path, (H, W))` returns what was saved or None, and `read_folder(path)` the classes
+    chosen for the folder; both may raise ValueError or OSError: the image is then shown without
+    them, with a warning. The job fails with `DecodeError`.
     """
 
     def job(turn: Turn) -> Steps:
         yield Step(f"Opening {printable(path.name)}")
         decoded = decode_image(path)
         yield Step(f"Reading the labels of {printable(path.name)}")
-        saved, warning = None, ""
+        saved, folder_table, warning = None, None, ""
         try:
             saved = read_labels(path, decoded.pixels.shape[:2])
         except (ValueError, OSError) as error:
             warning = f"The saved labels were not loaded: {error}"
+        try:
+            folder_table = read_folder(path)
+        except (ValueError, OSError) as error:
+            warning = warning or f"The folder's classes were not loaded: {error}"
         labels, provenance, table = (None, None, None) if saved is None else saved[:3]
         if saved is not None:
-            warning = saved.warning
+            warning = saved.warning or warning
         return OpenedImage(
             decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning,
-            table,
+            table, folder_table,
         )  # fmt: skip
 
     return job
 
 
-def open_sample(home: Path, read_labels: ReadLabels) -> Job:
+def open_sample(
+    home: Path, read_labels: ReadLabels, read_folder: ReadFolder = lambda _path: None
+) -> Job:
     """Return a job that opens the sample scene, kept as an image file in `home`.
 
     It is drawn and written on first use, so that it can be corrected and exported like any other
@@ -114,7 +125,7 @@ def open_sample(home: Path, read_labels: ReadLabels) -> Job:
                 write_durably(path, encode_png(pixels))
             except SaveError:
                 return OpenedImage(pixels, None, SAMPLE_TITLE)
-        opened = yield from open_image(path, read_labels)(turn)
+        opened = yield from open_image(path, read_labels, read_folder)(turn)
         return replace(opened, title=SAMPLE_TITLE)
 
     return job
