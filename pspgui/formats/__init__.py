@@ -12,13 +12,15 @@ from pspgui.formats.coco_folder import CocoScheme
 from pspgui.formats.cvat_mask import CvatMaskScheme
 from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
-from pspgui.formats.exporting import ExportItem, ExportReport, export_as
+from pspgui.formats.exporting import export_as
 from pspgui.formats.layouts import LAYOUTS
 from pspgui.formats.mmseg_folder import MmsegScheme
 from pspgui.formats.numpy_folder import NumpyScheme
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.reading import read_dataset, splits_of
+from pspgui.formats.report import ExportReport
 from pspgui.formats.samples import Layout, Sample
+from pspgui.formats.scheme import ExportItem
 from pspgui.formats.voc_folder import VocScheme
 from pspgui.formats.yolo_folder import YoloScheme
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pspgui.formats.exporting import LabelFile, Scheme
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.png_files import grey_png, png_decoder
+from pspgui.formats.scheme import LabelFile, Scheme
 from pspgui.formats.value_map import ValueMap
 from pspgui.labels.classes import ClassTable
 

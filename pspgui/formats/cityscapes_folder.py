@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pspgui.formats.exporting import LabelFile, Scheme, Written
 from pspgui.formats.layouts.cityscapes import EVALUATED_IDS
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.png_files import grey_png, png_decoder
+from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.formats.value_map import ValueMap
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.palettes import palette

@@ -14,8 +14,8 @@ import numpy as np
 
 from pspgui.durable import printable
 from pspgui.formats.errors import FormatError
-from pspgui.formats.exporting import LabelFile, Scheme, Written
 from pspgui.formats.layouts.coco import label_coding
+from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.imaging import encode_png
 from pspgui.labels.rle import RunLengthError, decode_runs, encode_runs, pack_runs, unpack_runs
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from pspgui.formats.coding import Colour, ColourCoding
 from pspgui.formats.errors import FormatError
-from pspgui.formats.exporting import LabelFile, Scheme, Written
 from pspgui.formats.layouts.cvat import colour_labels
 from pspgui.formats.options import ExportOptions
+from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.formats.voc_folder import split_lists
 from pspgui.imaging import encode_png
 from pspgui.labels.classes import ClassTable

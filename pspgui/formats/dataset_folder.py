@@ -10,16 +10,11 @@ import numpy as np
 
 from pspgui.durable import printable
 from pspgui.formats.errors import FormatError
-from pspgui.formats.exporting import (
-    ExportItem,
-    ExportReport,
-    LabelFile,
-    Scheme,
-    Written,
-    export_as,
-)
+from pspgui.formats.exporting import export_as
 from pspgui.formats.layouts.folder import read_folder
 from pspgui.formats.options import ExportOptions
+from pspgui.formats.report import ExportReport
+from pspgui.formats.scheme import ExportItem, LabelFile, Scheme, Written
 from pspgui.imaging import encode_labels, labels_from_bytes
 from pspgui.labels.classes import ClassTable, ClassTableError
 

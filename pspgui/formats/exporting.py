@@ -3,248 +3,139 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from pspgui.durable import SaveError, printable, write_durably
 from pspgui.formats.errors import FormatError
 from pspgui.formats.options import ExportOptions, SplitChooser
+from pspgui.formats.pictures import Picture, about_turn, picture_of
+from pspgui.formats.report import ExportReport, by_class, by_source, shares
 from pspgui.formats.samples import check_split
-from pspgui.formats.value_map import DESCRIPTION, ValueMap
-from pspgui.imaging import DecodeError, encode_png, image_from_bytes, is_image_name, read_file
-from pspgui.labels.areas import ClassAreas
+from pspgui.formats.scheme import ExportItem, LabelFile, Scheme, Written
+from pspgui.formats.value_map import DESCRIPTION
+from pspgui.imaging import DecodeError, is_image_name
 from pspgui.labels.classes import ClassTable
 
+# Images under way at a time beside the one being fetched; each holds its labels in memory.
+_AHEAD = 2
 
-class ExportItem(NamedTuple):
-    """One image to export with its labels (H, W) uint8 or uint16.
 
-    `pixels` (H, W, 3) uint8 stands for an image that has no file, such as a sample scene; `image`
-    then gives the name alone.
+class _Outcome(NamedTuple):
+    """An image that is written: what it was, labels by value as exported and as read back.
+
+    `sources` counts its pixels by provenance; `digest` is that of its labels.
     """
 
-    image: Path
-    labels: np.ndarray
-    pixels: np.ndarray | None = None
+    written: Written
+    counts: np.ndarray
+    read_back: np.ndarray
+    sources: np.ndarray
+    notes: tuple[str, ...]
+    digest: bytes
 
 
-@dataclass(frozen=True)
-class ExportReport:
-    """What an export wrote: images, labelled pixels by class name, remarks, and what was refused.
-
-    `pixels` lists every class of the table, and `unlabelled` last. `failed` holds (image, reason).
-    """
-
-    destination: Path
-    images: int
-    pixels: dict[str, int]
-    notes: tuple[str, ...] = ()
-    failed: tuple[tuple[Path, str], ...] = ()
-
-    def lines(self) -> list[str]:
-        """Return the report as lines of text: a headline, a table of classes, then remarks."""
-        total = sum(self.pixels.values()) or 1
-        width = max(len(name) for name in self.pixels)
-        rows = [
-            f"  {name:<{width}}  {count:>13,} px  {count / total:7.2%}"
-            for name, count in self.pixels.items()
-        ]
-        head = f"{self.images} images with labels written to {printable(self.destination)}"
-        return [head, *rows, *self.notes, *(f"not exported: {why}" for _, why in self.failed)]
-
-
-class LabelFile(NamedTuple):
-    """A label file to write: its path in the destination, its bytes, and how to read them back.
-
-    `decode(bytes)` returns labels (H, W), or None stands where the format cannot hold them all.
-    """
-
-    path: str
-    content: bytes
-    decode: Callable[[bytes], np.ndarray] | None
-
-
-class Written(NamedTuple):
-    """An image of the export: split, stem, file, (height, width), and its name where it came from.
-
-    `image` is "" where only labels were written.
-    """
-
-    split: str | None
-    stem: str
-    image: str
-    shape: tuple[int, int]
-    source: str
-
-
-class Scheme(ABC):
-    """How one format lays out an export; made anew for each export, with its state if any.
-
-    `default_split` is taken where none is asked for; `png_images` says that readers of the format
-    know PNG only; `adds_splits` that an export may join earlier ones of other splits; `choices`
-    names the options that the format leaves open.
-    """
-
-    key: ClassVar[str]
-    default_split: ClassVar[str | None] = "train"
-    png_images: ClassVar[bool] = False
-    needs_images: ClassVar[bool] = False
-    adds_splits: ClassVar[bool] = False
-    choices: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, table: ClassTable, options: ExportOptions) -> None:
-        """Raise `FormatError` for classes that do not fit, or a choice that is not open."""
-        self.table, self.options = table, options
-        for name in ("first_value", "ignore_value"):
-            if getattr(options, name) is not None and name not in self.choices:
-                what = name.replace("_", " ")
-                raise FormatError(f"the format {self.key} fixes the {what}; leave that choice out")
-        if self.needs_images and options.images == "none":
-            raise FormatError(f"the format {self.key} needs its images; copy them or link to them")
-
-    @abstractmethod
-    def image_path(self, split: str | None, stem: str, suffix: str) -> str:
-        """Return where an image goes."""
-
-    @abstractmethod
-    def label_files(self, split: str | None, stem: str, labels: np.ndarray) -> list[LabelFile]:
-        """Return the label files of an image; raises `FormatError`."""
-
-    def stem_of(self, stem: str) -> str:
-        """Return a stem as readers of the format can take it."""
-        return re.sub(r"[^\w.\-]+", "_", stem)
-
-    def numbered(self, stem: str, number: int) -> str:
-        """Return the stem with a number, for another image of the same name."""
-        return f"{stem}-{number}"
-
-    def closing_files(self, written: Sequence[Written]) -> Mapping[str, bytes]:
-        """Return files to write at the end: lists, tables, a config."""
-        return {}
-
-    def notes(self, written: Sequence[Written]) -> Sequence[str]:
-        """Return remarks for the person."""
-        return ()
-
-    def values(self) -> ValueMap | None:
-        """Return which values stand for the classes, where values do."""
-        return None
-
-    def check_destination(self, root: Path, splits: Sequence[str | None], overwrite: bool) -> None:
-        """Raise `FormatError` where the export would mix with or replace something else."""
-        if not overwrite and root.is_dir() and any(root.iterdir()):
-            raise FormatError(
-                f"{printable(root)}: there are files here already; choose an empty folder"
-            )
-
-    def check_result(self, root: Path, splits: Sequence[str | None]) -> None:
-        """Raise `FormatError` unless the whole can be read."""
-        return
-
-
-_SUFFIX_OF = {
-    "PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp",
-    "GIF": ".gif", "PPM": ".ppm",
-}  # fmt: skip
-
-
-@dataclass
-class _Picture:
-    """An image to write: suffix, bytes, size, and whether the bytes are those of its own file."""
-
-    suffix: str
-    content: bytes
-    shape: tuple[int, int]
-    is_source: bool = False
-    was_turned: bool = False
+class _LeftOut(Exception):  # noqa: N818 -- a choice of the person, no error
+    """An image whose labels have another size, which the person chose to skip."""
 
 
 @dataclass
 class _Export:
-    """The state of one export."""
+    """The state of one export; `write` runs on any thread, all else on the caller's."""
 
     root: Path
     scheme: Scheme
     stems: set[str] = field(default_factory=set)
     counts: dict[str | None, np.ndarray] = field(default_factory=dict)
+    read_back: np.ndarray = field(default_factory=lambda: np.zeros(65536, np.int64))
+    sources: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
     notes: list[str] = field(default_factory=list)
     written: list[Written] = field(default_factory=list)
+    digests: dict[str, bytes] = field(default_factory=dict)
 
-    def write(self, item: ExportItem, split: str | None) -> None:
+    # -- one image ----------------------------------------------------------------------------
+
+    def write(self, item: ExportItem, split: str | None, stem: str) -> _Outcome:
         """Write one image and its labels; raises `DecodeError`, `FormatError` or `SaveError`."""
-        picture = self._picture(item)
-        counts = self._checked(item, picture.shape)
-        stem, renamed = self._free_stem(item.image, picture.suffix)
-        notes = [self._about_turn(item.image)] if picture.was_turned else []
-        files = self.scheme.label_files(split, stem, item.labels)
+        how = self.scheme.options.images
+        picture = picture_of(item, self.scheme.png_images, how)
+        labels, notes = self._fitting(item, picture.shape)
+        counts = self._checked(item, labels)
+        notes += [about_turn(item, how)] if picture.was_turned else []
+        if stem + picture.suffix != item.image.name:  # some systems take x and X for one name
+            name = printable(item.image.name)
+            notes.append(f"{name}: written as {printable(stem + picture.suffix)}")
+        files = self.scheme.label_files(split, stem, labels)
         where = self._write_image(item.image, picture, split, stem)
+        read_back = counts
         for file in files:
-            write_durably(self.root / file.path, file.content, _compare(file, item.labels))
-        self.stems.add(stem.casefold())
-        total = self.counts.setdefault(split, np.zeros(65536, np.int64))
-        total[: len(counts)] += counts
-        self.notes += [*notes, *renamed]
-        name = printable(item.image.name)
-        self.written.append(Written(split, stem, where, picture.shape, name))
+            check = _Comparison(file, labels)
+            write_durably(self.root / file.path, file.content, check)
+            read_back = check.counts(counts)
+        written = Written(split, stem, where, picture.shape, printable(item.image.name))
+        digest = _digest(labels) if self.scheme.layout is not None else b""
+        sources = _sources(item, labels.shape)
+        return _Outcome(written, counts, read_back, sources, tuple(notes), digest)
 
-    def _checked(self, item: ExportItem, shape: tuple[int, int]) -> np.ndarray:
-        """Return pixels by label; raises `FormatError` for labels that do not fit."""
-        name, table = printable(item.image.name), self.scheme.table
+    def take(self, outcome: _Outcome) -> None:
+        """Take note of an image that is written, in the order in which they came."""
+        written = outcome.written
+        self.scheme.place(written)
+        for total, counts in (
+            (self.counts.setdefault(written.split, np.zeros(65536, np.int64)), outcome.counts),
+            (self.read_back, outcome.read_back), (self.sources, outcome.sources),
+        ):  # fmt: skip
+            total[: len(counts)] += counts
+        self.notes += outcome.notes
+        self.written.append(written)
+        self.digests[written.stem] = outcome.digest
+
+    def _fitting(self, item: ExportItem, shape: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+        """Return labels of the image's size as the options say; raises `FormatError`."""
+        name = printable(item.image.name)
         if item.labels.dtype not in (np.uint8, np.uint16):
             raise FormatError(f"{name}: its labels are {item.labels.dtype}")
-        if item.labels.shape != shape:
-            sizes = f"{_size(item.labels.shape)} pixels, the image {_size(shape)}"
-            raise FormatError(f"{name}: its labels have {sizes}")
-        counts: np.ndarray = ClassAreas(item.labels).counts
+        if item.labels.shape == shape:
+            return item.labels, []
+        sizes = f"its labels have {_size(item.labels.shape)} pixels, the image {_size(shape)}"
+        if self.scheme.options.misfits == "skip":
+            raise _LeftOut(name)
+        if self.scheme.options.misfits == "refuse" or item.labels.ndim != 2:
+            raise FormatError(f"{name}: {sizes}")
+        return resized(item.labels, shape), [f"{name}: {sizes}; resized by nearest neighbour"]
+
+    def _checked(self, item: ExportItem, labels: np.ndarray) -> np.ndarray:
+        """Return pixels by label; raises `FormatError` for labels without a class."""
+        table = self.scheme.table
+        counts = count_labels(labels)
         for label in np.flatnonzero(counts):
             if label >= len(table) and label != table.ignore:
+                name = printable(item.image.name)
                 raise FormatError(f"{name}: label {label} is not in the class table")
         return counts
 
-    def _picture(self, item: ExportItem) -> _Picture:
-        """Return what to write for an image; raises `DecodeError`."""
-        if item.pixels is not None:
-            height, width = item.pixels.shape[:2]
-            return _Picture(".png", encode_png(item.pixels), (height, width))
-        content = read_file(item.image)
-        decoded = image_from_bytes(item.image, content)
-        shape = decoded.pixels.shape[0], decoded.pixels.shape[1]
-        # Readers that do not know of EXIF would lay upright labels on a turned picture.
-        turned = decoded.orientation != 1
-        if turned or (self.scheme.png_images and decoded.format != "PNG"):
-            content = b"" if self.scheme.options.images == "none" else encode_png(decoded.pixels)
-            return _Picture(".png", content, shape, was_turned=turned)
-        known = is_image_name(item.image.name)
-        suffix = item.image.suffix if known else _SUFFIX_OF[decoded.format]
-        suffix = ".png" if self.scheme.png_images else suffix
-        return _Picture(suffix, content, shape, is_source=True)
-
-    def _free_stem(self, image: Path, suffix: str) -> tuple[str, list[str]]:
-        """Return the image's stem, with a number if another image of this export has it."""
+    def free_stem(self, image: Path) -> str:
+        """Return, and keep, the image's stem, with a number if another image here has it."""
         shown = image.name.lstrip(".") or image.name  # hidden files are no part of a data set
         bare = Path(shown).stem if is_image_name(shown) else shown
         stem = self.scheme.stem_of(bare)
         free, number = stem, 2
         while free.casefold() in self.stems:
             free, number = self.scheme.numbered(stem, number), number + 1
-        if free + suffix == image.name:  # some file systems take x and X for one name
-            return free, []
-        return free, [f"{printable(image.name)}: written as {printable(free + suffix)}"]
+        self.stems.add(free.casefold())
+        return free
 
-    def _about_turn(self, image: Path) -> str:
-        if self.scheme.options.images == "none":
-            return f"{printable(image.name)}: its labels are for the picture turned by its EXIF"
-        return f"{printable(image.name)}: its EXIF turn was applied to the pixels, saved as PNG"
-
-    def _write_image(self, source: Path, picture: _Picture, split: str | None, stem: str) -> str:
+    def _write_image(self, source: Path, picture: Picture, split: str | None, stem: str) -> str:
         """Write or link an image and return its path in the destination, "" for none."""
         how = self.scheme.options.images
         if how == "none":
@@ -253,7 +144,7 @@ class _Export:
         if how == "link" and picture.is_source:
             _link(source, self.root / where)
         else:
-            write_durably(self.root / where, picture.content)
+            self.scheme.write_image(self.root, where, picture.content)
         return where
 
     def refuse_source(self, image: Path, split: str | None) -> None:
@@ -268,13 +159,41 @@ class _Export:
                 "choose another destination"
             )
 
+    # -- the end ------------------------------------------------------------------------------
+
     def finish(self) -> None:
         """Write lists and tables, and the description last; raises `SaveError`, `FormatError`."""
         for path, content in self.scheme.closing_files(self.written).items():
             write_durably(self.root / path, content)
-        self.scheme.check_result(self.root, tuple(self.counts))
+        self.scheme.finish(self.root, self.written)
         described = json.dumps(self._description(), indent=2, ensure_ascii=False) + "\n"
-        write_durably(self.root / DESCRIPTION, described.encode("utf-8"))
+        content = described.encode("utf-8")
+        if self.scheme.layout is not None:  # it reads classes from the description
+            write_durably(self.root / DESCRIPTION, content)
+            try:
+                self._compare_whole()
+            except FormatError:
+                (self.root / DESCRIPTION).unlink(missing_ok=True)
+                raise
+        self.scheme.check_result(self.root, tuple(self.counts))
+        write_durably(self.root / DESCRIPTION, content)
+
+    def _compare_whole(self) -> None:
+        """Read the finished data set as a reader would; raises `FormatError` for a difference."""
+        layout = self.scheme.layout
+        assert layout is not None
+        left = dict(self.digests)
+        for split in self.counts:
+            samples, _ = layout.read(self.root, split)
+            for sample in samples:
+                stem = sample.image.stem
+                if left.pop(stem, None) != _digest(sample.coding.read(sample.labels)):
+                    raise FormatError(
+                        f"{printable(sample.labels)}: read back, the labels of {stem!r} differ "
+                        "from those exported; the export is not to be used"
+                    )
+        if left:
+            raise FormatError(f"{next(iter(left))!r} is missing in what was written")
 
     def _description(self) -> dict[str, Any]:
         scheme = self.scheme
@@ -285,6 +204,12 @@ class _Export:
         values = scheme.values()
         if values is not None:
             described["values"] = values.to_json()
+        described["provenance"] = {
+            name: round(share, 6) for name, share in shares(by_source(self.sources)).items()
+        }
+        losses = scheme.losses()
+        if losses:
+            described["lost"] = {name: loss._asdict() for name, loss in losses.items()}
         images = dict.fromkeys(self.counts, 0)
         for entry in self.written:
             images[entry.split] += 1
@@ -303,6 +228,53 @@ class _Export:
         return []
 
 
+class _Task(NamedTuple):
+    """An image under way."""
+
+    item: ExportItem
+    split: str | None
+    future: Future[_Outcome]
+
+
+@dataclass
+class _Crew:
+    """Writes some images at a time and gives their outcomes in the order in which they came.
+
+    zlib, Pillow and the disk let go of the interpreter's lock.
+    """
+
+    export: _Export
+    threads: int
+    pending: deque[_Task] = field(default_factory=deque)
+    pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> _Crew:
+        if self.threads > 1:
+            self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="pspgui-export")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+    def submit(self, item: ExportItem, split: str | None, stem: str) -> None:
+        """Begin an image."""
+        if self.pool is not None:
+            future = self.pool.submit(self.export.write, item, split, stem)
+        else:
+            future = Future()
+            try:
+                future.set_result(self.export.write(item, split, stem))
+            except Exception as error:
+                future.set_exception(error)
+        self.pending.append(_Task(item, split, future))
+
+    def finished(self, room: int) -> Iterator[_Task]:
+        """Yield, first come first, the images that must end before `room` are left."""
+        while len(self.pending) > room:
+            yield self.pending.popleft()
+
+
 def export_as(
     kind: type[Scheme],
     items: Iterable[ExportItem | tuple[Path, np.ndarray]],
@@ -313,15 +285,15 @@ def export_as(
     progress: Callable[[int], None] | None = None,
     options: ExportOptions | None = None,
 ) -> ExportReport:
-    """Write images and labels in a format; every lossless file is read back and compared.
+    """Write images and labels in a format; every file is read back and compared.
 
-    `items` may be a generator, so that one label map is in memory at a time; `progress` is told
+    `items` may be a generator, so that few label maps are in memory at a time; `progress` is told
     the images done and may raise to stop. An image that cannot be read, or whose labels do not
     fit, is reported in `failed` and the rest is done. `dataset.json` (classes, values, pixels by
-    class and split, model, version) comes last, so that a folder with it is complete. Raises
-    `FormatError` when the destination holds files already (unless `overwrite`), holds the images
-    themselves, when the classes do not fit, or when nothing could be exported; `SaveError` when
-    the disk refuses. Any thread but the GUI's.
+    class and split, provenance, losses, model, version) comes last, so that a folder with it is
+    complete. Raises `FormatError` when the destination holds files already (unless `overwrite`),
+    holds the images themselves, when the classes do not fit, or when nothing could be exported;
+    `SaveError` when the disk refuses. Any thread but the GUI's; it uses two of its own.
     """
     check_split(split)
     options = options or ExportOptions()
@@ -336,19 +308,7 @@ def export_as(
     if export.root.exists() and not export.root.is_dir():
         raise FormatError(f"{printable(export.root)}: this is a file; choose a folder")
     scheme.check_destination(export.root, splits, overwrite)
-    failed: list[tuple[Path, str]] = []
-    for entry in items:
-        item = ExportItem(Path(entry[0]), *entry[1:])
-        here = named if chooser is None else chooser.choose(item.image)
-        export.refuse_source(item.image, here)
-        try:
-            export.write(item, here)
-            if chooser is not None:
-                chooser.count(item.image, str(here))
-        except (DecodeError, FormatError) as error:
-            failed.append((item.image, str(error)))
-        if progress is not None:
-            progress(len(export.written) + len(failed))
+    failed, skipped = _write_all(export, items, named, chooser, progress)
     if not export.written:
         reason = failed[0][1] if failed else "no image was given"
         raise FormatError(f"nothing was exported: {reason}")
@@ -357,31 +317,105 @@ def export_as(
     notes = [*export.notes, *scheme.notes(export.written), *map(_about_empty, empty)]
     counts = np.sum(list(export.counts.values()), axis=0)
     return ExportReport(
-        export.root, len(export.written), by_class(counts, table), tuple(notes), tuple(failed)
+        export.root, len(export.written), by_class(counts, table), tuple(notes), tuple(failed),
+        by_class(export.read_back, table), scheme.losses(), by_source(export.sources),
+        tuple(skipped), scheme.key,
+    )  # fmt: skip
+
+
+def _write_all(
+    export: _Export, items: Iterable[ExportItem | tuple[Path, np.ndarray]], named: str | None,
+    chooser: SplitChooser | None, progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Path, str]], list[Path]]:  # fmt: skip
+    """Write all images; return those that failed, with the reason, and those left out."""
+    failed: list[tuple[Path, str]] = []
+    skipped: list[Path] = []
+
+    def take(task: _Task) -> None:
+        image = task.item.image
+        try:
+            export.take(task.future.result())
+        except (DecodeError, FormatError, _LeftOut) as error:
+            if chooser is not None:
+                chooser.forget(str(task.split))
+            if isinstance(error, _LeftOut):
+                skipped.append(image)
+            else:
+                failed.append((image, str(error)))
+        if progress is not None:
+            progress(len(export.written) + len(failed) + len(skipped))
+
+    with _Crew(export, export.scheme.threads) as crew:
+        for entry in items:
+            item = ExportItem(Path(entry[0]), *entry[1:])
+            split = named if chooser is None else chooser.choose(item.image)
+            export.refuse_source(item.image, split)
+            if chooser is not None:
+                chooser.count(item.image, str(split))
+            crew.submit(item, split, export.free_stem(item.image))
+            for task in crew.finished(_AHEAD if crew.pool else 0):
+                take(task)
+        for task in crew.finished(0):
+            take(task)
+    return failed, skipped
+
+
+class _Comparison:
+    """Refuses bytes that do not decode to the labels on screen; counts what a lossy file holds."""
+
+    def __init__(self, file: LabelFile, expected: np.ndarray) -> None:
+        self._file, self._expected = file, expected
+        self._found: np.ndarray | None = None
+
+    def __call__(self, written: bytes) -> None:
+        """Decode; raises `ValueError`."""
+        back = self._file.decode(written)
+        if self._file.lossy:
+            self._found = back
+        elif not np.array_equal(back, self._expected):
+            raise ValueError("the file decodes to other labels than were exported")
+
+    def counts(self, expected: np.ndarray) -> np.ndarray:
+        """Return the pixels by label that the file holds; `expected` are those exported."""
+        return expected if self._found is None else count_labels(self._found)
+
+
+def count_labels(labels: np.ndarray) -> np.ndarray:
+    """Return pixels by label, (256,) or (65536,) int64, of labels (H, W) uint8 or uint16."""
+    if labels.dtype == np.uint8:  # Pillow counts without widening every pixel to 8 bytes
+        return np.array(Image.fromarray(np.ascontiguousarray(labels)).histogram(), np.int64)
+    counts = np.zeros(65536, np.int64)
+    rows = max(1, (1 << 18) // labels.shape[1])
+    for top in range(0, labels.shape[0], rows):
+        counts += np.bincount(labels[top : top + rows].ravel(), minlength=65536)
+    return counts
+
+
+def resized(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return labels (H, W) of another size, each pixel that of the nearest middle."""
+    rows, columns = (
+        ((2 * np.arange(wanted) + 1) * own // (2 * wanted)).astype(np.intp)
+        for wanted, own in zip(shape, labels.shape, strict=True)
     )
+    result: np.ndarray = labels[rows[:, None], columns]
+    return result
 
 
-def by_class(counts: np.ndarray, table: ClassTable) -> dict[str, int]:
-    """Return pixels by class name in the order of the table, the ignore label last."""
-    labels = [*range(len(table)), table.ignore]
-    return {table.name_of(label): int(counts[label]) for label in labels}
+def _digest(labels: np.ndarray) -> bytes:
+    content = np.ascontiguousarray(labels, np.uint16)
+    return hashlib.blake2b(content.tobytes(), salt=b"%dx%d" % labels.shape[:2]).digest()
+
+
+def _sources(item: ExportItem, shape: tuple[int, ...]) -> np.ndarray:
+    """Return pixels by provenance; none where nothing is known."""
+    marks = item.provenance
+    if marks is None or marks.dtype != np.uint8 or marks.shape != shape:
+        return np.zeros(256, np.int64)
+    return count_labels(marks)
 
 
 def _about_empty(split: str | None) -> str:
     return f"the split {split} is empty: there are too few images, or they are all of one sequence"
-
-
-def _compare(file: LabelFile, expected: np.ndarray) -> Callable[[bytes], None] | None:
-    """Return what refuses bytes that do not decode to the labels on screen."""
-    decode = file.decode
-    if decode is None:
-        return None
-
-    def verify(written: bytes) -> None:
-        if not np.array_equal(decode(written), expected):
-            raise ValueError("the file decodes to other labels than were exported")
-
-    return verify
 
 
 def _link(source: Path, path: Path) -> None:
@@ -407,3 +441,4 @@ def _version() -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} × {shape[0]}" if len(shape) == 2 else str(shape)
+

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pspgui.formats.errors import FormatError
-from pspgui.formats.exporting import LabelFile, Scheme, Written
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.png_files import png_decoder
+from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.formats.value_map import ValueMap
 from pspgui.imaging import encode_labels
 from pspgui.labels.classes import IGNORE, ClassTable

@@ -6,9 +6,9 @@ import io
 
 import numpy as np
 
-from pspgui.formats.exporting import LabelFile, Scheme
 from pspgui.formats.layouts.numpy_arrays import array_from_bytes
 from pspgui.formats.options import ExportOptions
+from pspgui.formats.scheme import LabelFile, Scheme
 from pspgui.formats.value_map import ValueMap
 from pspgui.labels.classes import IGNORE, ClassTable
 

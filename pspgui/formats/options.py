@@ -17,7 +17,9 @@ class ExportOptions(BaseModel):
     train_share: part of the images that goes to `train`, the rest to `val`; group: what stays in
     one split, single images or the frames of one video; images: copy the files, link to them, or
     write labels alone; first_value: the value of the first class, ignore_value: that of unlabelled
-    pixels, both None for the format's own; model: digest of the model whose answers were corrected.
+    pixels, both None for the format's own; misfits: what becomes of images whose labels have
+    another size, refuse them, resize the labels to the nearest pixel, or skip them; model: digest
+    of the model whose answers were corrected.
     Raises pydantic's `ValidationError`, a ValueError.
     """
 
@@ -28,6 +30,7 @@ class ExportOptions(BaseModel):
     images: Literal["copy", "link", "none"] = "copy"
     first_value: Literal[0, 1] | None = None
     ignore_value: int | None = Field(default=None, ge=0, le=65535)
+    misfits: Literal["refuse", "resize", "skip"] = "refuse"
     model: str | None = None
 
 
@@ -51,10 +54,14 @@ class SplitChooser:
         return "train" if self.counts["train"] <= self._share * total else "val"
 
     def count(self, image: Path, split: str) -> None:
-        """Take note that an image was written to a split."""
+        """Take note that an image goes to a split."""
         self.counts[split] += 1
         if self._by_sequence:
             self._chosen[sequence_of(image)] = split
+
+    def forget(self, split: str) -> None:
+        """Take note that an image of a split could not be written."""
+        self.counts[split] -= 1
 
 
 def sequence_of(image: Path) -> tuple[Path, str]:

@@ -23,8 +23,10 @@ def grey_png(values: np.ndarray) -> bytes:
 
 
 def png_decoder(path: str, values: ValueMap) -> Callable[[bytes], np.ndarray]:
-    """Return what reads labels (H, W) uint16 back from a PNG of such values.
+    """Return what reads labels (H, W) back from a PNG of such values, to be compared.
 
-    It raises `DecodeError` and `ValueError`.
+    It raises `DecodeError` and `ValueError`; where values are labels, unknown ones come back too.
     """
+    if values.is_identity:
+        return lambda back: labels_from_bytes(path, back).labels
     return lambda back: values.decode(labels_from_bytes(path, back).labels)

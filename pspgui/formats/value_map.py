@@ -53,12 +53,19 @@ class ValueMap:
         """Return the map of values that count up from `first` in the order of the classes."""
         return cls(table, tuple(range(first, first + len(table))), ignore, highest)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the values are the labels themselves."""
+        return self.ignore == self.table.ignore and self.values == tuple(range(len(self.table)))
+
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """Return the values of labels (H, W), uint8 where all fit, else uint16.
 
         Labels are classes of the table or its ignore label, which the caller has checked.
         """
         kind = np.uint8 if max(*self.values, self.ignore) <= 255 else np.uint16
+        if self.is_identity and labels.dtype == kind:
+            return labels
         lookup: np.ndarray = np.zeros(65536, kind)
         lookup[: len(self.values)] = self.values
         lookup[self.table.ignore] = self.ignore

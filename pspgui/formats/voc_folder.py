@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pspgui.formats.exporting import LabelFile, Scheme, Written
 from pspgui.formats.options import ExportOptions
 from pspgui.formats.png_files import png_decoder
+from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.formats.value_map import ValueMap
 from pspgui.imaging import encode_labels
 from pspgui.labels.classes import ClassTable

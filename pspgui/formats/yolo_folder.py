@@ -9,12 +9,13 @@ does all of two regions that cross at a corner; both are counted.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pspgui.formats.exporting import LabelFile, Scheme, Written
+from pspgui.formats.scheme import LabelFile, Loss, Scheme, Written
 
 
 class YoloScheme(Scheme):
@@ -28,6 +29,7 @@ class YoloScheme(Scheme):
         self._holes = np.zeros(len(self.table), np.int64)
         self._thin = np.zeros(len(self.table), np.int64)
         self._filled = 0
+        self._adding = threading.Lock()
 
     def image_path(self, split: str | None, stem: str, suffix: str) -> str:
         """Return where an image goes."""
@@ -35,14 +37,22 @@ class YoloScheme(Scheme):
 
     def label_files(self, split: str | None, stem: str, labels: np.ndarray) -> list[LabelFile]:
         """Return the polygons; what painting them would change is added up."""
-        regions = self._regions(labels)
-        text = "".join(_row(label, points, labels.shape) for label, points in regions)
-        painted = paint(text, (labels.shape[0], labels.shape[1]), self.table.ignore)
-        wrong = painted != labels
-        missed = labels[wrong & (labels != self.table.ignore)]
-        self._lost += np.bincount(missed, minlength=len(self.table))
-        self._filled += int((wrong & (labels == self.table.ignore)).sum())
-        return [LabelFile(f"labels/{split}/{stem}.txt", text.encode("ascii"), None)]
+        ignore, shape = self.table.ignore, (labels.shape[0], labels.shape[1])
+        regions, holes, thin = self._regions(labels)
+        text = "".join(_row(label, points, shape) for label, points in regions)
+        wrong = paint(text, shape, ignore) != labels
+        missed = labels[wrong & (labels != ignore)]
+        with self._adding:
+            self._holes += holes
+            self._thin += thin
+            self._lost += np.bincount(missed, minlength=len(self.table))
+            self._filled += int((wrong & (labels == ignore)).sum())
+        return [
+            LabelFile(
+                f"labels/{split}/{stem}.txt", text.encode("ascii"),
+                lambda back: paint(back.decode("ascii"), shape, ignore), lossy=True,
+            )
+        ]  # fmt: skip
 
     def closing_files(self, written: Sequence[Written]) -> Mapping[str, bytes]:
         """Return data.yaml; both splits must stand in it, so one stands in for the other."""
@@ -71,11 +81,23 @@ class YoloScheme(Scheme):
             notes.append("train and val in data.yaml are one split; split the export to have two")
         return notes
 
-    def _regions(self, labels: np.ndarray) -> list[tuple[int, np.ndarray]]:
-        """Return (label, outline (N, 2) as x, y) of every region, the largest first."""
+    def losses(self) -> Mapping[str, Loss]:
+        """Return what was lost by class, and the unlabelled pixels of holes that were filled."""
+        rows = zip(self.table.names, self._lost, self._holes, strict=True)
+        found = {name: Loss(int(lost), int(holes)) for name, lost, holes in rows}
+        return {**found, "unlabelled": Loss(self._filled, 0)}
+
+    def _regions(
+        self, labels: np.ndarray
+    ) -> tuple[list[tuple[int, np.ndarray]], np.ndarray, np.ndarray]:
+        """Return (label, outline (N, 2) as x, y) of every region, the largest first.
+
+        Beside them, by class, the holes and the regions that are one pixel wide.
+        """
         from pspgui.imaging.opencv import cv2  # slow to import, and the window imports this module
 
         found: list[tuple[float, int, np.ndarray]] = []
+        holes, thin = (np.zeros(len(self.table), np.int64) for _ in range(2))
         for label in np.unique(labels).tolist():
             if label == self.table.ignore:
                 continue
@@ -83,14 +105,14 @@ class YoloScheme(Scheme):
             outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
             for outline, (_, _, _, parent) in zip(outlines, tree[0], strict=True):
                 if parent >= 0:
-                    self._holes[label] += 1
+                    holes[label] += 1
                     continue
                 points = outline[:, 0]
                 area = float(cv2.contourArea(outline))
-                self._thin[label] += int((points.max(0) == points.min(0)).any())
+                thin[label] += int((points.max(0) == points.min(0)).any())
                 found.append((area, label, points))
         found.sort(key=lambda region: -region[0])
-        return [(label, points) for _, label, points in found]
+        return [(label, points) for _, label, points in found], holes, thin
 
 
 def paint(text: str, shape: tuple[int, int], ignore: int) -> np.ndarray:
