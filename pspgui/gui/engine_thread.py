@@ -10,10 +10,11 @@ import itertools
 from collections.abc import Hashable
 from typing import Final
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from pspgui.jobs.mailbox import Mailbox
-from pspgui.jobs.messages import Job, Request, Urgency
+from pspgui.jobs.messages import Job, Reply, Request, Urgency
+from pspgui.jobs.outstanding import Outstanding
 from pspgui.jobs.scheduler import Scheduler
 
 LANES: Final = ("model", "files", "background")
@@ -45,16 +46,24 @@ class Lane(QThread):
 
 
 class Engine(QObject):
-    """The window's side of the lanes: numbers requests, passes replies on. GUI thread only."""
+    """The window's side of the lanes: numbers requests, passes replies on. GUI thread only.
+
+    `replied(Reply)`: one answer for every request, and progress before it. A cancelled request is
+    answered at the next turn of the event loop, whatever its worker is in the middle of.
+    """
 
     replied = Signal(object)
+    _gave_up = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._tickets = itertools.count(1)
         self._lanes = {name: Lane(name, self) for name in LANES}
+        self._outstanding = Outstanding()
         for lane in self._lanes.values():
-            lane.replied.connect(self.replied)
+            lane.replied.connect(self._pass_on)
+        # Not within `cancel`, whose caller may be about to ask for something else.
+        self._gave_up.connect(self.replied, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
         """Start the threads."""
@@ -71,13 +80,22 @@ class Engine(QObject):
     ) -> int:
         """Put a job in the mailbox of one of LANES and return its ticket."""
         ticket = next(self._tickets)
-        self._lanes[lane].mailbox.put(Request(ticket, kind, job, urgency, revisions))
+        request = Request(ticket, kind, job, urgency, revisions)
+        self._outstanding.add(request)
+        self._lanes[lane].mailbox.put(request)
         return ticket
 
     def cancel(self, kind: str) -> None:
-        """Cancel the requests of a kind; they are answered by `Cancelled`."""
+        """Cancel the requests of a kind; they are answered by `Cancelled`, and by nothing later."""
         for lane in self._lanes.values():
             lane.mailbox.cancel(kind)
+        for answer in self._outstanding.cancel(kind):
+            self._gave_up.emit(answer)
+
+    @Slot(object)
+    def _pass_on(self, reply: Reply) -> None:
+        if self._outstanding.admits(reply):
+            self.replied.emit(reply)
 
     def close(self) -> None:
         """Join the threads; jobs that run are cancelled at their next yield."""

@@ -45,8 +45,10 @@ def full_resolution_labels(
     scores: (N, h, w) float32; result (H, W) uint8, or uint16 above 255 classes. Equal to
     torch's bilinear interpolation followed by argmax wherever the two best logits differ by more
     than float32 rounding; exactly tied cells go to the lower class. Memory beyond the result is
-    bounded. `stop` is called between batches and may raise.
+    bounded. `stop` is called between pieces of work, beginning before the first, and may raise.
     """
+    stop = stop or (lambda: None)
+    stop()
     classes, height, width = scores.shape
     kind = np.uint8 if classes <= 255 else np.uint16
     rows = axis_taps(padded_shape[0], height, align_corners, scores.dtype).at(
@@ -56,17 +58,19 @@ def full_resolution_labels(
         slice(image_shape[1])
     )
     winners = scores.argmax(axis=0).astype(kind)
+    stop()
     labels: np.ndarray = winners[rows.low][:, columns.low]
+    stop()
     row_runs, column_runs = _runs(rows), _runs(columns)
     mixed = _mixed_blocks(winners, row_runs, column_runs)
+    stop()
     cells = np.ascontiguousarray(scores.transpose(1, 2, 0))
     area = row_runs.positions.shape[1] * column_runs.positions.shape[1]
     batch = max(1, _BATCH_VALUES // max(4 * classes, 4 * area))
     for start in range(0, len(mixed), batch):
-        if stop is not None:
-            stop()
+        stop()
         chosen = mixed[start : start + batch]
-        _resolve(cells, winners, row_runs, column_runs, chosen, labels)
+        _resolve(cells, winners, row_runs, column_runs, chosen, labels, stop)
     return labels
 
 
@@ -102,6 +106,7 @@ def _resolve(
     columns: _Runs,
     blocks: np.ndarray,
     labels: np.ndarray,
+    stop: Callable[[], None],
 ) -> None:
     """Write the labels of mixed blocks, interpolating only classes that can win there."""
     row, column = blocks[:, 0], blocks[:, 1]
@@ -121,6 +126,7 @@ def _resolve(
         candidates[:, 0].astype(labels.dtype)[:, None, None], best.shape
     ).copy()
     for j in range(1, candidates.shape[1]):
+        stop()
         live = int(np.searchsorted(-counts, -j, side="left"))
         rival = _interpolate(corners[:live], candidates[:live, j], wy[:live], wx[:live])
         # Strictly above: a tie stays with the lower class, as argmax has it.

@@ -36,20 +36,22 @@ class ScaleBands:
         self._row_covers, self._column_covers = plan.covers()
 
     def band(self, start: int, end: int, stop: Callable[[], None]) -> np.ndarray:
-        """Return (N, end - start, w) float32 for rows of the scaled image; starts never go back."""
-        self._move(start, end)
+        """Return (N, end - start, w) float32 for rows of the scaled image; starts never go back.
+
+        `stop` is called before every piece of work of bounded size, and may raise.
+        """
+        self._move(start, end, stop)
         result: np.ndarray | None = None
         for row, windows in self._live.items():
             for column, maps in enumerate(windows):
-                stop()
                 if result is None:
                     shape = len(maps[0].scores), end - start, self._plan.size[1]
                     result = np.zeros(shape, np.float32)
-                self._add(result, start, self._plan.rect(row, column), maps)
+                self._add(result, start, self._plan.rect(row, column), maps, stop)
         assert result is not None
         return result
 
-    def _move(self, start: int, end: int) -> None:
+    def _move(self, start: int, end: int, stop: Callable[[], None]) -> None:
         """Forget the windows above the band and read those that it reaches."""
         for row in range(len(self._plan.rows)):
             window = self._plan.rect(row, 0)
@@ -57,17 +59,22 @@ class ScaleBands:
                 self._live.pop(row, None)
             elif window.y0 < end and row not in self._live:
                 columns = range(len(self._plan.columns))
-                self._live[row] = [self._centred(self._plan.rect(row, c)) for c in columns]
+                self._live[row] = [self._centred(self._plan.rect(row, c), stop) for c in columns]
 
-    def _centred(self, rect: Rect) -> tuple[CellMap, ...]:
+    def _centred(self, rect: Rect, stop: Callable[[], None]) -> tuple[CellMap, ...]:
         maps = self._read(rect)
         if not self._softmax:
             return maps
         # No class then exceeds 0 at any pixel, so that exponentials need no maximum of their own.
-        return tuple(m._replace(scores=m.scores - m.scores.max(axis=0)) for m in maps)
+        return tuple(m._replace(scores=_below_zero(m.scores, stop)) for m in maps)
 
     def _add(
-        self, result: np.ndarray, start: int, window: Rect, maps: tuple[CellMap, ...]
+        self,
+        result: np.ndarray,
+        start: int,
+        window: Rect,
+        maps: tuple[CellMap, ...],
+        stop: Callable[[], None],
     ) -> None:
         """Add a window's share to a band that begins at row `start`."""
         height, width = result.shape[1:]
@@ -79,6 +86,7 @@ class ScaleBands:
             share = (1 / (covers * len(maps))).astype(np.float32)
             inside = part.moved(-window.y0, -window.x0).slices
             for m in maps:
+                stop()
                 values = self._values(m, inside, share)
                 result[:, part.y0 - start : part.y1 - start, xs] += values
 
@@ -144,11 +152,26 @@ class ModeBands:
         first, last = int(rows.low.min()), int(rows.high.max())
         part = bands.band(first, last + 1, stop)
         classes, height, width = part.shape
+        stop()
         # All classes and rows as one tall picture: only the columns change.
         tall = cv2.resize(part.reshape(-1, width), (shape[1], classes * height))
+        stop()
         matrix = _matrix(Taps(rows.low - first, rows.high - first, rows.weight), height)
         resized: np.ndarray = np.matmul(matrix, tall.reshape(classes, height, shape[1]))
         return resized
+
+
+def _below_zero(scores: np.ndarray, stop: Callable[[], None]) -> np.ndarray:
+    """Return scores (N, h, w) less the largest of each cell."""
+    best = scores[0].copy()
+    for plane in scores[1:]:
+        stop()
+        np.maximum(best, plane, out=best)
+    result = np.empty_like(scores)
+    for plane, place in zip(scores, result, strict=True):
+        stop()  # one class at a time: what is new in memory takes as long as the arithmetic
+        np.subtract(plane, best, out=place)
+    return result
 
 
 def interpolated(scores: np.ndarray, rows: Taps, columns: Taps) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Carry out an inference mode: read windows, average them, say what it cost and what was changed.
 
 One thread at a time, as a network allows. `cancelled()` is asked before every pass, within passes
-by the network, and between windows while they are averaged.
+by the network, and between pieces of work of bounded size while windows are averaged.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Run:
         """Return the labels, and how probable they are if that is asked for."""
         self._check_memory(confidence)
         if self.plan.is_one_pass and not confidence:
-            cells = self._one_pass(self._pictures[0].cut(Rect(0, 0, *self.plan.shape)))
+            cells = self._one_pass(self._cut(0, Rect(0, 0, *self.plan.shape)))
             labels = full_resolution_labels(
                 cells.scores, cells.padded, cells.shape, cells.align_corners, self._watch.stop
             )
@@ -159,9 +159,11 @@ class _Run:
         for start in range(0, shape[0], step):
             end = min(start + step, shape[0])
             values = bands.band(start, end, self._watch.stop)
+            self._watch.stop()
             best = values.max(axis=0)
             self._watch.stop()
             winners(values, best, labels[start:end])
+            self._watch.stop()
             if sure is not None:
                 sure[start:end] = self._probability(values, best)
             del values  # or two bands would be held at once
@@ -179,15 +181,17 @@ class _Run:
 
     def _read(self, scale: int, rect: Rect) -> tuple[CellMap, ...]:
         """Return a window's scores, and with mirroring those of its mirrored reading."""
-        picture = self._pictures[scale]
-        plain = self._map(lambda dy, dx: self._one_pass(picture.cut(rect.moved(dy, dx))))
+        plain = self._map(lambda dy, dx: self._one_pass(self._cut(scale, rect.moved(dy, dx))))
         if not self.plan.mode.mirror:
             return (plain,)
         # Further right in the mirrored picture is further left in the picture.
         other = self._map(
-            lambda dy, dx: self._one_pass(picture.cut(rect.moved(dy, -dx))[:, ::-1])
+            lambda dy, dx: self._one_pass(self._cut(scale, rect.moved(dy, -dx))[:, ::-1])
         )
         return plain, other.mirrored()
+
+    def _cut(self, scale: int, rect: Rect) -> np.ndarray:
+        return self._pictures[scale].cut(rect, self._watch.stop)
 
     def _map(self, one_pass: Callable[[int, int], CellScores]) -> CellMap:
         factor = self.plan.mode.shift
@@ -195,7 +199,8 @@ class _Run:
             return cell_map(one_pass(0, 0))
         spec = self._scorer.spec
         align = bool(getattr(spec, "align_corners", True))
-        return stitched(one_pass, shifts(spec.output_stride, factor, align))
+        moves = shifts(spec.output_stride, factor, align)
+        return stitched(one_pass, moves, self._watch.stop)
 
     def _one_pass(self, pixels: np.ndarray) -> CellScores:
         self._watch.stop()

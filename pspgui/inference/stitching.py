@@ -67,11 +67,14 @@ def shifts(stride: int, factor: int, align_corners: bool) -> tuple[int, ...]:
     return tuple(first + step * k for k in range(factor))
 
 
-def stitched(one_pass: OnePass, moves: tuple[int, ...]) -> CellMap:
+def stitched(
+    one_pass: OnePass, moves: tuple[int, ...], stop: Callable[[], None] = lambda: None
+) -> CellMap:
     """Run one pass for every pair of moves and return the interleaved scores.
 
     one_pass(dy, dx) reads the picture that begins dy rows further down and dx columns further
-    right. All passes must give grids of one size, else ValueError.
+    right. All passes must give grids of one size, else ValueError. `stop` is called between pieces
+    of work and may raise.
     """
     whole: np.ndarray | None = None
     factor = len(moves)
@@ -88,10 +91,12 @@ def stitched(one_pass: OnePass, moves: tuple[int, ...]) -> CellMap:
     (row_order, rows), (column_order, columns) = (
         _knot_taps(cells, axis, np.asarray(moves)) for axis in (0, 1)
     )
-    if row_order is not None:
-        whole = whole[:, row_order]
-    if column_order is not None:
-        whole = whole[:, :, column_order]
+    for plane in whole:  # one class at a time, so that stopping is quick and no copy of all is held
+        stop()
+        if row_order is not None:
+            plane[:] = plane[row_order]
+        if column_order is not None:
+            plane[:] = plane[:, column_order]
     return CellMap(whole, rows, columns)
 
 

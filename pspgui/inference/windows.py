@@ -8,6 +8,7 @@ ever held whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,10 +126,11 @@ class ScaledPicture:
                 axis_taps(size[axis], pixels.shape[axis], False, np.float64) for axis in (0, 1)
             )
 
-    def cut(self, rect: Rect) -> np.ndarray:
+    def cut(self, rect: Rect, stop: Callable[[], None] = lambda: None) -> np.ndarray:
         """Return the (h, w, 3) pixels of a rect of the scaled image.
 
-        As they are where nothing had to be computed (a view), else float32.
+        As they are where nothing had to be computed (a view), else float32. `stop` is called
+        between bands of rows and may raise.
         """
         inside = rect.intersect(Rect(0, 0, *self._size))
         if inside == rect and self._taps is None:
@@ -138,16 +140,17 @@ class ScaledPicture:
         if inside != rect:
             result[:] = self._fill
         if not inside.is_empty:
-            result[inside.moved(-rect.y0, -rect.x0).slices] = self._part(inside)
+            result[inside.moved(-rect.y0, -rect.x0).slices] = self._part(inside, stop)
         return result
 
-    def _part(self, rect: Rect) -> np.ndarray:
+    def _part(self, rect: Rect, stop: Callable[[], None]) -> np.ndarray:
         if self._taps is None:
             part: np.ndarray = self._pixels[rect.slices]
             return part
         rows, columns = (t.at(s) for t, s in zip(self._taps, rect.slices, strict=True))
         result = np.empty((rect.height, rect.width, 3), np.float32)
         for start in range(0, rect.height, _BAND_ROWS):
+            stop()
             band = slice(start, start + _BAND_ROWS)
             result[band] = self._interpolated(rows.at(band), columns)
         return result

@@ -136,6 +136,31 @@ def test_closing_cancels_what_runs_and_joins(qapp):
     assert isinstance(answers.ends()[-1], Cancelled)
 
 
+def test_cancelling_is_told_while_the_job_is_still_within_one_long_call(engine, qtbot):
+    answers = Answers(engine)
+    begun, gate = threading.Event(), threading.Event()
+
+    def job(turn):
+        yield Step("one long call")
+        begun.set()
+        gate.wait(30)
+        return "late"
+
+    engine.start()
+    ticket = engine.ask("model", "predict", job, revisions=7)
+    assert begun.wait(30)
+    engine.cancel("predict")
+    assert answers.ends() == []  # not within the call that cancels
+    qtbot.waitUntil(lambda: len(answers.ends()) == 1)
+    assert answers.ends() == [Cancelled(ticket, "predict", 7)]
+    assert not gate.is_set()  # the worker is still at it
+
+    engine.ask("model", "next", lambda turn: iter(()))
+    gate.set()
+    qtbot.waitUntil(lambda: answers.replies[-1].kind == "next")
+    assert [r.kind for r in answers.ends()] == ["predict", "next"]
+
+
 def test_cancelling_reaches_a_job_between_its_yields(engine, qtbot):
     answers = Answers(engine)
     begun = threading.Event()

@@ -301,12 +301,46 @@ def test_cancelling_is_asked_before_every_pass_and_while_averaging():
         return lambda: calls.append(1) or len(calls) > count
 
     with pytest.raises(Cancelled):
-        run_mode(scorer, pixels, InferenceMode(crop=(97, 97)), cancelled=after(3))
+        run_mode(scorer, pixels, InferenceMode(crop=(97, 97)),
+                 cancelled=lambda: len(scorer.shown) == 3)  # fmt: skip
     assert len(scorer.shown) == 3
     run_mode(scorer, pixels, InferenceMode(crop=(97, 97)), cancelled=after(10**6))
     assert len(calls) > 9 + 9
     with pytest.raises(Cancelled):
         next(progressive(scorer, pixels, InferenceMode(), cancelled=after(0)))
+
+
+def test_no_long_work_lies_between_two_chances_to_stop():
+    """Counted, not timed: each piece concerns one class, one chunk, one band or one batch."""
+    pixels, calls = picture(160, 160), []
+
+    def counted(scorer, mode, confidence=True):
+        calls.clear()
+        run_mode(scorer, pixels, mode, None, lambda: bool(calls.append(1)), confidence)
+        return len(calls)
+
+    few, many = (counted(NoiseScorer(n), InferenceMode(shift=8)) for n in (10, 110))
+    # Sorting the stitched cells, the largest of each, and the difference: class by class.
+    assert many - few >= 3 * 100
+    # Labels straight from noise, where every class may win: rounds of a batch, not batches alone.
+    few, many = (counted(NoiseScorer(n), InferenceMode(), False) for n in (10, 110))
+    assert many - few >= 80
+    # Enlarging a picture: a chance at every band of 64 rows.
+    one, four = (counted(NoiseScorer(2), InferenceMode(scales=(s,)), False) for s in (1.01, 4.0))
+    assert four - one >= 160 * 3 // 64
+
+
+def test_labelling_asks_before_its_first_look_at_the_scores():
+    class Untouched(np.ndarray):
+        def argmax(self, *args, **kwargs):
+            raise AssertionError("the scores were read")
+
+    def stop():
+        raise Cancelled
+
+    scores = np.zeros((3, 4, 4), np.float32).view(Untouched)
+    with pytest.raises(Cancelled):
+        full_resolution_labels(scores, (25, 25), (25, 25), True, stop)
 
 
 def test_progress_rises_to_one():
