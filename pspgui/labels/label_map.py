@@ -12,8 +12,9 @@ class LabelMap:
     """The labels of one image, edited in place.
 
     `labels` is (H, W) uint8 or uint16 and `provenance` (H, W) uint8, both C-contiguous, writable
-    and never rebound, so that a view may lie over their memory. `revision` grows with every
-    change. GUI thread only.
+    and never rebound, so that a view may lie over their memory. `models` names the models by
+    their provenance value (`provenance.value_for`). `revision` grows with every change. GUI
+    thread only.
     """
 
     def __init__(self, labels: np.ndarray, provenance: np.ndarray | None = None) -> None:
@@ -31,6 +32,7 @@ class LabelMap:
             found = f"{provenance.shape} {provenance.dtype}"
             raise ValueError(f"provenance is {labels.shape} uint8, not {found}")
         self._provenance = np.require(provenance, requirements=["C", "W"])
+        self.models: dict[int, str] = {}
         self.revision = 0
 
     @property
