@@ -91,6 +91,10 @@ class Autosave(QObject):
         saved = self._queue.flush(timeout_s)
         return saved and not (self._document.is_dirty and self._document.image_path is None)
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for what was handed over; True if all of it is on disk. Not on the GUI thread."""
+        return self._queue.flush(timeout_s)
+
     def close(self) -> None:
         """End the queue's thread; call `flush` first and ask the person if it says False."""
         self._timer.stop()
