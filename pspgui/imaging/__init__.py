@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pspgui.durable import printable
 from pspgui.imaging.checked_pillow import MAX_PIXELS
+from pspgui.imaging.deep import DeepSamples
+from pspgui.imaging.georeferencing import Georeference, georeference, write_geotiff_labels
 from pspgui.imaging.images import (
     DecodedImage,
     decode_image,
+    decode_steps,
     encode_png,
     image_from_bytes,
     image_size,
@@ -26,10 +29,14 @@ __all__ = [
     "DecodeError",
     "DecodedImage",
     "DecodedLabels",
+    "DeepSamples",
+    "Georeference",
     "decode_image",
     "decode_labels",
+    "decode_steps",
     "encode_labels",
     "encode_png",
+    "georeference",
     "image_from_bytes",
     "image_size",
     "is_image_name",
@@ -39,4 +46,5 @@ __all__ = [
     "printable",
     "read_file",
     "thumbnail",
+    "write_geotiff_labels",
 ]

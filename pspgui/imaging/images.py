@@ -6,14 +6,18 @@ import hashlib
 import io
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from pspgui.imaging.checked_pillow import MAX_PIXELS, OpenedImage, open_image, turned
+from pspgui.imaging.deep import DeepSamples, deep_samples
+from pspgui.imaging.georeferencing import Georeference, georeference
 from pspgui.imaging.sources import MAX_BYTES, DecodeError, read_file
+from pspgui.imaging.windowed import decode_windowed, windowed_header, windowed_thumbnail
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +27,8 @@ class DecodedImage:
     `pixels` is (H, W, 3) uint8 RGB, C-contiguous and read-only, upright; `digest` is the SHA-256
     of the file in hex; `format` is what the bytes are (PNG, JPEG, TIFF, BMP, WEBP, GIF, PPM);
     `orientation` is the EXIF turn that was applied (1 = none); `notes` are things a person may
-    want to know, one clause each.
+    want to know, one clause each. `deep` holds samples of more than 8 bits, where they were asked
+    for; `place` is the georeference of a GeoTIFF.
     """
 
     pixels: np.ndarray
@@ -32,6 +37,8 @@ class DecodedImage:
     format: str = ""
     orientation: int = 1
     notes: tuple[str, ...] = ()
+    deep: DeepSamples | None = None
+    place: Georeference | None = None
 
 
 def decode_image(
@@ -40,21 +47,57 @@ def decode_image(
     """Read, check and decode one image file. Any thread.
 
     Transparent parts come out on white; 16-bit samples are scaled by 255/65535; float and 32-bit
-    samples from their finite minimum..maximum. Raises `DecodeError` with one sentence.
+    samples from their finite minimum..maximum. A large TIFF is read by windows into a mapped
+    file. Raises `DecodeError` with one sentence.
     """
-    return image_from_bytes(path, read_file(path, max_bytes), max_pixels)
+    steps = decode_steps(path, max_pixels, max_bytes, keep_deep=False)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            decoded: DecodedImage = done.value
+            return decoded
+
+
+def decode_steps(
+    path: str | os.PathLike[str],
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    keep_deep: bool = True,
+) -> Generator[float, None, DecodedImage]:
+    """Decode as `decode_image` does, yielding how far it is, 0..1; returns the image.
+
+    `keep_deep` keeps samples of more than 8 bits, for the eye. A caller's own `max_pixels` holds
+    for images read by windows, too.
+    """
+    header = windowed_header(path) if max_pixels >= MAX_PIXELS else None
+    if header is None:
+        content = read_file(path, max_bytes)
+        decoded = image_from_bytes(path, content, max_pixels, keep_deep)
+        if decoded.format != "TIFF" or decoded.orientation != 1:
+            return decoded
+        return replace(decoded, place=georeference(path))
+    read = yield from decode_windowed(path, header)
+    return DecodedImage(
+        read.pixels, Path(path), read.digest, "TIFF", 1, read.notes,
+        read.deep if keep_deep else None, read.place,
+    )  # fmt: skip
 
 
 def image_from_bytes(
-    path: str | os.PathLike[str], content: bytes, max_pixels: int = MAX_PIXELS
+    path: str | os.PathLike[str],
+    content: bytes,
+    max_pixels: int = MAX_PIXELS,
+    keep_deep: bool = False,
 ) -> DecodedImage:
-    """Decode an image from a file's bytes; `path` serves the messages. As `decode_image`."""
+    """Decode an image from a file's bytes; `path` serves the messages. As `decode_steps`."""
     path = Path(path)
     opened = open_image(path, content, max_pixels)
     image = opened.load()
     orientation = opened.orientation()
     try:
         pixels = _rgb(opened, image, orientation)
+        deep = deep_samples(opened, image, orientation) if keep_deep else None
     except DecodeError:
         raise
     except Exception as error:  # conversions fail in as many ways as decoders do
@@ -63,7 +106,8 @@ def image_from_bytes(
         opened.notes.append("only the first of several pictures in the file is shown")
     pixels.setflags(write=False)
     digest = hashlib.sha256(content).hexdigest()
-    return DecodedImage(pixels, path, digest, opened.format, orientation, tuple(opened.notes))
+    notes = tuple(opened.notes)
+    return DecodedImage(pixels, path, digest, opened.format, orientation, notes, deep)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -72,6 +116,9 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises `DecodeError` for what the header already shows to be wrong.
     """
     path = Path(path)
+    large = windowed_header(path)
+    if large is not None:
+        return large.height, large.width
     opened = open_image(path, read_file(path))
     height, width = opened.shape
     if opened.format == "TIFF" or (opened.format == "PNG" and not _may_turn(opened.content)):
@@ -87,6 +134,9 @@ def thumbnail(
     A JPEG is decoded at a fraction of its size. Raises `DecodeError`.
     """
     path = Path(path)
+    large = windowed_header(path) if max_pixels >= MAX_PIXELS else None
+    if large is not None:
+        return windowed_thumbnail(path, large, side_px)
     opened = open_image(path, read_file(path), max_pixels)
     if opened.format == "JPEG":
         opened.image.draft(None, (2 * side_px, 2 * side_px))

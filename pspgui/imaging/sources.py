@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pspgui.durable import printable
 
@@ -53,6 +56,28 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes
     A FIFO does not block and a device is not read: the file is opened non-blocking and judged
     by what was opened, so it cannot be swapped in between. Any thread. Raises `DecodeError`.
     """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > max_bytes:
+                raise DecodeError(
+                    path,
+                    f"the file has {size / 1e6:.0f} MB, more than the "
+                    f"{max_bytes / 1e6:.0f} MB that are read",
+                )
+            content = file.read(max_bytes + 1)
+    except (OSError, MemoryError) as error:
+        raise DecodeError(path, f"reading failed ({error})") from error
+    if not content:
+        raise DecodeError(path, "the file is empty (0 bytes)")
+    if len(content) > max_bytes:
+        raise DecodeError(path, "the file grew past the size limit while it was read")
+    return content
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, never blocking on what is none. Raises `DecodeError`."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_BINARY", 0)
     try:
@@ -60,26 +85,13 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes
     except (OSError, ValueError) as error:
         raise DecodeError(path, _why_not_opened(path, error)) from error
     try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise DecodeError(path, f"this is {_kind(status.st_mode)}, not a file")
-        if status.st_size > max_bytes:
-            raise DecodeError(
-                path,
-                f"the file has {status.st_size / 1e6:.0f} MB, more than the "
-                f"{max_bytes / 1e6:.0f} MB that are read",
-            )
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise DecodeError(path, f"this is {_kind(mode)}, not a file")
         with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(max_bytes + 1)
-    except (OSError, MemoryError) as error:
-        raise DecodeError(path, f"reading failed ({error})") from error
+            yield file
     finally:
         os.close(handle)
-    if not content:
-        raise DecodeError(path, "the file is empty (0 bytes)")
-    if len(content) > max_bytes:
-        raise DecodeError(path, "the file grew past the size limit while it was read")
-    return content
 
 
 def describe_stranger(content: bytes) -> str:

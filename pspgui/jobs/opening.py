@@ -11,9 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.durable import SaveError, printable, write_durably
-from pspgui.imaging import DecodeError, decode_image, encode_png, list_images
+from pspgui.imaging import (
+    DecodedImage,
+    DecodeError,
+    DeepSamples,
+    decode_steps,
+    encode_png,
+    list_images,
+)
+from pspgui.imaging.scratch import LARGE_BYTES, prepare_map
 from pspgui.jobs.messages import Job, Step, Steps, Turn
-from pspgui.labels.classes import ClassTable
+from pspgui.labels.classes import IGNORE, ClassTable
 
 SAMPLE_TITLE = "Sample scene"
 
@@ -42,7 +50,7 @@ class OpenedImage:
     `path` is None only for a sample scene that could not be written. `notes` are clauses a person
     may want to know; `warning` is a sentence about labels that could not be read. `table` holds
     the classes of the labels, where a file tells, and `folder_table` those that a person chose for
-    all images of the folder.
+    all images of the folder. `deep` holds samples of more than 8 bits.
     """
 
     pixels: np.ndarray
@@ -54,6 +62,7 @@ class OpenedImage:
     warning: str = ""
     table: ClassTable | None = None
     folder_table: ClassTable | None = None
+    deep: DeepSamples | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +90,15 @@ def open_image(
     """
 
     def job(turn: Turn) -> Steps:
-        yield Step(f"Opening {printable(path.name)}")
-        decoded = decode_image(path)
+        words = f"Opening {printable(path.name)}"
+        yield Step(words)
+        decoding = decode_steps(path)
+        while True:
+            try:
+                yield Step(words, next(decoding))
+            except StopIteration as done:
+                decoded: DecodedImage = done.value
+                break
         yield Step(f"Reading the labels of {printable(path.name)}")
         saved, folder_table, warning = None, None, ""
         try:
@@ -96,9 +112,13 @@ def open_image(
         labels, provenance, table = (None, None, None) if saved is None else saved[:3]
         if saved is not None:
             warning = saved.warning or warning
+        height, width = decoded.pixels.shape[:2]
+        if saved is None and height * width >= LARGE_BYTES:
+            yield Step(f"Making room for the labels of {printable(path.name)}", 1.0)
+            prepare_map((height, width), np.uint8, IGNORE)
         return OpenedImage(
             decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning,
-            table, folder_table,
+            table, folder_table, decoded.deep,
         )  # fmt: skip
 
     return job
