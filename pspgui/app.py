@@ -14,6 +14,11 @@ from pathlib import Path
 COMMANDS = (
     "predict", "explain", "evaluate", "train", "export", "inspect", "convert", "models"
 )  # fmt: skip
+# What the window offers; what each means is said where it is carried out, which imports more.
+BACKENDS = ("auto", "torch", "openvino")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+MODES = ("whole", "windows", "semseg-ss", "semseg-ms", "mmseg-slide", "shift-2", "shift-4")
+LEAST_CROP, MOST_CROP = 129, 4097
 _STARTED = time.time()
 
 
@@ -36,7 +41,12 @@ def window_parser() -> argparse.ArgumentParser:
     parser.add_argument("path", nargs="?", type=Path, metavar="IMAGE|FOLDER", help="what to open")
     parser.add_argument("--weights", type=Path, help="weights to use instead of the bundled ones")
     parser.add_argument("--device", default=None, help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--backend", choices=BACKENDS, help="what computes the network")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="fp16 on CUDA, int8 by OpenVINO; fp32 is exact"
+    )
+    parser.add_argument("--mode", choices=MODES, help="how images are read")
+    parser.add_argument("--crop", type=_crop, metavar="N", help="side of a mode's windows, pixels")
     parser.add_argument("--theme", choices=("system", "dark", "light"), default=None)
     parser.add_argument("--size", type=_size, metavar="WxH", help="size of the window")
     parser.add_argument("--at", type=_point, metavar="X,Y", help="pixel whose evidence is pinned")
@@ -113,6 +123,15 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1600x900")
     return int(match[1]), int(match[2])
+
+
+def _crop(text: str) -> int:
+    """Parse the side of a window."""
+    if not text.isdecimal() or not LEAST_CROP <= int(text) <= MOST_CROP:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a side in pixels, {LEAST_CROP} to {MOST_CROP}"
+        )
+    return int(text)
 
 
 def _point(text: str) -> tuple[int, int]:

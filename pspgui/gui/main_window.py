@@ -34,6 +34,7 @@ from pspgui.gui.panels.images import ImagesPanel
 from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.panels.start import StartPage
 from pspgui.gui.panels.status import StatusBar
+from pspgui.gui.pen import PenWatch
 from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.toolbar import MainToolBar
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self.keeps_layout = True
         self.verbs = WindowVerbs(document, session, settings, self)
         self.canvas = Canvas(document)
+        PenWatch(document.pen, self.canvas)
         self.images = ImagesPanel(document, self)
         self.parts = Parts(document, session, self.canvas, self.images, self.verbs)
         self.actions_table = Actions(self.parts, self)
@@ -201,7 +203,7 @@ class MainWindow(QMainWindow):
         if facts is None:
             self.status.set_model("no model", "", "")
             return
-        self.status.set_model(facts.title, facts.device, facts.precision, printable(facts.path))
+        self.status.set_model(facts.title, facts.device, facts.running, printable(facts.path))
 
     @Slot(object)
     def _image_saved(self, image: Path) -> None:

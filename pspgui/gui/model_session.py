@@ -16,6 +16,7 @@ from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import sentence
 from pspgui.gui.notices import Activity, Notice
+from pspgui.gui.remembered import fall_back, keep, recall
 from pspgui.gui.settings import Settings
 from pspgui.jobs.agreeing import Agreement, measure_agreement
 from pspgui.jobs.class_tables import Translation, can_hold, difference_text
@@ -115,13 +116,7 @@ class ModelSession(QObject):
         """Load the given model, or else the one used last, or else the bundled one."""
         self._may_fall_back = choice is None
         if choice is None:
-            path = self._settings.weights
-            remembered = path is not None and path.is_file()
-            reading, crop_px = self._settings.reading
-            choice = ModelChoice(
-                path if remembered else places.bundled_model(), self._settings.device,
-                reading=reading, crop_px=crop_px,
-            )  # fmt: skip
+            choice = recall(self._settings)
         self._choice = choice
         self._load(choice)
 
@@ -269,11 +264,7 @@ class ModelSession(QObject):
         self._model = facts
         self._model_revision += 1
         if self._choice.remember:
-            own = facts.path == places.bundled_model()
-            self._settings.weights = None if own else facts.path
-            self._settings.device = self._choice.device
-            self._settings.reading = self._choice.reading, self._choice.crop_px
-            self._settings.remember_overrides(facts.digest, self._choice.overrides or {})
+            keep(self._settings, facts, self._choice)
         self._document.set_network(facts.network)
         self._settle_classes()
         self.model_changed.emit(facts)
@@ -372,10 +363,10 @@ class ModelSession(QObject):
         if reply.kind == "preview":
             return  # the prediction behind it fails too, and says so
         if reply.kind == "model" and self._may_fall_back and self._model is None:
-            # What was remembered is there no more, such as a graphics card: begin as on day one.
-            self._may_fall_back = False
-            text = f"{text} The bundled model is used instead."
-            self._load(ModelChoice(places.bundled_model(), remember=False))
+            instead, clause = fall_back(reply.revisions, reply.error)
+            self._may_fall_back = instead.path != places.bundled_model()
+            text = f"{text} {clause}"
+            self._load(instead)
         elif reply.kind == "model":
             text = f"{text} {self._kept()}"
             self.model_changed.emit(self._model)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
 from pspgui.durable import printable
 from pspgui.jobs.model_choice import DEFAULT_CROP, LEAST_CROP
+from pspgui.jobs.readings import READINGS
 
 RECENT_LIMIT: Final = 8
 LAYOUT_VERSION: Final = 1  # a new arrangement of docks makes a remembered one worthless
@@ -67,12 +68,33 @@ class Settings(QObject):
     @property
     def device(self) -> str:
         """The device asked for: "auto", "cpu", "cuda", "mps"."""
-        value = self._store.value("device", "auto")
-        return value if isinstance(value, str) and value else "auto"
+        return self._wish("device")
 
     @device.setter
     def device(self, value: str) -> None:
         self._store.setValue("device", value)
+
+    @property
+    def backend(self) -> str:
+        """What computes: "auto", "torch", "openvino"."""
+        return self._wish("backend")
+
+    @backend.setter
+    def backend(self, value: str) -> None:
+        self._store.setValue("backend", value)
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: "auto", "fp32", "bf16", "fp16", "int8"."""
+        return self._wish("precision")
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        self._store.setValue("precision", value)
+
+    def _wish(self, key: str) -> str:
+        value = self._store.value(key, "auto")
+        return value if isinstance(value, str) and value else "auto"
 
     @property
     def weights(self) -> Path | None:
@@ -85,16 +107,16 @@ class Settings(QObject):
         self._store.setValue("weights", "" if value is None else str(value))
 
     @property
-    def reading(self) -> tuple[Literal["whole", "windows"], int]:
-        """How large images are read, and the side of a window in pixels."""
+    def reading(self) -> tuple[str, int]:
+        """How images are read, one of READINGS, and the side of a window in pixels."""
         how = self._store.value("reading", "whole")
         side = self._store.value("crop_px", DEFAULT_CROP)
         known = isinstance(side, int) or (isinstance(side, str) and side.isdecimal())
         crop_px = int(side) if known else DEFAULT_CROP
-        return "windows" if how == "windows" else "whole", max(LEAST_CROP, crop_px)
+        return how if how in READINGS else "whole", max(LEAST_CROP, crop_px)
 
     @reading.setter
-    def reading(self, value: tuple[Literal["whole", "windows"], int]) -> None:
+    def reading(self, value: tuple[str, int]) -> None:
         self._store.setValue("reading", value[0])
         self._store.setValue("crop_px", value[1])
 

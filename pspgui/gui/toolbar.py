@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QActionGroup, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,18 +22,19 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
-from pspgui.gui.area_session import PAINT_OVER, PAINT_OVER_TEXTS
 from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.label_session import MAX_BRUSH_PX
+from pspgui.gui.paint_rules import ERASE_TO
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
-from pspgui.gui.tools import AREA_TOOLS, TOOLS
+from pspgui.gui.tool_buttons import RuleButton, ToolGroup
+from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Eraser, Tool
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
-_REST_PX = 1002  # the width of everything but the model's name
+_REST_PX = 1034  # the width of everything but the model's name
 _VIEW_TEXTS = ("Image", "Prediction", "Labels", "Difference")
 
 
@@ -68,42 +70,31 @@ class MainToolBar(QToolBar):
     # -- parts --------------------------------------------------------------------------------
 
     def _add_tools(self, actions: Actions) -> None:
+        """Add the tools; those of a kind share a button."""
         group = QActionGroup(self)
+        self._groups: dict[type[Tool], ToolGroup] = {}
+        erasers = [actions[f"erase_{target}"] for target in ERASE_TO]
         for tool in TOOLS:
-            action = actions[f"tool_{tool.name}"]
-            group.addAction(action)
-            if tool not in AREA_TOOLS:
-                self.addAction(action)
-            elif tool is AREA_TOOLS[0]:
-                self._add_areas(actions)
-        self._add_rule(actions)
-
-    def _add_areas(self, actions: Actions) -> None:
-        """Add one button for the tools that fill areas; it shows the one used last."""
-        self._areas = QToolButton()
-        self._areas.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        menu = QMenu(self._areas)
-        for tool in AREA_TOOLS:
-            action = actions[f"tool_{tool.name}"]
-            menu.addAction(action)
-            action.toggled.connect(self._tool_toggled)
-        self._areas.setMenu(menu)
-        self._areas.setDefaultAction(menu.actions()[0])
-        self.addWidget(self._areas)
-
-    def _add_rule(self, actions: Actions) -> None:
-        """Add the rule of painting over: its funnel is lit while anything is spared."""
-        self._rule = QToolButton()
-        self._rule.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._rule.setIcon(icon("filter-outline"))
-        self._rule.setCheckable(True)
-        menu = QMenu(self._rule)
-        menu.addActions([actions[f"over_{rule}"] for rule in PAINT_OVER])
-        menu.aboutToHide.connect(self._show_rule)  # a click on the button had toggled it
-        self._rule.setMenu(menu)
+            if tool is Eraser:
+                self._add_group((Eraser,), erasers)
+                members = erasers
+            else:
+                members = [actions[f"tool_{tool.name}"]]
+                kind = next((k for k in TOOL_GROUPS if tool in k), None)
+                if kind is None:
+                    self.addAction(members[0])
+                elif tool is kind[0]:
+                    self._add_group(kind, [actions[f"tool_{t.name}"] for t in kind])
+            for action in members:
+                group.addAction(action)
+        self._rule = RuleButton(self._document, actions)
         self.addWidget(self._rule)
-        self._document.brush_changed.connect(self._show_rule)
-        self._show_rule()
+
+    def _add_group(self, tools: Sequence[type[Tool]], members: list[QAction]) -> None:
+        button = ToolGroup(members)
+        self.addWidget(button)
+        for tool in tools:
+            self._groups[tool] = button
 
     def _add_size(self) -> None:
         self._size = QSlider(Qt.Orientation.Horizontal)
@@ -186,11 +177,6 @@ class MainToolBar(QToolBar):
 
     # -- from the person ----------------------------------------------------------------------
 
-    @Slot(bool)
-    def _tool_toggled(self, chosen: bool) -> None:
-        if chosen:
-            self._areas.setDefaultAction(self.sender())
-
     @Slot(int)
     def _size_slid(self, step: int) -> None:
         self._document.set_brush_diameter(round(MAX_BRUSH_PX ** (step / _SIZE_STEPS)))
@@ -208,12 +194,6 @@ class MainToolBar(QToolBar):
         self._session.set_device(self._device.itemText(index))
 
     # -- from the document --------------------------------------------------------------------
-
-    @Slot()
-    def _show_rule(self) -> None:
-        rule = self._document.paint_over
-        self._rule.setChecked(rule != PAINT_OVER[0])
-        self._rule.setToolTip(f"{PAINT_OVER_TEXTS[rule]} (M)")
 
     @Slot()
     def _show_size(self) -> None:
@@ -253,7 +233,7 @@ class MainToolBar(QToolBar):
             return
         self._title = facts.title
         self._fit_title()
-        self._model.setToolTip(f"{printable(facts.path)}\n{facts.network}, {facts.precision}")
+        self._model.setToolTip(f"{printable(facts.path)}\n{facts.network}, {facts.running}")
         self._device.clear()
         self._device.addItems(facts.devices)
         self._device.setCurrentText(self._session.device)

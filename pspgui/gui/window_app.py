@@ -13,15 +13,14 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from pspgui import places
 from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import Surprises, start_logging
 from pspgui.gui.main_window import MainWindow
+from pspgui.gui.remembered import recall
 from pspgui.gui.session import Notice, Session
 from pspgui.gui.settings import Settings
-from pspgui.jobs.modelling import ModelChoice
 
 DEFAULT_SIZE = (1440, 900)
 _SETTLE_MS = 400  # for thumbnails and mip levels, before a picture is taken
@@ -73,17 +72,16 @@ class WindowApp(QObject):
         self._timings["visible_s"] = round(time.time() - self._started, 3)
         options = self._options
         self.engine.start()
-        choice = None
-        if options.weights or options.device or options.precision != "auto":
-            weights = options.weights or self.settings.weights or places.bundled_model()
-            choice = ModelChoice(
-                weights, options.device or "auto", options.precision, remember=False
-            )
+        choice = recall(
+            self.settings, options.weights, options.device, options.backend, options.precision,
+            options.mode, options.crop,
+        )  # fmt: skip
         if options.path is not None:
             self.session.open_path(Path(options.path))
         elif options.screenshot is not None or options.timings or not self.settings.recent:
             self.session.open_sample()
-        self.session.load_first_model(choice)
+        # A choice of the command line stands or fails; one remembered may be replaced.
+        self.session.load_first_model(None if choice.remember else choice)
 
     @Slot()
     def _predicted(self) -> None:

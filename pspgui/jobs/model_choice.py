@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from pspgui.jobs.readings import has_windows, mode_of
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
@@ -22,28 +23,24 @@ class ModelChoice:
     """Which weights to load, and where and how to run them ("auto" lets the machine decide).
 
     overrides: values for fields of the spec that the file does not tell, as `load_checkpoint`
-    assumes them; None takes what is remembered for these weights. reading: the whole image at
-    once, or square windows of `crop_px` two thirds apart. remember: whether the choice holds for
-    later runs too.
+    assumes them; None takes what is remembered for these weights. reading: one of `READINGS`, with
+    square windows of `crop_px` two thirds apart where it has windows. remember: whether the choice
+    holds for later runs too.
     """
 
     path: Path
     device: str = "auto"
     precision: str = "auto"
     backend: str = "auto"
-    reading: Literal["whole", "windows"] = "whole"
+    reading: str = "whole"
     crop_px: int = DEFAULT_CROP
     overrides: Mapping[str, Any] | None = field(default=None, hash=False)
     remember: bool = field(default=True, compare=False)
 
     @property
     def mode(self) -> InferenceMode | None:
-        """The windows through which images are read; None for the whole image."""
-        if self.reading == "whole":
-            return None
-        from pspgui.inference.modes import InferenceMode
-
-        return InferenceMode(name="windows", crop=(self.crop_px, self.crop_px), stride=2 / 3)
+        """How images are read; None for the whole image in one pass."""
+        return mode_of(self.reading, self.crop_px)
 
 
 @dataclass(frozen=True)
@@ -75,3 +72,12 @@ class ModelFacts:
     def network(self) -> str:
         """The network in a few words, such as "PSPNet ResNet-50 /8"."""
         return self.title if self.spec is None else self.spec.title
+
+    @property
+    def running(self) -> str:
+        """How it runs in a few words, such as "openvino int8, windows of 473 px"."""
+        choice = self.choice
+        if choice is None or choice.reading == "whole":
+            return f"{self.backend} {self.precision}"
+        side = f" of {choice.crop_px} px" if has_windows(choice.reading) else ""
+        return f"{self.backend} {self.precision}, {choice.reading}{side}"

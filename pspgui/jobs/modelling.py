@@ -18,6 +18,7 @@ from pspgui.geometry import Pixel, Rect
 from pspgui.jobs.class_tables import Explains, Translation
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
+from pspgui.jobs.readings import cost
 from pspgui.jobs.windowed import WindowEvidence, WindowPrediction, window_around
 from pspgui.labels.classes import ClassTable
 
@@ -355,10 +356,7 @@ def _takes_long(room: ModelRoom, predictor: Predictor, pixels: np.ndarray) -> bo
     if read < _SMALL_PIXELS:
         return False
     if room.mode is not None:
-        from pspgui.inference.windows import WindowPlan
-
-        plan = WindowPlan.of((pixels.shape[0], pixels.shape[1]), room.mode, 1.0)
-        read = plan.count * plan.window[0] * plan.window[1]
+        read = cost(room.mode, (pixels.shape[0], pixels.shape[1]))[1]
     if room.seconds_a_pixel is not None:
         return read * room.seconds_a_pixel > LONG_S
     return predictor.device == "cpu" and read > LARGE_PIXELS

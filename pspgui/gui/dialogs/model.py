@@ -24,6 +24,7 @@ from pspgui.gui.dialogs.form import Choices, ElidedText, Form, Text
 from pspgui.gui.theme import GRID_PX, current_theme
 from pspgui.jobs.agreeing import Agreement
 from pspgui.jobs.model_choice import LEAST_CROP, ModelChoice, ModelFacts
+from pspgui.jobs.readings import READINGS, cost_text, has_windows, mode_of
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -96,6 +97,7 @@ class ModelDialog(QDialog):
         session.model_failed.connect(self._show_error)
         session.agreement_changed.connect(self._show_agreement)
         document.image_changed.connect(self._forget_agreement)
+        document.image_changed.connect(self._show_cost)
         self._show_facts(session.model)
         self._forget_agreement()
 
@@ -143,7 +145,7 @@ class ModelDialog(QDialog):
         self.crop.valueChanged.connect(self._on_changed)
         for box in (self.device, self.backend, self.precision, self.reading):
             box.activated.connect(self._on_changed)
-        self.in_use = Text()
+        self.in_use, self.cost = Text(), Text()
         self.compare = QPushButton("Compare with fp32")
         self.compare.setToolTip("Labels the image shown both ways; takes one exact pass")
         self.compare.clicked.connect(self._compare)
@@ -157,7 +159,8 @@ class ModelDialog(QDialog):
         holder.setLayout(button)
         rows = (
             ("Device", self.device), ("Backend", self.backend), ("Precision", self.precision),
-            ("Large images", self.reading), ("Window", self.crop), ("In use", self.in_use),
+            ("Images read", self.reading), ("Window", self.crop), ("Cost", self.cost),
+            ("In use", self.in_use),
             ("Agreement", holder),
         )  # fmt: skip
         for name, widget in rows:
@@ -234,15 +237,23 @@ class ModelDialog(QDialog):
             (self.precision, facts.precisions, choice.precision),
         ):
             box.fill([(_WORDS.get(word, word), word) for word in offered], chosen)
-        self.reading.fill(
-            [("Read whole, reduced if too large", "whole"), ("Read through windows", "windows")],
-            choice.reading,
-        )
+        self.reading.fill([(text, name) for name, text in READINGS.items()], choice.reading)
         self.crop.blockSignals(True)
         self.crop.setValue(choice.crop_px)
         self.crop.blockSignals(False)
-        self.crop.setEnabled(choice.reading == "windows")
-        self.in_use.setText(f"{facts.backend} on {facts.device}, {facts.precision}")
+        self.in_use.setText(f"{facts.running}, on {facts.device}")
+        self._show_cost()
+
+    @Slot()
+    def _show_cost(self) -> None:
+        """Say what the reading chosen takes, before it is used."""
+        reading, image = str(self.reading.value), self._document.image
+        self.crop.setEnabled(has_windows(reading))
+        if image is None or self._facts is None:
+            self.cost.setText("")
+        else:
+            mode = mode_of(reading, self.crop.value())
+            self.cost.setText(cost_text(mode, (image.shape[0], image.shape[1])))
 
     @Slot(str)
     def _show_error(self, text: str) -> None:
@@ -293,7 +304,7 @@ class ModelDialog(QDialog):
 
     @Slot()
     def _on_changed(self) -> None:
-        self.crop.setEnabled(self.reading.value == "windows")
+        self._show_cost()
         self._say("")
         self._set_busy(False)
 
