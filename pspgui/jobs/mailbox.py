@@ -71,6 +71,11 @@ class Mailbox:
         with self._condition:
             return not self._closed and self._latest.get(request.kind) == request.ticket
 
+    def outranks(self, request: Request) -> bool:
+        """Whether something more urgent than the request waits."""
+        with self._condition:
+            return any(other.urgency > request.urgency for other in self._waiting.values())
+
     def wait(self) -> bool:
         """Sleep until there is something to do; False once the box is closed."""
         with self._condition:

@@ -38,9 +38,15 @@ class Turn:
     Used on the worker thread only.
     """
 
-    def __init__(self, report: Callable[[Step], None], cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        report: Callable[[Step], None],
+        cancelled: Callable[[], bool],
+        outranked: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._report = report
         self._cancelled = cancelled
+        self._outranked = outranked
 
     def report(self, fraction: float | None, text: str = "") -> None:
         """Send progress at once."""
@@ -49,6 +55,10 @@ class Turn:
     def cancelled(self) -> bool:
         """Whether the job should stop as soon as it can."""
         return self._cancelled()
+
+    def outranked(self) -> bool:
+        """Whether something more urgent waits, for which a long job may drop what it has begun."""
+        return self._outranked()
 
     def check(self) -> None:
         """Raise `JobCancelled` when the job should stop."""

@@ -75,6 +75,7 @@ class Scheduler:
         turn = Turn(
             lambda step: self._send(_progress(request, step)),
             lambda: not self._mailbox.is_wanted(request),
+            lambda: self._mailbox.outranks(request),
         )
         return (yield from request.job(turn))
 
