@@ -27,7 +27,7 @@ ArchitectureOption = Literal[
 ]
 BackboneOption = Literal[
     "mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101",
-    "resnet152", "vgg16",
+    "resnet152", "vgg16", "shortsighted",
 ]  # fmt: skip
 
 

@@ -17,12 +17,14 @@ from pspgui.models.spec import ModelSpec
 # stride 8 on the CPU with what the allocator keeps besides (for ResNet-50 620), and rounded up.
 _BACKBONE_BYTES = {
     "mobilenet_v2": 340, "mobilenet_v3_large": 340, "resnet18": 320, "resnet34": 320, "vgg16": 780,
+    "shortsighted": 120,
 }  # fmt: skip
 # VGG16's first padding in FCN adds this to both sides, which counts for small images.
 _FCN_BORDER = 200
 _DEEP_BYTES = 680
 _FEATURES = {
     "mobilenet_v2": 320, "mobilenet_v3_large": 960, "resnet18": 512, "resnet34": 512, "vgg16": 512,
+    "shortsighted": 96,
 }  # fmt: skip
 _DEEP_FEATURES = 2048
 # What the allocator keeps beyond the maps that a head holds at once, by measurement.

@@ -17,6 +17,7 @@ BackboneName = Literal[
     "resnet101",
     "resnet152",
     "vgg16",
+    "shortsighted",
 ]
 # The dilation of the first 3x3 of a stage whose stride was traded for dilation, and of the rest:
 #   contract  the first keeps the dilation of the stage before (mmsegmentation, CSAIL, bubbliiiing)
@@ -124,5 +125,6 @@ BACKBONE_TITLES: dict[str, str] = {
     "mobilenet_v2": "MobileNetV2",
     "mobilenet_v3_large": "MobileNetV3-L",
     "vgg16": "VGG16",
+    "shortsighted": "short-sighted",
     **{f"resnet{n}": f"ResNet-{n}" for n in (18, 34, 50, 101, 152)},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pspgui.models.backbones import mobilenet, resnet, vgg
+from pspgui.models.backbones import mobilenet, resnet, shortsighted, vgg
 from pspgui.models.backbones.resnet import ResNet
 from pspgui.models.backbones.stages import Backbone
 from pspgui.models.backbones.vgg import VGG16
@@ -15,6 +15,7 @@ BACKBONES: dict[str, Callable[[ModelSpec], Backbone]] = {
     "mobilenet_v3_large": mobilenet.build_v3_large,
     **dict.fromkeys(resnet.DEPTHS, resnet.build),
     "vgg16": vgg.build,
+    "shortsighted": shortsighted.build,
 }
 
 
@@ -37,10 +38,10 @@ def check_backbone(spec: ModelSpec) -> None:
             spec.stride_in == "1x1" and spec.backbone not in resnet.BOTTLENECKS
         ),
         f"{name} has no pooling whose size could be rounded up": (
-            spec.ceil_pool and spec.backbone.startswith("mobilenet")
+            spec.ceil_pool and spec.backbone.startswith(("mobilenet", "short"))
         ),
         f"{name} has no residual blocks for a multi-grid": (
-            set(spec.multi_grid) != {1} and spec.backbone == "vgg16"
+            set(spec.multi_grid) != {1} and spec.backbone in ("vgg16", "shortsighted")
         ),
         f"{spec.stages} stages reach stride {reached}, not {spec.output_stride}": (
             spec.output_stride > reached
