@@ -25,6 +25,7 @@ class Actions(QObject):
         for signal in (
             document.image_changed, document.prediction_changed, document.history_changed,
             document.display_changed, document.brush_changed, document.classes_changed,
+            document.active_class_changed,
         ):  # fmt: skip
             signal.connect(self.refresh)
         self.refresh()

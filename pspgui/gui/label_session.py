@@ -32,6 +32,8 @@ class LabelCopy(NamedTuple):
 class LabelSession(QObject):
     """One image's label map and everything that changes it. GUI thread only.
 
+    How a stroke begins is said by `PaintRules`, which knows what may be painted over.
+
     Signals: `labels_changed(Rect)` after pixels changed, `history_changed()` when undo or redo
     would do something else than before, `saved_changed()` when the dirty mark or the saved text
     moved, `message(str)` for the status bar, `brush_changed()`.
@@ -141,40 +143,6 @@ class LabelSession(QObject):
         return not self._read_only_reason
 
     # -- strokes ------------------------------------------------------------------------------
-
-    def begin_stroke(self, y: float, x: float, kind: str, only_class: int | None = None) -> None:
-        """Press the "brush" (active class) or the "erase" (back to the prediction) tool.
-
-        `only_class` restricts the stroke to pixels that bear that label now. Erasing without a
-        prediction, and painting without an image, says so and does nothing.
-        """
-        if self._stroke is not None:
-            self.finish_stroke()
-        if not self.may_change():
-            return
-        if self._label_map is None or self._history is None:
-            self.message.emit(
-                "This is a first look; painting begins with the full prediction."
-                if self._is_preview
-                else "There are no labels to paint on before the image is predicted."
-            )
-            return
-        value: int | np.ndarray = self._active_class
-        name = f"Brush {self._table.name_of(self._active_class)}"
-        if kind == "erase":
-            if self._prediction is None or self._is_preview:
-                self.message.emit(
-                    "The eraser waits for the full prediction; this is a first look."
-                    if self._is_preview else "The eraser needs a prediction to go back to."
-                )
-                return
-            value, name = self._prediction.labels, "Erase to prediction"
-        self._stroke_was_copied = False
-        self._stroke = Stroke(
-            self._label_map, self._history, name, self._brush_diameter, value,
-            only_class=only_class, square=self._square_brush,
-        )  # fmt: skip
-        self.move_stroke(y, x)
 
     def move_stroke(self, y: float, x: float) -> None:
         """Sweep the pressed tool to the point (image pixels)."""

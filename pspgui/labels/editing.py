@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.geometry import Rect
+from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.history import Edit, History
 from pspgui.labels.label_map import LabelMap
-from pspgui.labels.provenance import MODEL, PERSON
+from pspgui.labels.provenance import MODEL, PERSON, is_model
 from pspgui.labels.raster import Point, Stamp, capsules
 
 
@@ -27,18 +28,21 @@ def paint(
     mask: np.ndarray,
     value: int | np.ndarray,
     provenance: int | None = None,
+    allowed: PaintFilter = OPEN,
 ) -> Painted:
     """Write `value` where `mask` (rect's shape, bool) is True, within an open edit.
 
-    `value` is a label, or an (H, W) array of the whole image to copy from: the prediction, for
-    the eraser. `provenance` is PERSON for a label and MODEL for an array unless given. Raises
-    `ValueError` for a label that the map's dtype cannot hold or an array of another shape.
+    `value` is a label, or an array to copy from: of the whole image (the prediction, for the
+    eraser) or of the rect's shape. `provenance` is PERSON for a label and MODEL for an array
+    unless given. What `allowed` spares is left alone. Raises `ValueError` for a label that the
+    map's dtype cannot hold or an array of another shape.
     """
     labels, marks = label_map.labels, label_map.provenance
     if isinstance(value, np.ndarray):
-        if value.shape != labels.shape:
+        if value.shape not in (labels.shape, mask.shape):
             raise ValueError(f"labels are {labels.shape}, what is copied is {value.shape}")
-        wanted = value[rect.slices].astype(labels.dtype, copy=False)
+        wanted = value[rect.slices] if value.shape == labels.shape else value
+        wanted = wanted.astype(labels.dtype, copy=False)
         mark = MODEL if provenance is None else provenance
     else:
         if not 0 <= value <= np.iinfo(labels.dtype).max:
@@ -46,6 +50,8 @@ def paint(
         wanted = labels.dtype.type(value)
         mark = PERSON if provenance is None else provenance
     here, marks_here = labels[rect.slices], marks[rect.slices]
+    if not allowed.is_open:
+        mask = mask & allowed.change(here, wanted if isinstance(value, np.ndarray) else value)
     differs = here != wanted
     differs &= mask
     pixels = int(np.count_nonzero(differs))
@@ -61,8 +67,8 @@ def paint(
 class Stroke:
     """One press-to-release of a brush or eraser: `move` for each pointer event, then `finish`.
 
-    `value` is a label, or the prediction (H, W) to erase to. With `only_class`, pixels of other
-    labels are left alone. GUI thread only; the history's edit opens with the first `move`.
+    `value` is a label, or the prediction (H, W) to erase to. What `allowed` spares is left alone.
+    GUI thread only; the history's edit opens with the first `move`.
     """
 
     def __init__(
@@ -72,14 +78,14 @@ class Stroke:
         name: str,
         diameter_px: int,
         value: int | np.ndarray,
-        only_class: int | None = None,
+        allowed: PaintFilter = OPEN,
         square: bool = False,
         provenance: int | None = None,
     ) -> None:
         """Describe the stroke; nothing is written yet."""
         self._map, self._history, self.name = label_map, history, name
         self.diameter_px = diameter_px
-        self._value, self._only, self._square = value, only_class, square
+        self._value, self._allowed, self._square = value, allowed, square
         self._provenance = provenance
         self._last: Point | None = None
 
@@ -108,21 +114,28 @@ class Stroke:
         return self._history.abort() if began else Rect(0, 0, 0, 0)
 
     def _apply(self, stamp: Stamp) -> Rect:
-        rect, mask = stamp
-        if self._only is not None:
-            mask = mask & (self._map.labels[rect.slices] == self._only)
-        return paint(self._map, self._history, rect, mask, self._value, self._provenance).rect
+        return paint(
+            self._map, self._history, *stamp, self._value, self._provenance, self._allowed
+        ).rect
 
 
 def accept_prediction(
-    label_map: LabelMap, history: History, prediction: np.ndarray, provenance: int = PERSON
+    label_map: LabelMap,
+    history: History,
+    prediction: np.ndarray,
+    provenance: int = PERSON,
+    allowed: PaintFilter = OPEN,
 ) -> Edit | None:
     """Make the prediction (H, W) the labels wherever no person has set them, as one edit.
 
     The pixels taken over are marked with `provenance`: accepting is a person's word for them.
+    Labels that `allowed` spares stay; where they equal the prediction they are confirmed too.
     Returns None when there was nothing to take over. Raises `ValueError` for another shape.
     """
-    free = label_map.provenance == MODEL
+    free = is_model(label_map.provenance)
+    if not allowed.is_open and prediction.shape == free.shape:
+        labels = label_map.labels
+        free &= (labels == prediction) | allowed.change(labels, prediction)
     history.begin("Accept prediction")
     try:
         paint(label_map, history, label_map.rect, free, prediction, provenance)

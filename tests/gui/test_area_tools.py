@@ -29,7 +29,7 @@ from pspgui.gui.main_window import MainWindow
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.tools import Brush, Ellipse, Fill, Lasso, Polygon, Probe, Rectangle
-from pspgui.gui.tools.fill import striped
+from pspgui.gui.tools.region_preview import seen, striped
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
 from pspgui.labels.raster import Stamp
 
@@ -198,7 +198,9 @@ def test_without_a_prediction_erasing_says_why_not(qtbot):
     canvas.set_tool(Rectangle)
     drag(canvas, [(5, 5), (35, 35)], RIGHT)
 
-    assert said == ["Erasing needs a prediction to go back to."]
+    assert said == [
+        "Erasing needs a prediction to go back to; Shift+E erases to unlabelled instead."
+    ]
     assert not canvas.document.can_undo
 
 
@@ -532,7 +534,7 @@ def test_the_region_shown_is_the_region_filled_at_every_scale(ratio, zoom):
     whole = np.zeros((HEIGHT, WIDTH), bool)
     whole[stamp.rect.slices] = mask
     shown = camera.device_rect(camera.viewport)
-    picture = striped(stamp, shown, camera, QColor(1, 2, 3))
+    picture = striped(seen(stamp, shown, camera), shown, camera, QColor(1, 2, 3))
 
     assert picture.devicePixelRatio() == ratio
     assert (picture.height(), picture.width()) == (shown.height, shown.width)
@@ -589,7 +591,7 @@ def test_keys_choose_the_area_tools_and_the_toolbar_follows(window):
         QTest.keyClick(canvas, key, modifier)
         action = window.actions_table[f"tool_{tool.name}"]
         assert canvas.tool is tool and action.isChecked()
-        assert window.toolbar._areas.defaultAction() is action
+        assert window.toolbar._groups[tool].defaultAction() is action
 
 
 def test_enter_fills_the_polygon_and_only_then_accepts_the_prediction(window, monkeypatch):
@@ -610,7 +612,7 @@ def test_the_rule_is_in_menu_key_and_toolbar(window):
     canvas, document = window.canvas, window.document
     funnel = window.toolbar._rule
     assert not funnel.isChecked()
-    for rule in ("class", "unlabelled"):
+    for rule in ("class", "chosen", "unlabelled"):
         QTest.keyClick(canvas, Qt.Key.Key_M)
         assert document.paint_over == rule
         assert window.actions_table[f"over_{rule}"].isChecked() and funnel.isChecked()

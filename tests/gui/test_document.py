@@ -104,7 +104,7 @@ def test_only_class_keeps_other_labels(document):
     stroke(document)
     five = document.label_map.labels == 5
     document.set_active_class(2)
-    stroke(document, end=(20.0, 79.0), only_class=1)
+    stroke(document, start=(30.0, 5.0), end=(20.0, 79.0), to_class=True)
 
     assert (document.label_map.labels[five] == 5).all()
     assert (document.label_map.labels == 2).any()

@@ -296,10 +296,13 @@ def test_keys_choose_tools_classes_views_and_sizes(opened, folder):
     place = opened()
     place.open(folder / "street0.png")
     document, canvas = place.document, place.window.canvas
-    for key, name in ((Qt.Key.Key_B, "brush"), (Qt.Key.Key_E, "eraser"), (Qt.Key.Key_H, "probe")):
+    for key, name, action in (
+        (Qt.Key.Key_B, "brush", "tool_brush"), (Qt.Key.Key_E, "eraser", "erase_prediction"),
+        (Qt.Key.Key_H, "probe", "tool_probe"),
+    ):  # fmt: skip
         place.key(key)
         assert canvas.tool.name == name
-        assert place.window.actions_table[f"tool_{name}"].isChecked()
+        assert place.window.actions_table[action].isChecked()
     place.key(Qt.Key.Key_4)
     assert document.active_class == 3
     place.key(Qt.Key.Key_X)

@@ -7,6 +7,7 @@ import pytest
 
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.editing import Stroke, accept_prediction, paint
+from pspgui.labels.filters import PaintFilter
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.outline import outline_mask
@@ -34,7 +35,7 @@ def test_erasing_a_stroke_gives_back_the_prediction() -> None:
 
 def test_only_the_class_under_the_press_is_painted() -> None:
     prediction, label_map, history = predicted()
-    stroke = Stroke(label_map, history, "s", 41, 9, only_class=2)
+    stroke = Stroke(label_map, history, "s", 41, 9, PaintFilter().only(2))
     stroke.move(60, 45)
     stroke.finish()
     changed = label_map.labels != prediction

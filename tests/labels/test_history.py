@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pspgui.geometry import Rect
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.editing import Stroke, accept_prediction
+from pspgui.labels.filters import OPEN
 from pspgui.labels.history import Edit, History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON
@@ -69,7 +70,8 @@ class Editing(RuleBasedStateMachine):
     ) -> None:  # fmt: skip
         before = self.state()
         value = self.prediction if erase else label
-        stroke = Stroke(self.map, self.history, "Brush", diameter, value, only, square)
+        rule = OPEN if only is None else OPEN.only(only)
+        stroke = Stroke(self.map, self.history, "Brush", diameter, value, rule, square)
         dirty = Rect(0, 0, 0, 0)
         for y, x in path:
             dirty = dirty.union(stroke.move(y, x))

@@ -9,7 +9,7 @@ GESTURES: Final = (
     ("Zoom at the cursor", "Wheel"),
     ("Pan, in every tool", "Space or middle drag"),
     ("Pin a pixel's evidence", "Click with the probe"),
-    ("Erase to the prediction", "Right-drag with the brush"),
+    ("Erase as the eraser would", "Right-drag with the brush"),
     ("Straight line from the last point", "Shift+Click"),
     ("Paint only over the class pressed on", "Ctrl+Drag"),
     ("Pick the class under the cursor", "Alt+Click"),

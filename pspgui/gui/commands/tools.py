@@ -1,20 +1,52 @@
-"""Choosing a tool, and what it may paint over."""
+"""Choosing a tool, what it may paint over, and what the eraser leaves."""
 
 from __future__ import annotations
 
-from pspgui.gui.area_session import PAINT_OVER, PAINT_OVER_TEXTS
+from collections.abc import Callable
+from typing import Final
+
 from pspgui.gui.commands.row import ActionRow, Parts
-from pspgui.gui.tools import TOOLS
+from pspgui.gui.paint_rules import PAINT_OVER, PAINT_OVER_TEXTS
+from pspgui.gui.tools import TOOLS, Eraser
+
+_ERASERS: Final = {
+    "prediction": ("Eraser (back to the prediction)", ("E",), "mdi6.eraser"),
+    "unlabelled": ("Eraser (to unlabelled)", ("Shift+E",), "mdi6.eraser-variant"),
+    "first": ("Eraser (to the first class)", (), "mdi6.numeric-0-box-outline"),
+}
 
 
 def _tool_rows() -> tuple[ActionRow, ...]:
+    rows: list[ActionRow] = []
+    for tool in TOOLS:
+        if tool is Eraser:
+            rows.extend(_eraser_rows())
+            continue
+        rows.append(
+            ActionRow(
+                f"tool_{tool.name}", tool.text, (tool.key,),
+                lambda p, tool=tool: p.canvas.set_tool(tool), "Tools", tool.icon,
+                checked=lambda p, tool=tool: p.canvas.tool is tool,
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def _eraser_rows() -> tuple[ActionRow, ...]:
+    def use(target: str) -> Callable[[Parts], None]:
+        def verb(parts: Parts) -> None:
+            parts.document.set_erase_to(target)
+            parts.canvas.set_tool(Eraser)
+
+        return verb
+
+    def in_use(target: str) -> Callable[[Parts], bool]:
+        return lambda p: p.canvas.tool is Eraser and p.document.erase_to == target
+
     return tuple(
-        ActionRow(
-            f"tool_{tool.name}", tool.text, (tool.key,),
-            lambda p, tool=tool: p.canvas.set_tool(tool), "Tools", tool.icon,
-            checked=lambda p, tool=tool: p.canvas.tool is tool,
-        )
-        for tool in TOOLS
+        ActionRow(f"erase_{target}", text, keys, use(target), "Tools", icon,
+                  checked=in_use(target))
+        for target, (text, keys, icon) in _ERASERS.items()
     )  # fmt: skip
 
 
@@ -23,7 +55,18 @@ def _next_rule(parts: Parts) -> None:
     parts.document.set_paint_over(PAINT_OVER[(rule + 1) % len(PAINT_OVER)])
 
 
-def _paint_over_rows() -> tuple[ActionRow, ...]:
+def _toggle_chosen(parts: Parts) -> None:
+    document = parts.document
+    name = document.table.name_of(document.active_class)
+    document.choose_over(name, name not in document.chosen_names)
+
+
+def _toggle_lock(parts: Parts) -> None:
+    document = parts.document
+    document.set_locked(document.active_class, not document.is_locked(document.active_class))
+
+
+def _rule_rows() -> tuple[ActionRow, ...]:
     return (
         *(
             ActionRow(
@@ -34,7 +77,17 @@ def _paint_over_rows() -> tuple[ActionRow, ...]:
             for rule, text in PAINT_OVER_TEXTS.items()
         ),
         ActionRow("next_over", "Next rule of painting over", ("M",), _next_rule, "Tools"),
+        ActionRow("choose_over", "Choose the active class to paint over", ("Shift+M",),
+                  _toggle_chosen, "Tools",
+                  checked=lambda p: p.document.table.name_of(p.document.active_class)
+                  in p.document.chosen_names),
+        ActionRow("lock", "Lock the active class", ("K",), _toggle_lock, "Tools",
+                  "mdi6.lock-outline", line=True,
+                  checked=lambda p: p.document.is_locked(p.document.active_class)),
+        ActionRow("pen_pressure", "Pen pressure sizes the brush", (),
+                  lambda p: p.document.set_pen_sizes(not p.document.pen_sizes), "Tools",
+                  "mdi6.pen", checked=lambda p: p.document.pen_sizes),
     )  # fmt: skip
 
 
-ROWS = (*_tool_rows(), *_paint_over_rows())
+ROWS: Final = (*_tool_rows(), *_rule_rows())

@@ -65,7 +65,8 @@ class ClassModel(QAbstractListModel):
             return name
         if role == Qt.ItemDataRole.AccessibleTextRole:
             shown = "shown" if self._document.visible[min(index.row(), 255)] else "hidden"
-            return f"{name}, {self.share_text(index.row())}, {shown}"
+            locked = ", locked" if self._document.is_locked(index.row()) else ""
+            return f"{name}, {self.share_text(index.row())}, {shown}{locked}"
         return None
 
     def share_text(self, row: int) -> str:
@@ -86,7 +87,7 @@ class ClassModel(QAbstractListModel):
 
 
 class ClassDelegate(QStyledItemDelegate):
-    """Paints a row: key, colour, name, area, solo, eye; tells which of them is under the mouse."""
+    """Paints a row: key, colour, name, area, lock, solo, eye; tells which is under the mouse."""
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,6 +106,11 @@ class ClassDelegate(QStyledItemDelegate):
     def solo_rect(row: QRect) -> QRect:
         """Return where the solo mark is in a row."""
         return QRect(row.right() - 16 - 2 * ICON_PX, row.top() + 5, ICON_PX, ICON_PX)
+
+    @staticmethod
+    def lock_rect(row: QRect) -> QRect:
+        """Return where the lock is in a row."""
+        return QRect(row.right() - 24 - 3 * ICON_PX, row.top() + 5, ICON_PX, ICON_PX)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         """Paint one row from the document."""
@@ -129,6 +135,11 @@ class ClassDelegate(QStyledItemDelegate):
         if solo or hovered:
             colour = theme.accent if solo else theme.quiet
             draw_icon(painter, "alpha-s-circle-outline", QRectF(self.solo_rect(rect)), colour)
+        locked = self._document.is_locked(label)
+        if locked or hovered:
+            colour = theme.accent if locked else theme.quiet
+            name = "lock-outline" if locked else "lock-open-variant-outline"
+            draw_icon(painter, name, QRectF(self.lock_rect(rect)), colour)
         painter.restore()
 
     def _paint_name(
@@ -146,7 +157,7 @@ class ClassDelegate(QStyledItemDelegate):
         draw_swatch(p, swatch, QColor(*entry.colour), theme)
         model = index.model()
         share = model.share_text(index.row()) if isinstance(model, ClassModel) else ""
-        right = self.solo_rect(rect).left() - 8
+        right = self.lock_rect(rect).left() - 8
         room = 56
         p.setFont(quiet_font(widget))
         p.setPen(QColor(theme.quiet))
@@ -162,14 +173,17 @@ class ClassDelegate(QStyledItemDelegate):
     def editorEvent(
         self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: _Index
     ) -> bool:
-        """Toggle eye or solo where they are clicked; the row is then not made active."""
+        """Toggle eye, solo or lock where clicked; the row is then not made active."""
         if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
-            point, row = event.position().toPoint(), index.row()
-            on_eye = self.eye_rect(option.rect).adjusted(-4, -4, 4, 4).contains(point)
-            on_solo = self.solo_rect(option.rect).adjusted(-4, -4, 4, 4).contains(point)
-            if (on_eye or on_solo) and event.type() == QEvent.Type.MouseButtonRelease:
-                (toggle_visible if on_eye else toggle_solo)(self._document, row)
-            return on_eye or on_solo
+            point = event.position().toPoint()
+            for place, toggle in (
+                (self.eye_rect, toggle_visible), (self.solo_rect, toggle_solo),
+                (self.lock_rect, toggle_lock),
+            ):  # fmt: skip
+                if place(option.rect).adjusted(-4, -4, 4, 4).contains(point):
+                    if event.type() == QEvent.Type.MouseButtonRelease:
+                        toggle(self._document, index.row())
+                    return True
         return False
 
     def helpEvent(
@@ -185,6 +199,8 @@ class ClassDelegate(QStyledItemDelegate):
             text = f"{'Hide' if self._document.visible[min(label, 255)] else 'Show'} {name} (Space)"
         elif self.solo_rect(option.rect).contains(event.pos()):
             text = f"Show {name} only (O); again for all"
+        elif self.lock_rect(option.rect).contains(event.pos()):
+            text = f"{'Unlock' if self._document.is_locked(label) else 'Lock'} {name} (K)"
         else:
             key = f" ({_key_of(label)})" if label < 10 else ""
             model = index.model()
@@ -207,16 +223,16 @@ class ClassView(QListView):
         self.setAccessibleName("Classes")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click beside eye and solo makes the class active."""
+        """A click beside the marks makes the class active."""
         index = self.indexAt(event.position().toPoint())
         rect = self.visualRect(index)
-        marks = ClassDelegate.solo_rect(rect).adjusted(-4, -4, 4, 4).left()
+        marks = ClassDelegate.lock_rect(rect).adjusted(-4, -4, 4, 4).left()
         if index.isValid() and event.position().x() >= marks:
             return  # the release toggles; the active class stays
         super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let eye and solo of the row under the mouse answer, pressed or not."""
+        """Let the marks of the row under the mouse answer, pressed or not."""
         index = self.indexAt(event.position().toPoint())
         if index.isValid():
             option = QStyleOptionViewItem()
@@ -269,6 +285,7 @@ class ClassesPanel(QWidget):
         d.classes_changed.connect(self._on_classes)
         d.active_class_changed.connect(self._on_active)
         d.display_changed.connect(self._model.repaint_all)
+        d.rules_changed.connect(self._model.repaint_all)
         d.image_changed.connect(self._restart_count)
         d.prediction_changed.connect(self._restart_count)
         d.labels_changed.connect(self._on_labels)
@@ -352,3 +369,8 @@ def toggle_visible(document: Document, label: int) -> None:
 def toggle_solo(document: Document, label: int) -> None:
     """Show this class only, or all again."""
     document.set_solo(None if document.solo == label else label)
+
+
+def toggle_lock(document: Document, label: int) -> None:
+    """Lock this class, or open it to painting again."""
+    document.set_locked(label, not document.is_locked(label))

@@ -13,11 +13,12 @@ from pspgui.gui.tools.probe import Probe
 from pspgui.gui.tools.rectangle import Rectangle
 from pspgui.gui.tools.tool import Tool, ToolEvent
 
-# The toolbar shows these behind one button.
 AREA_TOOLS: tuple[type[Tool], ...] = (Lasso, Polygon, Rectangle, Ellipse, Fill)
+# The toolbar shows each of these behind one button.
+TOOL_GROUPS: tuple[tuple[type[Tool], ...], ...] = (AREA_TOOLS,)
 TOOLS: tuple[type[Tool], ...] = (Probe, Brush, Eraser, *AREA_TOOLS, Pick)
 
 __all__ = [
-    "AREA_TOOLS", "TOOLS", "Brush", "Ellipse", "Eraser", "Fill", "Lasso", "Pick", "Polygon",
-    "Probe", "Rectangle", "Tool", "ToolEvent",
+    "AREA_TOOLS", "TOOLS", "TOOL_GROUPS", "Brush", "Ellipse", "Eraser", "Fill", "Lasso", "Pick",
+    "Polygon", "Probe", "Rectangle", "Tool", "ToolEvent",
 ]  # fmt: skip

@@ -9,7 +9,9 @@ from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter, QPainterPat
 
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.marks import DARK, LIGHT, two_toned
+from pspgui.gui.tools.region_preview import paint_path
 from pspgui.gui.tools.tool import Tool, ToolEvent
+from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ DRAGGED = 3.0  # a press that moves less than this, in widget units, is a click
 class AreaTool(Tool):
     """A tool that outlines an area by a drag; releasing fills it with the active class.
 
-    The right button or Alt erases the area to the prediction; Ctrl restricts it to the class
+    The right button or Alt erases the area; Ctrl restricts it to the class
     under the press. Esc, or Ctrl+Z before the release, drops it.
     """
 
@@ -38,7 +40,7 @@ class AreaTool(Tool):
     def __init__(self, document: Document) -> None:
         super().__init__(document)
         self.kind = "brush"
-        self.only_class: int | None = None
+        self.allowed: PaintFilter = OPEN
         self.running = False
         self.drop()
         document.image_changed.connect(self.drop)
@@ -78,7 +80,7 @@ class AreaTool(Tool):
         erases = erases or event.button == Qt.MouseButton.RightButton
         self.kind = "erase" if erases else "brush"
         self.running = self.document.can_paint(self.kind)
-        self.only_class = self.document.restriction_at(event.y, event.x, to_class)
+        self.allowed = self.document.filter_at(event.y, event.x, to_class)
         return self.running
 
     def move(self, event: ToolEvent) -> None:
@@ -92,7 +94,7 @@ class AreaTool(Tool):
             stamp = self.area()
             self.drop()
             if not stamp.rect.is_empty:
-                self.document.fill(stamp, self.verb, self.kind, self.only_class)
+                self.document.fill(stamp, self.verb, self.kind, self.allowed)
 
     def abort(self) -> bool:
         """Drop the area."""
@@ -121,10 +123,8 @@ class AreaTool(Tool):
     @property
     def colour(self) -> QColor | None:
         """The colour that would be painted; None to erase."""
-        if self.running and self.kind == "erase":
-            return None
-        document = self.document
-        return QColor(*document.table.classes[document.active_class].colour)
+        colour = self.document.colour_of(self.kind if self.running else "brush")
+        return None if colour is None else QColor(*colour)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -156,8 +156,17 @@ class AreaTool(Tool):
         painter.restore()
 
     def paint_area(self, painter: QPainter, camera: Camera, at: QPointF) -> None:
-        """Draw the outline and its tinted inside."""
-        paint_outline(painter, self.outline(camera, at), self.colour)
+        """Draw the outline, and inside of it what would change."""
+        self.paint_inside(painter, camera, self.outline(camera, at))
+
+    def paint_inside(self, painter: QPainter, camera: Camera, path: QPainterPath) -> None:
+        """Draw an outline tinted; where some pixels are spared, stripes over the others."""
+        if self.allowed.is_open:
+            paint_outline(painter, path, self.colour)
+            return
+        paint_path(painter, camera, path, self.colour, self.document, self.allowed, self.kind)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        two_toned(painter, lambda: painter.drawPath(path))
 
 
 def is_undo(event: QKeyEvent) -> bool:

@@ -1,4 +1,4 @@
-"""The eraser: gives pixels back to the prediction, not to nothing."""
+"""The eraser: gives pixels back to the prediction, to unlabelled, or to the first class."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pspgui.gui.tools.painting import PaintingTool
 
 
 class Eraser(PaintingTool):
-    """Returns painted pixels to what the model said there."""
+    """Takes painted pixels back to what `document.erase_to` says; the right button does so too."""
 
     name = "eraser"
-    text = "Eraser (back to the prediction)"
-    key = "E"
+    text = "Eraser"
+    key = ""  # E and Shift+E choose what it leaves, too
     icon = "mdi6.eraser"
     kind = "erase"

@@ -15,7 +15,7 @@ _ALT = Qt.KeyboardModifier.AltModifier
 
 
 class PaintingTool(Tool):
-    """A tool that paints strokes of `kind`; the right button always erases to the prediction.
+    """A tool that paints strokes of `kind`; the right button always erases.
 
     Shift-click draws a straight line from where the last stroke ended. Ctrl restricts the
     stroke to the class under the press. Alt-click picks the class, Alt with the right button
@@ -42,12 +42,12 @@ class PaintingTool(Tool):
             else:
                 self._sizing = (event.at, self.document.brush_diameter)
             return
-        kind = self.kind if left else "erase"
+        kind = self.kind if left and not self.document.pen.erases else "erase"
         start = (event.y, event.x)
         if event.holds(_SHIFT) and self._last is not None:
             start = self._last
         self._running_kind = kind
-        self.document.begin_stroke(*start, kind, only_class=self._restriction(event))
+        self.document.begin_stroke(*start, kind, to_class=event.holds(_CTRL))
         if start != (event.y, event.x):
             self.document.move_stroke(event.y, event.x)
         self._last = (event.y, event.x)
@@ -82,19 +82,15 @@ class PaintingTool(Tool):
     def paint_cursor(self, painter: QPainter, camera: Camera, at: QPointF) -> None:
         """Draw the ring: the active class's colour is its dot; hollow while it erases."""
         document = self.document
-        erases = (self._running_kind or self.kind) == "erase"
-        colour = None if erases else QColor(*document.table.classes[document.active_class].colour)
+        colour = document.colour_of(self._running_kind or self.kind)
         paint_ring(
             painter, camera, self._anchor(at), document.brush_diameter, document.square_brush,
-            colour,
+            None if colour is None else QColor(*colour),
         )  # fmt: skip
 
     def _anchor(self, at: QPointF) -> QPointF:
         """Return where the ring stands: it stays put while its size is dragged."""
         return at if self._sizing is None else self._sizing[0]
-
-    def _restriction(self, event: ToolEvent) -> int | None:
-        return self.document.restriction_at(event.y, event.x, event.holds(_CTRL))
 
     def _pick(self, event: ToolEvent) -> None:
         labels = self.document.labels_in_view()

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.marks import DARK, LIGHT
-from pspgui.gui.tools.area import DRAGGED, AreaTool, is_undo, paint_outline
+from pspgui.gui.tools.area import DRAGGED, AreaTool, is_undo
 from pspgui.gui.tools.tool import ToolEvent
 from pspgui.labels.raster import Point, Stamp
 from pspgui.labels.shapes import polygon
@@ -117,10 +117,10 @@ class Polygon(AreaTool):
         if len(self._corners) < 3:
             self.document.message.emit("A polygon has three corners or more.")
             return
-        stamp, kind, only_class = self.area(), self.kind, self.only_class
+        stamp, kind, allowed = self.area(), self.kind, self.allowed
         self.drop()
         if not stamp.rect.is_empty:
-            self.document.fill(stamp, self.verb, kind, only_class)
+            self.document.fill(stamp, self.verb, kind, allowed)
 
     # -- the area -----------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Polygon(AreaTool):
 
         Dashes lead to where the next corner would be.
         """
-        paint_outline(painter, self.outline(camera, at), self.colour)
+        self.paint_inside(painter, camera, self.outline(camera, at))
         if self._held is None:
             ends = (camera.to_widget(*self._corners[i]) for i in (-1, 0))
             lines = [QLineF(end, at) for end in ends]
