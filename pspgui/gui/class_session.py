@@ -1,0 +1,103 @@
+"""What the class table editor asks of the window: counting, changing labels, reading tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from pspgui.gui.notices import Notice
+from pspgui.jobs.class_changes import ClassChange, Uses, change_classes, count_uses
+from pspgui.jobs.messages import Urgency
+from pspgui.jobs.table_sources import read_table
+from pspgui.labels.class_edits import ClassDraft
+from pspgui.labels.classes import ClassTable
+
+if TYPE_CHECKING:
+    from pspgui.gui.commands.row import Parts
+
+_SAVING_S: Final = 30.0
+
+
+class ClassSession(QObject):
+    """Runs the editor's jobs for the images of the list. GUI thread only.
+
+    Signals: `counted(Uses)`, `table_read(ClassTable)`, `refused(str)` when something cannot be.
+    """
+
+    counted = Signal(object)
+    table_read = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, parts: Parts, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._document, self._session = parts.document, parts.session
+        self._session.answer_to("count_classes", self.counted.emit)
+        self._session.answer_to("read_classes", self.table_read.emit)
+        self._session.answer_to("change_classes", self._on_changed)
+        self._session.failed.connect(self.refused)
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes of the labels shown."""
+        return self._document.table
+
+    @property
+    def model_table(self) -> ClassTable | None:
+        """The classes of the model in use."""
+        model = self._session.model
+        return None if model is None else model.table
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether labels may be changed here."""
+        return not self.read_only_reason
+
+    @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be changed; empty where it can."""
+        if self._document.image_path is None:
+            return "Open an image first; its folder is where the classes are kept."
+        return self._document.read_only_reason
+
+    def count(self) -> None:
+        """Count labelled pixels of all images by class; answered by `counted`."""
+        job = count_uses(self._images(), self._session.store, self.table)
+        self._session.ask("background", "count_classes", job)
+
+    def stop(self) -> None:
+        """Count no further."""
+        self._session.cancel("count_classes")
+
+    def read_table(self, path: Path) -> None:
+        """Read the classes of a file or folder; answered by `table_read` or `refused`."""
+        self._session.ask("files", "read_classes", read_table(path), Urgency.LOOK)
+
+    def apply(self, draft: ClassDraft) -> None:
+        """Bring all labels of the folder to the draft; the image shown is then read anew."""
+        session, document = self._session, self._document
+        document.finish_stroke()
+        session.autosave.save_now()
+        document.set_read_only("The classes are being changed; a moment.")
+        job = change_classes(
+            self._images(), session.store, self.table, draft, document.image_path,
+            partial(session.autosave.wait, _SAVING_S),
+        )  # fmt: skip
+        session.ask("files", "change_classes", job, Urgency.MODEL)
+
+    def _images(self) -> tuple[Path, ...]:
+        shown = self._document.image_path
+        images = self._session.images
+        return images if shown is None or shown in images else (*images, shown)
+
+    @Slot(object)
+    def _on_changed(self, change: ClassChange) -> None:
+        self._document.set_read_only("")
+        self._session.reopen()
+        is_error = bool(change.error)
+        self._session.notice.emit(Notice(change.sentence, is_error=is_error, about="classes"))
+
+
+__all__ = ["ClassSession", "Uses"]

@@ -1,0 +1,85 @@
+"""Changes of many files that happen as a whole or not at all, whatever interrupts them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pspgui.durable import SaveError, printable, write_durably
+from pspgui.project.backups import Backup, back_up, list_backups, restore
+
+_MARK = "pending-change.json"
+
+
+@dataclass(frozen=True)
+class PendingChange:
+    """A change under way in one `.pspgui` folder; `backup` holds the files as they were."""
+
+    home: Path
+    backup: Backup | None
+
+    def take_back(self) -> None:
+        """Put every file back as it was; raises `SaveError` where the disk refuses."""
+        roll_back(self.home)
+
+
+def begin_change(home: Path, reason: str, files: Iterable[Path]) -> PendingChange:
+    """Back up files below `home` that are about to change, and note that the change is under way.
+
+    Files that are not there yet are removed again when the change is taken back. `reason` is one
+    of those of `backups`. Raises `SaveError`; nothing has then happened.
+    """
+    roll_back(home)
+    files = list(files)
+    there = [file for file in files if file.is_file()]
+    backup = back_up(home, reason, there) if there else None
+    absent = [str(file.relative_to(home)) for file in files if file not in set(there)]
+    noted = {"reason": reason, "backup": backup.name if backup else None, "absent": absent}
+    write_durably(home / _MARK, json.dumps(noted).encode("utf-8", "surrogateescape"))
+    return PendingChange(home, backup)
+
+
+def finish_change(home: Path) -> None:
+    """Note that the change is complete; its backup stays."""
+    with contextlib.suppress(FileNotFoundError):
+        (home / _MARK).unlink()
+
+
+def roll_back(home: Path) -> str:
+    """Take back a change that was interrupted; return a sentence about it, "" if there was none.
+
+    Raises `SaveError` naming the backup where it cannot be restored.
+    """
+    try:
+        text = (home / _MARK).read_bytes().decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    try:
+        noted = json.loads(text)
+        name, absent = noted["backup"], [Path(str(path)) for path in noted["absent"]]
+        if any(path.is_absolute() or ".." in path.parts for path in absent):
+            raise ValueError("a path leads out of the folder")
+    except (ValueError, KeyError, TypeError) as error:
+        raise SaveError(
+            f"{printable(home / _MARK)} is damaged, so a change that was interrupted cannot be "
+            "taken back by itself; restore the newest backup, then delete that file."
+        ) from error
+    if name is not None:
+        found = [backup for backup in list_backups(home) if backup.name == name]
+        if not found:
+            raise SaveError(
+                f"A change in {printable(home)} was interrupted, and its backup {name} is gone; "
+                "check the labels, then delete pending-change.json there."
+            )
+        restore(found[0], keep_current=False)
+    for path in absent:
+        with contextlib.suppress(FileNotFoundError):
+            (home / path).unlink()
+    finish_change(home)
+    return "A change of many labels was interrupted; all of it was taken back."
+
+
+__all__ = ["PendingChange", "begin_change", "finish_change", "roll_back"]
