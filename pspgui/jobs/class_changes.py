@@ -14,8 +14,8 @@ from pspgui.durable import SaveError
 from pspgui.jobs.class_tables import read_classes, write_classes, write_folder_classes
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.areas import ClassAreas
-from pspgui.labels.class_edits import ClassDraft, name_key
-from pspgui.labels.classes import ClassTable
+from pspgui.labels.class_edits import ClassDraft
+from pspgui.labels.classes import ClassTable, name_key
 from pspgui.project import LabelStore, StoreError
 from pspgui.project.pending import PendingChange, begin_change, finish_change
 
