@@ -65,7 +65,9 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(document)
         PenWatch(document.pen, self.canvas)
         self.images = ImagesPanel(document, self)
-        self.parts = Parts(document, session, self.canvas, self.images, self.verbs)
+        self.parts = Parts(
+            document, session, self.canvas, self.images, self.verbs, session.project
+        )
         self.actions_table = Actions(self.parts, self)
         self._build_centre()
         self._build_docks()

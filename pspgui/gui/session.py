@@ -20,6 +20,7 @@ from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import sentence
 from pspgui.gui.model_session import ModelSession
 from pspgui.gui.notices import Activity, Notice
+from pspgui.gui.project_session import ProjectSession
 from pspgui.gui.settings import Settings
 from pspgui.jobs.class_tables import read_classes, read_folder_classes
 from pspgui.jobs.exporting import LabelSource, export_labels
@@ -72,6 +73,7 @@ class Session(ModelSession):
         }
         self.autosave.saved.connect(self._on_saved)
         self.autosave.failed.connect(self._on_save_failed)
+        self.project = ProjectSession(document, self)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -142,6 +144,7 @@ class Session(ModelSession):
         """End all threads; unsaved work must have been dealt with before."""
         self._engine.close()
         self.autosave.close()
+        self.project.close()
 
     def export_to(self, destination: Path) -> None:
         """Export all images of the list that have labels; the end is told as a notice."""

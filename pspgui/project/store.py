@@ -5,29 +5,34 @@ For `dir/x.jpg` they are `dir/.pspgui/labels/x.png` (class ids, readable by anyt
 `x.png` lie in one folder, the first one saved has `x.png` and the other `x.png.png`; each file
 says in a text chunk which image it belongs to. Where the folder cannot be written, the same
 layout is used below the user's own folder. Labels whose size is not the image's are set aside
-in `.pspgui/backups` before they are replaced.
+in `.pspgui/backups` before they are replaced, and a file that someone else changed since it was
+read is not replaced at all unless the caller says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import json
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from pspgui import places
+from pspgui import durable, places
 from pspgui.durable import SaveError, printable, write_durably
 from pspgui.imaging import DecodeError, decode_labels, encode_labels, image_size, labels_from_bytes
 from pspgui.imaging.label_files import read_texts
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
 
 FOLDER = ".pspgui"
-_SOURCE, _STAMP = "Image", "Labels"
+_SOURCE, _STAMP, _MODELS = "Image", "Labels", "Models"
 _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
     errno.ELOOP,
@@ -38,15 +43,46 @@ class StoreError(ValueError):
     """Stored labels that cannot be used; one sentence. The file is left as it is."""
 
 
+class ChangedByOthersError(SaveError):
+    """A save that was not done because another program changed the label file meanwhile."""
+
+    def __init__(self, image: Path, path: Path) -> None:
+        """Say whose file, and that nothing was written."""
+        super().__init__(
+            f"The labels of {printable(image.name)} were changed by another program in "
+            f"{printable(path)}. Nothing was overwritten; yours stay open here and in the stroke "
+            "journal until you choose which to keep."
+        )
+        self.image, self.path = image, path
+
+
 class StoredLabels(NamedTuple):
-    """Labels (H, W) uint8 or uint16 and their provenance (H, W) uint8, both writable."""
+    """Labels (H, W) uint8 or uint16 and their provenance (H, W) uint8, both writable.
+
+    `digest` is the SHA-256 of the label file; `models` names models by provenance value.
+    """
 
     labels: np.ndarray
     provenance: np.ndarray
+    digest: str = ""
+    models: Mapping[int, str] = MappingProxyType({})
+
+
+class _Seen(NamedTuple):
+    """A label file as it was when last read or written here; `digest` is "" for none."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+_ABSENT = _Seen(-1, -1, "")
 
 
 class LabelStore:
-    """Finds, loads and saves the label map of any image; keeps nothing in memory.
+    """Finds, loads and saves the label map of any image.
+
+    Of each file it remembers only how it looked when last read or written.
 
     An image that has no file of its own is given a name in a folder of the caller's choice.
     Any thread, but one at a time for one image.
@@ -55,6 +91,8 @@ class LabelStore:
     def __init__(self, fallback: Path | None = None) -> None:
         """Use `fallback` where an image's folder cannot be written; default: the user's folder."""
         self._fallback = fallback
+        self._seen: dict[Path, _Seen] = {}
+        self._lock = threading.Lock()
         self.location_note = ""
 
     def path_for(self, image: str | Path) -> Path:
@@ -125,9 +163,7 @@ class LabelStore:
 
     def _homes(self, image: Path) -> tuple[Path, Path]:
         """Return the folder beside the image and the fall-back for it."""
-        key = hashlib.sha256(os.fsencode(image.parent)).hexdigest()[:16]
-        base = self._fallback if self._fallback is not None else places.user_folder() / "folders"
-        return image.parent / FOLDER, base / key
+        return image.parent / FOLDER, home_elsewhere(image.parent, self._fallback)
 
     def _note(self, path: Path, image: Path) -> None:
         beside = path.is_relative_to(image.parent / FOLDER)
@@ -136,12 +172,21 @@ class LabelStore:
         )  # fmt: skip
 
 
+def home_elsewhere(folder: Path, base: Path | None = None) -> Path:
+    """Return where the labels of a folder's images are kept when it cannot be written.
+
+    `base` is the folder of all such places; default: in the user's own folder.
+    """
+    key = hashlib.sha256(os.fsencode(_absolute(folder))).hexdigest()[:16]
+    return (places.user_folder() / "folders" if base is None else base) / key
+
+
 def _save_in(
     home: Path, image: Path, labels: np.ndarray, provenance: np.ndarray, palette: np.ndarray
 ) -> Path:
     """Write labels, then provenance stamped with the digest of those labels."""
     path = _own_file(home, image)
-    source = {_SOURCE: _ascii(image.name)}
+    source = {_SOURCE: owner_text(image.name)}
     content = encode_labels(labels, palette, source)
     _set_aside_misfit(path, labels.shape)
     write_durably(path, content, lambda written: _compare(path, written, labels))
@@ -165,7 +210,7 @@ def _own_file(home: Path, image: Path) -> Path:
             owner = read_texts(path).get(_SOURCE)
         except DecodeError:
             return path  # not there, or damaged: `load` tells, `save` sets it aside
-        if owner is None or owner == _ascii(image.name) or not _is_there(image.parent, owner):
+        if owner is None or owner == owner_text(image.name) or not _is_there(image.parent, owner):
             return path
     raise AssertionError("candidates never end")
 
@@ -184,7 +229,7 @@ def _is_there(folder: Path, owner: str) -> bool:
     if "\\" not in owner and Path(owner).name == owner:
         return _exists(folder / owner)
     try:
-        return any(_ascii(path.name) == owner for path in folder.iterdir())
+        return any(owner_text(path.name) == owner for path in folder.iterdir())
     except OSError:
         return True
 
@@ -243,7 +288,8 @@ def _absolute(image: str | Path) -> Path:
     return Path(os.path.abspath(image))  # noqa: PTH100  (Path.absolute keeps "..")
 
 
-def _ascii(name: str) -> str:
+def owner_text(name: str) -> str:
+    """Return an image's name as label files hold it, which is ASCII."""
     return os.fsencode(name).decode("ascii", "backslashreplace")
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pspgui.gui.canvas.canvas import Canvas
     from pspgui.gui.document import Document
     from pspgui.gui.panels.images import ImagesPanel
+    from pspgui.gui.project_session import ProjectSession
     from pspgui.gui.session import Session
     from pspgui.gui.window_verbs import WindowVerbs
 
@@ -23,6 +24,7 @@ class Parts:
     canvas: Canvas
     images: ImagesPanel
     window: WindowVerbs
+    project: ProjectSession
 
 
 @dataclass(frozen=True)

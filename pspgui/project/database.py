@@ -1,0 +1,250 @@
+"""One SQLite file and its connections: one for each thread, writers one after another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from pspgui.durable import printable
+from pspgui.project import schema
+from pspgui.project.errors import ProjectError
+
+_BUSY_MS = 5000
+_CLOSING_S = 5.0
+
+
+class Database:
+    """Connections to project.sqlite. Any thread; on a network without WAL and memory maps.
+
+    Raises `ProjectError` for a file that is no database, is damaged, or is of a newer version.
+    """
+
+    def __init__(self, path: Path, network: bool = False) -> None:
+        """Open the file, and make its tables where there are none."""
+        self._path, self._network = path, network
+        self._own = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        self._generation = 0
+        self._closed = False
+        self._uses = 0
+        self._changed = threading.Condition()
+        self._writer = threading.RLock()
+        try:
+            self._prepare()
+        except ProjectError:
+            self.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The file in use."""
+        return self._path
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend this thread's connection; raises `ProjectError`."""
+        with self._changed:
+            if self._closed:
+                raise ProjectError("This project is closed.")
+            self._uses += 1
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            raise _told(self._path, error) from error
+        finally:
+            with self._changed:
+                self._uses -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend this thread's connection within a transaction: all of it happens, or nothing."""
+        with self._writer, self.reading() as connection:
+            if connection.in_transaction:  # within another of this thread
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def copy_to(self, path: Path) -> None:
+        """Write what the database holds now into a new file; raises `ProjectError`."""
+        with self._writer, self.reading() as connection:
+            copy_database(connection, path)
+
+    def move_to(self, path: Path, network: bool = False) -> Path:
+        """Go on in a new file, which first gets all that this one holds; return the old path."""
+        with self._writer:
+            self.copy_to(path)
+            return self.go_on_in(path, network)
+
+    def go_on_in(self, path: Path, network: bool = False) -> Path:
+        """Use another file from now on, and return the old path; raises `ProjectError`."""
+        with self._writer:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._uses, _CLOSING_S)
+                self._drop_connections()
+                before, self._path, self._network = self._path, path, network
+            self._prepare()
+            return before
+
+    def close(self) -> None:
+        """Close every connection; readers in other threads are waited for."""
+        with self._writer, self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._uses, _CLOSING_S)
+            self._drop_connections()
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Make the tables of this version, whatever there is."""
+        with self.reading() as connection:
+            found = schema.version_of(connection)
+        if found > schema.version():
+            raise NewerVersionError(self._path)
+        if found < schema.version():
+            with self.writing() as connection:
+                if schema.version_of(connection) == 0:
+                    schema.create(connection)
+                schema.migrate(connection)
+
+    def _drop_connections(self) -> None:
+        for connection in self._open:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+        self._open.clear()
+        self._generation += 1
+
+    def _connection(self) -> sqlite3.Connection:
+        if getattr(self._own, "generation", None) != self._generation:
+            connection = connect(self._path, self._network)
+            with self._changed:
+                self._open.append(connection)
+                self._own.connection, self._own.generation = connection, self._generation
+        found: sqlite3.Connection = self._own.connection
+        return found
+
+
+class NewerVersionError(ProjectError):
+    """A project that a newer pspgui has written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{printable(path)} was written by a newer pspgui; update pspgui to change this "
+            "project. Nothing in it was changed."
+        )
+
+
+def connect(path: Path, network: bool = False) -> sqlite3.Connection:
+    """Return a connection in autocommit mode; raises `sqlite3.Error` for a damaged file."""
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA mmap_size = 0")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        # A write-ahead log needs memory shared between its users, which a network does not give.
+        connection.execute(f"PRAGMA journal_mode = {'DELETE' if network else 'WAL'}").fetchone()
+        connection.execute(f"PRAGMA synchronous = {'FULL' if network else 'NORMAL'}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def copy_database(connection: sqlite3.Connection, path: Path) -> None:
+    """Write a consistent copy into a new file; raises `sqlite3.Error` or `OSError`."""
+    part = path.with_name(f".saving-{path.name}.part")
+    remove_database(part)
+    target = sqlite3.connect(part)
+    try:
+        connection.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        target.close()
+    part.replace(path)
+
+
+def remove_database(path: Path) -> None:
+    """Delete a database and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def copy_unopened(path: Path, target: Path) -> None:
+    """Copy a database that another program may be writing; raises `sqlite3.Error`.
+
+    Nothing is written beside it where its folder cannot be written.
+    """
+    faults: sqlite3.Error | None = None
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            source = sqlite3.connect(f"{_uri(path)}?{how}", uri=True, timeout=_BUSY_MS / 1000)
+            try:
+                copy_database(source, target)
+                return
+            finally:
+                source.close()
+        except sqlite3.OperationalError as error:
+            faults = error
+    assert faults is not None
+    raise faults
+
+
+def version_in(path: Path) -> int:
+    """Return the version of a database file that is left as it is; raises `sqlite3.Error`."""
+    connection = sqlite3.connect(f"{_uri(path)}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
+    try:
+        return schema.version_of(connection)
+    finally:
+        connection.close()
+
+
+def _uri(path: Path) -> str:
+    return "file:" + quote(os.fsencode(os.path.abspath(path)))  # noqa: PTH100
+
+
+def damage_of(path: Path) -> str:
+    """Return what is wrong with a database file; "" for a sound one or none at all."""
+    if not path.exists():
+        return ""
+    try:
+        connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000)
+        try:
+            said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if said == ["ok"] else "; ".join(said)
+
+
+def set_database_aside(path: Path, folder: Path) -> None:
+    """Move a damaged database, with all that belongs to it, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            shutil.move(part, folder / part.name)
+
+
+def _told(path: Path, error: sqlite3.Error) -> ProjectError:
+    return ProjectError(
+        f"The project's index {printable(path)} could not be used: {error}. The labels are files "
+        "of their own and untouched; free some space, or run `pspgui repair` on the folder."
+    )

@@ -1,0 +1,384 @@
+"""A project: a folder of images with `.pspgui/` in it, which one window at a time may change.
+
+    .pspgui/project.sqlite   the index, which can be made again from the rest
+    .pspgui/remarks.log      statuses, notes, tags, reviews and time spent
+    .pspgui/labels/ provenance/ classes/ strokes/ backups/
+    .pspgui/lock             who may change all this
+
+A folder that is only looked at is left as it is: its index lies in the user's cache until the
+first edit or the first remark. A folder that cannot be written has its project in the user's own
+folder, where its labels are kept as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from pspgui import places
+from pspgui.durable import SaveError, printable, write_durably
+from pspgui.project import backups, database, remarks, schema
+from pspgui.project.errors import ProjectError
+from pspgui.project.index import ProjectIndex
+from pspgui.project.lock import Lock, Owner
+from pspgui.project.network import is_remote
+from pspgui.project.remarks import RemarkLog
+from pspgui.project.store import FOLDER, home_elsewhere
+
+INDEX: Final = "project.sqlite"
+DIGEST: Final = "project.sqlite.digest"
+LOCK: Final = "lock"
+_views = itertools.count(1)
+
+
+class Project:
+    """An open project. Any thread; made by `open_project`, ended by `close`.
+
+    `root` is the folder of images, `home` its `.pspgui` (which may not be there yet, see
+    `established`). While `read_only`, `reason` says in one sentence why, and nothing is changed.
+    `notes` are sentences for the person. The `index` stays the same object for good.
+    """
+
+    def __init__(self, root: Path, program: str) -> None:
+        """Use `open_project`."""
+        self.root = root
+        self.home, self._is_beside = _home_of(root)
+        self.program = program
+        self.read_only = False
+        self.reason = ""
+        self.notes: tuple[str, ...] = ()
+        self.network = is_remote(self.home)
+        self._turn = threading.RLock()
+        self._closed = False
+        self._waits_for_lock = False
+        self._lock: Lock | None = None
+        self._cache = _cache_of(root)
+        self.established = self.home.is_dir()
+        self._first_notes()
+        self.index = ProjectIndex(self._fresh_view(), root)
+        self.index.before_remark = self.demand_change
+
+    def demand_change(self) -> None:
+        """Make sure that this project may be changed, making it if it is not there yet.
+
+        Raises `ProjectError`, one sentence, where it cannot be changed.
+        """
+        with self._turn:
+            if not self.read_only and not self.established:
+                self._establish()
+            if self.read_only:
+                raise ProjectError(self.reason)
+
+    def try_again(self) -> bool:
+        """Ask for the lock again, held by another window before; True once labels may change.
+
+        A dead owner on another machine shows only to who asks for some seconds.
+        """
+        with self._turn:
+            if self.read_only and self._waits_for_lock and not self._closed:
+                self._begin()
+            return not self.read_only
+
+    def close(self) -> None:
+        """End the project: what is in memory goes to the disk, and the lock is free."""
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            lock, self._lock = self._lock, None
+            if self.index.log is not None:
+                self.index.log.sync()
+            path, was_view = self.index.path, self._shows_view()
+            self.index.close()
+            if lock is not None and lock.held:
+                if path.parent == self.home:
+                    _seal(path)
+                    with contextlib.suppress(OSError):
+                        backups.thin(self.home, time.time())
+                lock.release()
+            if was_view:
+                database.remove_database(path)
+
+    # -- opening ------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Become the writer if nobody else is one, else show what there is."""
+        self.established = self.home.is_dir()
+        where = self.home if self.established else self._cache
+        lock = Lock(where / LOCK, self.program, self.network and self.established)
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            owner = lock.acquire()
+        except OSError as error:
+            self._refuse(
+                f"{printable(where)} cannot be written ({error.strerror or error}); labels cannot "
+                "be changed here."
+            )
+            return
+        if owner is not None:
+            self._refuse(_held_by(owner), waits=True)
+            return
+        lock.on_lost, lock.on_beat = self._on_lost, self._on_beat
+        self._lock, self.read_only, self.reason = lock, False, ""
+        self._waits_for_lock = False
+        try:
+            if self.established:
+                self._open_home()
+            else:
+                self._open_cache()
+        except database.NewerVersionError as error:
+            self._give_up(str(error))
+        except (ProjectError, SaveError, OSError) as error:
+            self._give_up(f"{str(error).rstrip('.')}; labels cannot be changed here.")
+
+    def _open_home(self) -> None:
+        """Use the index of the project folder, made again where it is damaged."""
+        from pspgui.project.pending import roll_back
+
+        told = roll_back(self.home)
+        self._note(told)
+        path = self.home / INDEX
+        damage = _damage_of_index(path)
+        with contextlib.suppress(FileNotFoundError):
+            (self.home / DIGEST).unlink()  # true of a closed index only
+        if damage:
+            aside = self.home / "backups" / f"damaged-index-{time.time_ns()}"
+            database.set_database_aside(path, aside)
+            self._note(
+                f"The project's index was damaged ({damage}); it is made again from labels and "
+                f"remarks, which are untouched. The damaged one is kept in {printable(aside)}."
+            )
+        elif path.exists() and database.version_in(path) < schema.version():
+            self._keep_original(path)
+        before = self.index.database.go_on_in(path, self.network)
+        database.remove_database(before)
+        self._follow_log()
+
+    def _keep_original(self, path: Path) -> None:
+        """Back the index up before its tables change; it is then whole in one file."""
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+        kept = backups.back_up(self.home, "migration", [path, self.home / remarks.NAME])
+        self._note(
+            "This project was made by an earlier pspgui and is brought up to date; the original "
+            f"is kept as the backup {kept.name}."
+        )
+
+    def _follow_log(self) -> None:
+        """Bring index and log together: the log counts, and holds all that the index knows."""
+        log = RemarkLog(self.home / remarks.NAME)
+        size = log.path.stat().st_size if log.path.exists() else 0
+        seen = self.index.followed_size()
+        if not size:
+            size = log.extend(remarks.condensed(self.index.remarks()))
+            self.index.follow(log, (), size)
+            return
+        said, damaged = remarks.read(log.path, seen if seen <= size else 0)
+        self.index.follow(log, said, size)
+        if damaged:
+            self._note(
+                f"{len(damaged)} lines of {printable(log.path)} are damaged; what they said is "
+                "missing where the index does not know it. `pspgui check` tells more."
+            )
+
+    def _open_cache(self) -> None:
+        """Use the index in the user's cache, anew where it is of no use."""
+        path = self._cache / INDEX
+        before = self.index.path
+        try:
+            self.index.database.go_on_in(path)
+        except ProjectError:
+            database.remove_database(path)
+            self.index.database.go_on_in(path)
+        database.remove_database(before)
+
+    def _establish(self) -> None:
+        """Make the project folder, and move there what is known of its images."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            lock = Lock(self.home / LOCK, self.program, self.network)
+            owner = lock.acquire()
+        except OSError as error:
+            raise ProjectError(
+                f"{printable(self.home)} could not be made ({error.strerror or error}); nothing "
+                "was changed. Make the folder writable and try again."
+            ) from error
+        self.established = True
+        if owner is not None:
+            self._give_up(_held_by(owner), waits=True)
+            return
+        lock.on_lost, lock.on_beat = self._on_lost, self._on_beat
+        before, self._lock = self._lock, lock
+        old = self.index.path
+        if (self.home / INDEX).exists():  # somebody made it meanwhile
+            known = self.index.paths(self.index.select())
+            self._open_home()
+            self.index.add_images(known)
+        else:
+            self.index.database.move_to(self.home / INDEX, self.network)
+            self._follow_log()
+            database.remove_database(old)
+        if before is not None:
+            before.release()
+
+    # -- read-only ----------------------------------------------------------------------------
+
+    def _refuse(self, reason: str, waits: bool = False) -> None:
+        """Show a copy of the index that nobody else sees, and change nothing else."""
+        self.read_only, self.reason, self._waits_for_lock = True, reason, waits
+        source = self.home / INDEX
+        if self._shows_view() and len(self.index):
+            return  # asked for the lock once more; what is shown stays
+        view = _view_path(self._cache)
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if source.exists() and database.version_in(source) <= schema.version():
+                database.copy_unopened(source, view)
+        self.index.log = None
+        was_view = self._shows_view()
+        before = self.index.database.go_on_in(view)
+        if was_view:
+            database.remove_database(before)
+
+    def _shows_view(self) -> bool:
+        """Whether the index is a copy that only this process sees."""
+        return self.index.path.parent == self._cache and self.index.path.name != INDEX
+
+    def _give_up(self, reason: str, waits: bool = False) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+        self._refuse(reason, waits)
+
+    def _on_lost(self, owner: Owner | None) -> None:
+        """Stop changing things at once (the lock's own thread)."""
+        self.read_only = True
+        who = "another program" if owner is None else owner.text()
+        self.reason = f"This project was taken over by {who}; labels cannot be changed here."
+        with self._turn:
+            if not self._closed:
+                self._refuse(self.reason, waits=True)
+
+    def _on_beat(self) -> None:
+        log = self.index.log
+        if log is not None:
+            log.sync()
+
+    # -- notes --------------------------------------------------------------------------------
+
+    def _first_notes(self) -> None:
+        if not self._is_beside:
+            self._note(
+                f"{printable(self.root)} cannot be written; labels and remarks are kept in "
+                f"{printable(self.home)}."
+            )
+        elif self.network:
+            self._note(
+                "This folder lies on another machine: saving may take longer, and only one person "
+                "at a time can change the project."
+            )
+
+    def _note(self, text: str) -> None:
+        if text:
+            self.notes = (*self.notes, text)
+
+    def _fresh_view(self) -> Path:
+        """Return the path of a new index that only this process sees."""
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            self._cache = Path(tempfile.mkdtemp(prefix="pspgui-"))
+        _remove_old_views(self._cache)
+        return _view_path(self._cache)
+
+
+def open_project(root: Path, program: str = "pspgui") -> Project:
+    """Open the project of a folder of images; never raises for one that cannot be written.
+
+    Nothing is written into a folder without a project. Where another window has it, or a newer
+    pspgui wrote it, the project is `read_only` and says why. Any thread; some 20 ms.
+    """
+    project = Project(root, program)
+    with project._turn:
+        project._begin()
+    return project
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, as far as the system tells."""
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def project_home(root: Path) -> Path:
+    """Return where the project of a folder of images is, or would be."""
+    return _home_of(root)[0]
+
+
+# -- inside -----------------------------------------------------------------------------------
+
+
+def _home_of(root: Path) -> tuple[Path, bool]:
+    """Return the home of a project, and whether it is in the folder itself."""
+    beside = root / FOLDER
+    if is_writable(beside if beside.is_dir() else root):
+        return beside, True
+    return home_elsewhere(root), False
+
+
+def _cache_of(root: Path) -> Path:
+    key = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16]
+    return places.cache_folder() / "projects" / key
+
+
+def _view_path(cache: Path) -> Path:
+    return cache / f"view-{os.getpid()}-{next(_views)}.sqlite"
+
+
+def _remove_old_views(cache: Path) -> None:
+    """Delete what processes that died have left."""
+    with contextlib.suppress(OSError):
+        for path in cache.glob("view-*.sqlite"):
+            if time.time() - path.stat().st_mtime > 7 * 86_400:
+                database.remove_database(path)
+
+
+def _held_by(owner: Owner) -> str:
+    return f"This project is open in {owner.text()}; labels cannot be changed here."
+
+
+def _damage_of_index(path: Path) -> str:
+    """Return what is wrong with a closed index, by its digest where it was closed in order."""
+    if not path.exists():
+        return ""
+    with contextlib.suppress(OSError):
+        sealed = (path.parent / DIGEST).read_bytes()
+        wal = path.with_name(path.name + "-wal")
+        if not wal.exists():
+            return "" if sealed == _digest(path) else "its digest is another"
+    return database.damage_of(path)
+
+
+def _seal(path: Path) -> None:
+    """Keep the digest of an index that is closed, so that damage shows."""
+    if path.with_name(path.name + "-wal").exists():
+        return  # somebody else still looks at it
+    with contextlib.suppress(OSError):
+        write_durably(path.parent / DIGEST, _digest(path))
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode("ascii")
+
+
+__all__ = ["DIGEST", "INDEX", "LOCK", "Project", "is_writable", "open_project", "project_home"]
