@@ -1,13 +1,19 @@
-"""Painting whole areas at once: by tools that outline them, and by cleaning."""
+"""Writing whole areas at once: by tools that outline them, by cleaning, by relabelling."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterable
 
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from pspgui.geometry import Rect
+from pspgui.gui.errands import Errands
 from pspgui.gui.paint_rules import PaintRules
 from pspgui.labels.editing import paint
 from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.history import TILE_PX
+from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp
 from pspgui.labels.regions import holes, islands
@@ -15,7 +21,36 @@ from pspgui.labels.shapes import tiles
 
 
 class AreaSession(PaintRules):
-    """The labels with areas to fill and to clean, under the rules of painting. GUI thread only."""
+    """The labels with areas to fill, to select and to clean. GUI thread only.
+
+    `selection` is a region of the image that commands act on; it belongs to the image shown and
+    `selection_changed` comes when it is another. `errands` runs what takes too long here.
+    """
+
+    selection_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.errands = Errands(self)
+        self.errands.failed.connect(self.message)
+        self._selection: Stamp | None = None
+
+    # -- the selection ------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> Stamp | None:
+        """The region selected; None for none."""
+        return self._selection
+
+    def select(self, stamp: Stamp | None) -> None:
+        """Select a region; an empty one is none."""
+        stamp = None if stamp is None or not stamp.mask.any() else stamp
+        if stamp is not self._selection:
+            self._selection = stamp
+            self.selection_changed.emit()
+            self.brush_changed.emit()
+
+    # -- areas --------------------------------------------------------------------------------
 
     def fill(
         self, stamp: Stamp, verb: str, kind: str = "brush", allowed: PaintFilter = OPEN
@@ -30,6 +65,14 @@ class AreaSession(PaintRules):
             return False
         value, provenance, name = self.writes(kind, verb)
         return self.write(stamp, name, value, provenance, allowed)
+
+    def clean(self, patches: Iterable[Patch], name: str) -> bool:
+        """Write what a cleaning found, as one edit of a person's; locked classes stay."""
+        self.finish_stroke()
+        if self._label_map is None or not self.may_change():
+            return False
+        parts = [(p.rect, p.mask, p.wanted) for p in patches]
+        return self._write_parts(parts, name, PERSON, self.locks)
 
     def remove_islands(self, below_px: int) -> bool:
         """Give pieces of the active class below a size to the class around them, as one edit."""
@@ -64,14 +107,28 @@ class AreaSession(PaintRules):
         The array is of the whole image or of the stamp's shape. Returns whether anything changed;
         if nothing did, that is said.
         """
-        history = self._history
         local = isinstance(value, np.ndarray) and value.shape == stamp.mask.shape
+        parts = []
+        for rect, mask in tiles(stamp, TILE_PX):
+            part = rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices
+            parts.append((rect, mask, value[part] if local else value))
+        return self._write_parts(parts, name, provenance, allowed)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _write_parts(
+        self,
+        parts: Iterable[tuple[Rect, np.ndarray, int | np.ndarray]],
+        name: str,
+        provenance: int | None,
+        allowed: PaintFilter,
+    ) -> bool:
+        """Write labels under masks as one edit; whether anything changed."""
+        history = self._history
         history.begin(name)
         try:
-            for rect, mask in tiles(stamp, TILE_PX):
-                part = rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices
-                wanted = value[part] if local else value
-                paint(self._label_map, history, rect, mask, wanted, provenance, allowed)
+            for rect, mask, value in parts:
+                paint(self._label_map, history, rect, mask, value, provenance, allowed)
         except BaseException:
             history.abort()
             raise
@@ -83,3 +140,8 @@ class AreaSession(PaintRules):
         self._changed(edit.title)
         self.history_changed.emit()
         return True
+
+    def _install_labels(self, *labels: object, **options: object) -> None:
+        """Start over with another image's labels: what was selected was another image's."""
+        super()._install_labels(*labels, **options)
+        self.select(None)
