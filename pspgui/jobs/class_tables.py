@@ -7,17 +7,22 @@ it can be named without being a label.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pspgui.durable import write_durably
 from pspgui.labels.classes import ClassTable, ClassTableError, name_key
+from pspgui.project.class_files import (
+    classes_beside,
+    folder_classes_beside,
+    read_classes,
+    read_folder_classes,
+    write_classes,
+    write_folder_classes,
+)
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Target
@@ -201,58 +206,6 @@ def renumbered(
             ids[i] = by_name[name_key(own.name_of(i))]
     result: np.ndarray = ids[labels]
     return result
-
-
-def classes_beside(label_file: Path) -> Path:
-    """Return the file that names the classes of a label file of the label store."""
-    return label_file.parent.parent / "classes" / f"{label_file.stem}.json"
-
-
-def read_classes(label_file: Path) -> ClassTable | None:
-    """Return the classes that a label file was saved with; None where nothing tells.
-
-    Raises `ClassTableError` for a file that is there and cannot be read. Any thread.
-    """
-    path = classes_beside(label_file)
-    return ClassTable.load(path) if path.is_file() else None
-
-
-def write_classes(label_file: Path, table: ClassTable) -> None:
-    """Keep the classes of a label file beside it, unless the file says so already.
-
-    Raises `SaveError`. Any thread.
-    """
-    try:
-        if read_classes(label_file) == table:
-            return
-    except ClassTableError:
-        pass  # damaged: written anew
-    content: dict[str, Any] = table.to_json()
-    text = json.dumps(content, ensure_ascii=False, indent=1).encode()
-    write_durably(classes_beside(label_file), text)
-
-
-def folder_classes_beside(label_file: Path) -> Path:
-    """Return the file that names the classes chosen for all images of a folder."""
-    return label_file.parent.parent / "classes.json"
-
-
-def read_folder_classes(label_file: Path) -> ClassTable | None:
-    """Return the classes that a person chose for the folder of a label file; None for none.
-
-    Raises `ClassTableError` for a file that is there and cannot be read. Any thread.
-    """
-    path = folder_classes_beside(label_file)
-    return ClassTable.load(path) if path.is_file() else None
-
-
-def write_folder_classes(label_file: Path, table: ClassTable) -> None:
-    """Choose the classes of all images of a folder that have no labels yet.
-
-    Raises `SaveError`. Any thread.
-    """
-    text = json.dumps(table.to_json(), ensure_ascii=False, indent=1).encode()
-    write_durably(folder_classes_beside(label_file), text)
 
 
 def difference_text(translation: Translation) -> str:
