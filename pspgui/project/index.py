@@ -214,18 +214,27 @@ class ProjectIndex:
 
     def record_prediction(
         self, path: Path, margin: float | None, entropy: float | None, boundary_px: int | None,
-        size: tuple[int, int] | None = None,
+        size: tuple[int, int] | None = None, model: str = "",
     ) -> None:  # fmt: skip
-        """Keep how sure the model is of an image: margin and entropy 0..1; `size` is (H, W)."""
+        """Keep how sure the model is of an image: margin and entropy 0..1; `size` is (H, W).
+
+        `model` is the digest of its weights.
+        """
         image = self._relative(path)
         with self.database.writing() as c:
             id_ = self._ids(c, [image])[0]
             c.execute(
-                "UPDATE images SET margin = ?, entropy = ?, boundary_px = ?, "
+                "UPDATE images SET margin = ?, entropy = ?, boundary_px = ?, predicted_by = ?, "
                 "status = CASE status WHEN 'new' THEN 'predicted' ELSE status END WHERE id = ?",
-                (margin, entropy, boundary_px, id_),
+                (margin, entropy, boundary_px, model, id_),
             )
             _keep_size(c, id_, size)
+
+    def predicted_by(self, model: str) -> set[Path]:
+        """Return the images that the model of this digest has read last."""
+        with self.database.reading() as c:
+            rows = c.execute("SELECT path FROM images WHERE predicted_by = ?", (model,))
+            return {self._absolute(path) for (path,) in rows}
 
     def record_labels(
         self, path: Path, pixels: Mapping[str, int], corrected_px: int | None,

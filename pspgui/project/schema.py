@@ -29,6 +29,7 @@ CREATE TABLE images (
     margin REAL,
     entropy REAL,
     boundary_px INTEGER,
+    predicted_by TEXT NOT NULL DEFAULT '',
     changed_at REAL,
     labels_digest TEXT NOT NULL DEFAULT '',
     labels_stamp TEXT NOT NULL DEFAULT '',
