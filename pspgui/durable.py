@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -55,9 +56,9 @@ class Disk:
         return handle, Path(name)
 
     def open_append(self, path: Path) -> int:
-        """Open a file to write at its end, and make it if it is not there."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
+        """Open a file that is there, to write at its end."""
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        return os.open(path, flags | getattr(os, "O_BINARY", 0))
 
     def write(self, handle: int, content: bytes | memoryview) -> int:
         """Write some of `content` and return how many bytes that was."""
@@ -151,14 +152,25 @@ def write_durably_in_parts(path: Path, parts: Callable[[], Iterable[bytes]]) -> 
 def append_durably(path: Path, content: bytes, at: int | None = None) -> None:
     """Add `content` to the end of a file and fsync; `at` cuts the file to that size first.
 
-    The file and its folder must be there. After a failure the file is cut back to the size it
-    had, so that no half of `content` is left, if the disk allows that much. Any thread. Raises
-    `OSError`.
+    The file must be there, and `at` bytes long at least. After a failure it is cut back to the
+    size it had, so that no half of `content` is left, if the disk allows that much. On a full
+    disk the reserve is let go, as in `write_durably`. Any thread. Raises `OSError`.
     """
+    try:
+        _append(path, content, at)
+    except OSError as error:
+        if error.errno not in FULL or not release_reserve(path):
+            raise
+        _append(path, content, at)
+
+
+def _append(path: Path, content: bytes, at: int | None) -> None:
     handle = disk.open_append(path)
     try:
         size = os.fstat(handle).st_size
-        if at is not None and size > at:
+        if at is not None and size != at:
+            if size < at:
+                raise OSError(errno.ESTALE, "the file has become shorter")
             disk.truncate(handle, at)
             size = at
         try:
@@ -196,8 +208,26 @@ def release_reserve(path: Path) -> bool:
     return False
 
 
+def cause_of(error: OSError) -> OSError:
+    """Return the system's own error behind a `SaveError`, or the error itself."""
+    cause = error.__cause__
+    return cause if isinstance(error, SaveError) and isinstance(cause, OSError) else error
+
+
+def sweep(folder: Path, older_than_s: float = 3600.0) -> None:
+    """Remove what a killed process left half-written in a folder. Any thread; never raises."""
+    with contextlib.suppress(OSError), os.scandir(folder) as listing:
+        for entry in listing:
+            if entry.name.startswith(".saving-") and entry.name.endswith(".part"):
+                with contextlib.suppress(OSError):
+                    if entry.stat().st_mtime < time.time() - older_than_s:
+                        disk.remove(Path(entry.path))
+
+
 def why(error: Exception, path: Path) -> str:
     """Return the reason of a failed save in a few words, with the free space where it is short."""
+    if isinstance(error, OSError):
+        error = cause_of(error)
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     if error.errno not in _SHORT:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from pspgui.project.journaling import JournalTrouble, StrokeJournals
 from pspgui.project.saver import SaveQueue, SaveResult, Snapshot
-from pspgui.project.store import LabelStore, StoredLabels, StoreError
+from pspgui.project.store import ChangedByOthersError, LabelStore, StoredLabels, StoreError
 
-__all__ = ["LabelStore", "SaveQueue", "SaveResult", "Snapshot", "StoreError", "StoredLabels"]
+__all__ = [
+    "ChangedByOthersError",
+    "JournalTrouble",
+    "LabelStore",
+    "SaveQueue",
+    "SaveResult",
+    "Snapshot",
+    "StoreError",
+    "StoredLabels",
+    "StrokeJournals",
+]

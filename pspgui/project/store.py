@@ -29,7 +29,8 @@ from pspgui import durable, places
 from pspgui.durable import SaveError, printable, write_durably
 from pspgui.imaging import DecodeError, decode_labels, encode_labels, image_size, labels_from_bytes
 from pspgui.imaging.label_files import read_texts
-from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
+from pspgui.labels.provenance import IMPORTED
+from pspgui.labels.provenance import palette as provenance_palette
 
 FOLDER = ".pspgui"
 _SOURCE, _STAMP, _MODELS = "Image", "Labels", "Models"
@@ -106,17 +107,27 @@ class LabelStore:
             return max(found, key=lambda path: path.stat().st_mtime_ns)
         return _own_file(self._homes(image)[0], image)
 
+    def homes(self, image: str | Path) -> tuple[Path, ...]:
+        """Return the `.pspgui` folders that may keep an image's work, the best one first."""
+        image = _absolute(image)
+        beside, fallback = self._homes(image)
+        # A folder that vanished (a stick pulled out) is not made anew where it was mounted.
+        return (beside, fallback) if _exists(image.parent) else (fallback,)
+
     def load(
-        self, image: str | Path, shape: tuple[int, int] | None = None
+        self, image: str | Path, shape: tuple[int, int] | None = None, to_edit: bool = False
     ) -> StoredLabels | None:
         """Return what was saved for an image, or None.
 
         `shape` is the image's (H, W); without it the image's header is read. Where provenance is
-        missing or belongs to other labels, every pixel counts as imported. Raises `StoreError`
-        for a damaged file or one of another size, which is left in place.
+        missing or belongs to other labels, every pixel counts as imported. `to_edit` tells that
+        what is saved later comes of this: a file that changed in between is then not replaced.
+        Raises `StoreError` for a damaged file or one of another size, which is left in place.
         """
         image = _absolute(image)
         path = self.path_for(image)
+        if to_edit:
+            self._remember(path)
         if not _exists(path):
             return None
         try:
@@ -137,29 +148,105 @@ class LabelStore:
                 "when new labels are saved"
             )
         self._note(path, image)
-        return StoredLabels(stored.labels, _provenance(path, stored.digest, expected))
+        marks, models = _provenance(path, stored.digest, expected)
+        return StoredLabels(stored.labels, marks, stored.digest, models)
 
     def save(
-        self, image: str | Path, labels: np.ndarray, provenance: np.ndarray, palette: np.ndarray
+        self,
+        image: str | Path,
+        labels: np.ndarray,
+        provenance: np.ndarray,
+        palette: np.ndarray,
+        models: Mapping[int, str] = MappingProxyType({}),
+        announce: Callable[[str], object] | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """Save a label map and its provenance durably and return the label file.
 
-        Both arrays are (H, W) and not changed meanwhile; `palette` is (256, 3) uint8. Raises
-        `SaveError` with the remedy; what was saved before is then still there.
+        Both arrays are (H, W) and not changed meanwhile; `palette` is (256, 3) uint8, `models`
+        names models by provenance value. `announce(SHA-256)` is called when the new file is about
+        to replace the old one. Raises `SaveError` with the remedy; what was saved before is then
+        still there. Raises `ChangedByOthersError` when the file is not as it was read or written
+        here last; with `overwrite` it is copied to the backups instead, and replaced.
         """
         if provenance.shape != labels.shape:
             raise ValueError(f"labels {labels.shape}, provenance {provenance.shape}")
         image = _absolute(image)
-        beside, fallback = self._homes(image)
-        try:
-            path = _save_in(beside, image, labels, provenance, palette)
-        except SaveError as error:
-            cause = error.__cause__
-            if not isinstance(cause, OSError) or cause.errno not in _NOT_WRITABLE:
-                raise
-            path = _save_in(fallback, image, labels, provenance, palette)
+        homes = self.homes(image)
+        work = _Work(image, labels, provenance, palette, models, announce, overwrite)
+        for number, home in enumerate(homes):
+            try:
+                path = self._save_in(home, work)
+                break
+            except SaveError as error:
+                cause = durable.cause_of(error).errno
+                if cause not in _NOT_WRITABLE or number + 1 == len(homes):
+                    raise
         self._note(path, image)
         return path
+
+    def save_copy(
+        self, image: str | Path, labels: np.ndarray, palette: np.ndarray, target: Path | None = None
+    ) -> Path:
+        """Write labels (H, W) to a file of their own and return it; by default in the backups.
+
+        Raises `SaveError`.
+        """
+        image = _absolute(image)
+        if target is None:
+            name = f"{image.stem[:60]}-mine-{time.time_ns()}.png"
+            target = self.homes(image)[0] / "backups" / name
+        content = encode_labels(labels, palette, {_SOURCE: owner_text(image.name)})
+        write_durably(target, content, lambda written: _compare(target, written, labels))
+        return target
+
+    def _save_in(self, home: Path, work: _Work) -> Path:
+        """Write provenance stamped with the digest of the labels, then the labels themselves.
+
+        The provenance of the earlier labels is replaced last: whenever the power goes, the labels
+        there have the provenance that belongs to them.
+        """
+        path = _own_file(home, work.image)
+        source = {_SOURCE: owner_text(work.image.name)}
+        content = encode_labels(work.labels, work.palette, source)
+        digest = hashlib.sha256(content).hexdigest()
+        self._check_unchanged(work, path)
+        _set_aside_misfit(path, work.labels.shape)
+        names = {_MODELS: json.dumps(dict(work.models))} if work.models else {}
+        marks = encode_labels(
+            work.provenance, provenance_palette(), {**source, _STAMP: digest, **names}
+        )
+        waiting, beside = _next_provenance(path), _provenance_file(path)
+        write_durably(waiting, marks, lambda written: _compare(waiting, written, work.provenance))
+        if work.announce is not None:
+            work.announce(digest)
+        write_durably(path, content, lambda written: _compare(path, written, work.labels))
+        self._remember(path, digest)
+        with contextlib.suppress(OSError):  # where it waits it is found, too
+            durable.disk.make_folder(beside.parent)
+            durable.disk.replace(waiting, beside)
+            durable.disk.sync_folder(beside.parent)
+        return path
+
+    def _remember(self, path: Path, digest: str | None = None) -> None:
+        """Note how a label file looks; its SHA-256 is computed where it is not known."""
+        seen = _look_at(path, digest)
+        with self._lock:
+            self._seen[path] = seen
+
+    def _check_unchanged(self, work: _Work, path: Path) -> None:
+        """Refuse to replace a file that is not the one last read or written here."""
+        with self._lock:
+            seen = self._seen.get(path)
+        if seen is None:
+            return
+        now = _look_at(path, seen=seen)
+        if now.digest in (seen.digest, "") or not _fits(path, work.labels.shape):
+            return  # gone, so that nothing is overwritten; or set aside before it is
+        if not work.overwrite:
+            raise ChangedByOthersError(work.image, path)
+        backup = path.parent.parent / "backups" / f"{path.stem[:60]}-theirs-{time.time_ns()}.png"
+        write_durably(backup, durable.disk.read(path))
 
     def _homes(self, image: Path) -> tuple[Path, Path]:
         """Return the folder beside the image and the fall-back for it."""
@@ -181,20 +268,31 @@ def home_elsewhere(folder: Path, base: Path | None = None) -> Path:
     return (places.user_folder() / "folders" if base is None else base) / key
 
 
-def _save_in(
-    home: Path, image: Path, labels: np.ndarray, provenance: np.ndarray, palette: np.ndarray
-) -> Path:
-    """Write labels, then provenance stamped with the digest of those labels."""
-    path = _own_file(home, image)
-    source = {_SOURCE: owner_text(image.name)}
-    content = encode_labels(labels, palette, source)
-    _set_aside_misfit(path, labels.shape)
-    write_durably(path, content, lambda written: _compare(path, written, labels))
-    stamp = {**source, _STAMP: hashlib.sha256(content).hexdigest()}
-    marks = encode_labels(provenance, _PROVENANCE_COLOURS, stamp)
-    beside = _provenance_file(path)
-    write_durably(beside, marks, lambda written: _compare(beside, written, provenance))
-    return path
+class _Work(NamedTuple):
+    """What one call of `save` was given."""
+
+    image: Path
+    labels: np.ndarray
+    provenance: np.ndarray
+    palette: np.ndarray
+    models: Mapping[int, str]
+    announce: Callable[[str], object] | None
+    overwrite: bool
+
+
+def _look_at(path: Path, digest: str | None = None, seen: _Seen = _ABSENT) -> _Seen:
+    """Return how a file looks now; its bytes are read only where nothing else tells."""
+    try:
+        status = path.stat()
+        size, mtime_ns = status.st_size, status.st_mtime_ns
+        if (size, mtime_ns) == (seen.size, seen.mtime_ns):
+            return seen
+        if digest is None:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return _ABSENT
+    return _Seen(size, mtime_ns, digest)
 
 
 def _compare(path: Path, written: bytes, expected: np.ndarray) -> None:
@@ -246,19 +344,35 @@ def _provenance_file(path: Path) -> Path:
     return path.parent.parent / "provenance" / path.name
 
 
-def _provenance(path: Path, digest: str, shape: tuple[int, int]) -> np.ndarray:
+def _next_provenance(path: Path) -> Path:
+    """Return where provenance waits until the labels that it belongs to are in their place."""
+    return path.parent.parent / "provenance-next" / path.name
+
+
+def _provenance(
+    path: Path, digest: str, shape: tuple[int, int]
+) -> tuple[np.ndarray, Mapping[int, str]]:
     """Return the provenance saved with these very labels; imported everywhere if there is none.
 
-    A crash between the two files, or another program's save, leaves a stamp that does not match.
+    Another program's save leaves a stamp that does not match.
     """
+    for file in (_provenance_file(path), _next_provenance(path)):
+        try:
+            marks = decode_labels(file)
+        except DecodeError:
+            continue
+        fits = marks.labels.shape == tuple(shape) and marks.labels.dtype == np.uint8
+        if fits and marks.texts.get(_STAMP) == digest:
+            return marks.labels, _models(marks.texts.get(_MODELS, "{}"))
+    return np.full(shape, IMPORTED, np.uint8), MappingProxyType({})
+
+
+def _models(text: str) -> Mapping[int, str]:
+    """Return names of models by provenance value; none where the text makes no sense."""
     try:
-        marks = decode_labels(_provenance_file(path))
-    except DecodeError:
-        return np.full(shape, IMPORTED, np.uint8)
-    fits = marks.labels.shape == tuple(shape) and marks.labels.dtype == np.uint8
-    if not fits or marks.texts.get(_STAMP) != digest:
-        return np.full(shape, IMPORTED, np.uint8)
-    return marks.labels
+        return {int(value) & 255: str(name) for value, name in json.loads(text).items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}
 
 
 def _set_aside_misfit(path: Path, shape: tuple[int, ...]) -> None:
@@ -266,13 +380,8 @@ def _set_aside_misfit(path: Path, shape: tuple[int, ...]) -> None:
 
     A copy, so that the file is still in its place if the save after it fails.
     """
-    if not _exists(path):
+    if not _exists(path) or _fits(path, shape):
         return
-    try:
-        if image_size(path) == tuple(shape):
-            return
-    except DecodeError:
-        pass
     backup = path.parent.parent / "backups" / f"{path.stem}-{time.time_ns()}.png"
     try:
         write_durably(backup, path.read_bytes())
@@ -281,6 +390,14 @@ def _set_aside_misfit(path: Path, shape: tuple[int, ...]) -> None:
             f"{printable(path)} holds labels of another size and could not be set aside "
             f"({error.strerror}); move it away, then save again."
         ) from error
+
+
+def _fits(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether a file is an image of that size, by its header."""
+    try:
+        return image_size(path) == tuple(shape)
+    except DecodeError:
+        return False
 
 
 def _absolute(image: str | Path) -> Path:
@@ -295,9 +412,3 @@ def owner_text(name: str) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} × {shape[0]}"
-
-
-_PROVENANCE_COLOURS = np.zeros((256, 3), np.uint8)
-_PROVENANCE_COLOURS[MODEL] = (90, 90, 90)
-_PROVENANCE_COLOURS[PERSON] = (240, 160, 50)
-_PROVENANCE_COLOURS[IMPORTED] = (80, 140, 220)

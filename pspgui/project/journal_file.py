@@ -1,0 +1,223 @@
+"""One stroke journal on disk: beginning it, going on with it, shortening it, setting it aside."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pspgui import durable
+from pspgui.durable import append_durably, cause_of, write_durably, write_durably_in_parts
+from pspgui.labels.history import MIB
+from pspgui.project import journal as frames
+from pspgui.project.journal import Header, JournalError, read_journal
+from pspgui.project.recovery import LOST, STROKES, Resume, journal_path, set_aside_paths
+
+_NOT_WRITABLE: Final = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP,
+    errno.ESTALE,
+})  # fmt: skip
+
+
+class JournalFile:
+    """The journal of one image as it is written; no file is made before there is a stroke.
+
+    One thread at a time. The methods raise `OSError`, and may then be called again.
+    """
+
+    def __init__(
+        self,
+        image: Path,
+        shape: tuple[int, int],
+        dtype: np.dtype[np.unsignedinteger],
+        resume: Resume | None,
+        homes: Callable[[Path], Iterable[Path]],
+        budget_bytes: int,
+    ) -> None:
+        """Follow an image of `shape` (H, W); `resume` is what `look_up` found beside it."""
+        self.image = image
+        self._shape, self._dtype = shape, str(dtype)
+        self._resume = resume
+        self._homes, self._budget = homes, budget_bytes
+        goes_on = resume is not None and resume.operation is not None
+        self.first = (resume.operation or 0) if resume is not None else 0
+        self.base = "" if resume is None else resume.base
+        self.token = resume.token if resume is not None and goes_on else secrets.token_hex(8)
+        self.path: Path | None = None
+        self._end = 0
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it holds so much more than the budget that rewriting it pays."""
+        return self._end > self._budget * 1.5 + MIB
+
+    def append(self, content: bytes, before: int) -> None:
+        """Add frames and fsync; `before` is the number of the operation before the first."""
+        if self.path is not None:
+            try:
+                append_durably(self.path, content, self._end)
+                self._end += len(content)
+            except OSError as error:
+                if error.errno not in _NOT_WRITABLE:
+                    raise
+                # Its folder vanished or was closed to us: go on elsewhere.
+                self.path, self.token, self.base = None, secrets.token_hex(8), ""
+            else:
+                return
+        if not self._go_on(content):
+            self._start(content, before)
+
+    def shorten(self, digest: str, operation: int) -> None:
+        """Forget the oldest edits; the label file with this SHA-256 holds all up to `operation`."""
+        if self.path is None:
+            return
+        old = read_journal(self.path)
+        if old.header.token != self.token or old.matching(digest) != operation:
+            return
+        header = self._header(digest, operation)
+
+        def parts() -> Iterator[bytes]:
+            yield frames.header_frame(header)
+            yield from frames.kept_frames(old, operation, self._budget)
+            for frame in old.frames:
+                later = frame.kind in frames.OPERATIONS and frame.operation > operation
+                if later or (frame.kind == frames.PART and frame.operation >= operation):
+                    yield frames.frame_bytes(frame.kind, frame.operation, old.payload(frame))
+
+        write_durably_in_parts(self.path, parts)
+        self._end = self.path.stat().st_size
+
+    def put_away(self) -> None:
+        """Move strokes that were offered for recovery to the backups: they are dealt with."""
+        resume = self._resume
+        if self.path is None and resume is not None and resume.tail:
+            if resume.operation is not None:
+                self._cut(resume, resume.operation)
+            elif resume.unsaved:
+                with contextlib.suppress(FileNotFoundError):
+                    set_aside(resume.path, None)
+            self._resume = None
+        for home in self._homes(self.image):
+            for path in set_aside_paths(home, self.image):
+                target = home / "backups" / f"{time.time_ns()}{frames.SUFFIX}"
+                durable.disk.make_folder(target.parent)
+                durable.disk.replace(path, target)
+
+    def _go_on(self, content: bytes) -> bool:
+        """Append to the journal found when the image was opened; False if a new one is needed."""
+        resume = self._resume
+        if resume is None:
+            return False
+        try:
+            if resume.operation is None:
+                if resume.unsaved:
+                    set_aside(resume.path, None)
+                self._resume = None
+                return False
+            if resume.tail:
+                self._cut(resume, resume.operation)
+                append_durably(resume.path, content, self._end)
+            else:
+                append_durably(resume.path, content, resume.end)
+                self._end = resume.end
+        except OSError as error:
+            if cause_of(error).errno not in _NOT_WRITABLE:
+                raise
+            self.path, self.token, self.base = None, secrets.token_hex(8), ""
+            self._resume = None
+            return False
+        self.path, self._resume = resume.path, None
+        self._end += len(content)
+        return True
+
+    def _cut(self, resume: Resume, place: int) -> None:
+        """Write the journal anew up to an operation; what came behind it is kept if unsaved."""
+        old = read_journal(resume.path)
+        header = self._header(resume.base, place)
+        if resume.unsaved:
+            set_aside(resume.path, place)
+        write_durably_in_parts(resume.path, lambda: (
+            frames.header_frame(header), *frames.kept_frames(old, place, self._budget)
+        ))  # fmt: skip
+        self.path, self._resume = resume.path, None
+        self._end = resume.path.stat().st_size
+
+    def _start(self, content: bytes, before: int) -> None:
+        """Make a new journal in the first home that can be written."""
+        head = frames.header_frame(self._header(self.base if before == self.first else "", before))
+        homes = list(self._homes(self.image))
+        for number, home in enumerate(homes):
+            path = journal_path(home, self.image)
+            try:
+                self._keep_foreign(path)
+                write_durably(path, head + content)
+            except OSError as error:
+                if cause_of(error).errno in _NOT_WRITABLE and number + 1 < len(homes):
+                    continue
+                raise
+            self.path, self._end = path, len(head) + len(content)
+            return
+
+    def _keep_foreign(self, path: Path) -> None:
+        """Set a journal aside that is in the way and holds strokes of which no one knew."""
+        try:
+            old = read_journal(path)
+        except FileNotFoundError:
+            return
+        except JournalError:
+            set_aside(path, None)
+            return
+        if old.header.token != self.token and not is_saved(old):
+            set_aside(path, None)
+
+    def _header(self, base: str, first: int) -> Header:
+        name = os.fsencode(self.image.name).decode("ascii", "backslashreplace")
+        height, width = (int(side) for side in self._shape)
+        return Header(name, height, width, self._dtype, self.token, base, first, time.time())
+
+
+def is_saved(journal: frames.Journal) -> bool:
+    """Whether all strokes of a journal are in a label file, as far as it knows."""
+    known = max(journal.saved, journal.header.first)
+    return not journal.damaged and not journal.has_more_than(known)
+
+
+def thin(home: Path, total_bytes: int, spared: Iterable[Path]) -> None:
+    """Remove the oldest journals of a folder whose strokes are saved, above a total size."""
+    found: list[tuple[int, int, Path]] = []
+    with contextlib.suppress(OSError), os.scandir(home / STROKES) as listing:
+        for entry in listing:
+            if entry.is_file() and entry.name.endswith(frames.SUFFIX):
+                status = entry.stat()
+                found.append((status.st_mtime_ns, status.st_size, Path(entry.path)))
+    total = sum(size for _, size, _ in found)
+    kept = set(spared)
+    for _, size, path in sorted(found):
+        if total <= total_bytes:
+            return
+        with contextlib.suppress(OSError, JournalError):
+            if path not in kept and is_saved(read_journal(path)):
+                durable.disk.remove(path)
+                total -= size
+
+
+def set_aside(path: Path, operation: int | None) -> None:
+    """Move a journal where no one writes; note behind which operation its strokes are unsaved."""
+    if operation is not None:
+        with contextlib.suppress(OSError):
+            append_durably(path, frames.frame_bytes(frames.SET_ASIDE, operation))
+    folder = path.parent / LOST
+    durable.disk.make_folder(folder)
+    target, number = folder / path.name, 2
+    while target.exists():
+        target, number = folder / f"{path.name}~{number}", number + 1
+    durable.disk.replace(path, target)
+    durable.disk.sync_folder(folder)
+
