@@ -10,40 +10,77 @@ from pspgui.formats.ade20k_folder import Ade20kScheme
 from pspgui.formats.cityscapes_folder import CityscapesScheme
 from pspgui.formats.coco_folder import CocoScheme
 from pspgui.formats.cvat_mask import CvatMaskScheme
+from pspgui.formats.cvat_xml import CvatXmlScheme
 from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
 from pspgui.formats.exporting import export_as
+from pspgui.formats.label_studio import LabelStudioScheme
+from pspgui.formats.labelme_folder import LabelmeScheme
 from pspgui.formats.layouts import LAYOUTS
 from pspgui.formats.mmseg_folder import MmsegScheme
 from pspgui.formats.numpy_folder import NumpyScheme
 from pspgui.formats.options import ExportOptions
+from pspgui.formats.parquet import ParquetScheme
 from pspgui.formats.reading import read_dataset, splits_of
 from pspgui.formats.report import ExportReport
 from pspgui.formats.samples import Layout, Sample
-from pspgui.formats.scheme import ExportItem
+from pspgui.formats.scheme import ExportItem, Scheme
+from pspgui.formats.ultralytics_folder import UltralyticsScheme
 from pspgui.formats.voc_folder import VocScheme
 from pspgui.formats.yolo_folder import YoloScheme
 
 
 class ExportFormat(NamedTuple):
-    """A way to export: its key on the command line, its title in menus, and what does it."""
+    """A way to export: its key on the command line, its title, a line about it, what does it.
+
+    `choices` are the options of `ExportOptions` that it leaves open; a lossy one cannot hold every
+    label map; one that needs images cannot leave them out.
+    """
 
     key: str
     title: str
+    about: str
     export: Callable[..., ExportReport]
+    choices: frozenset[str] = frozenset()
+    is_lossy: bool = False
+    needs_images: bool = False
+
+
+def _of(title: str, about: str, scheme: type[Scheme], is_lossy: bool = False) -> ExportFormat:
+    return ExportFormat(
+        scheme.key, title, about, partial(export_as, scheme), scheme.choices, is_lossy,
+        scheme.needs_images,
+    )  # fmt: skip
 
 
 FORMATS: tuple[ExportFormat, ...] = (
-    ExportFormat("folder", "Data set folder (images, labels, classes.json)", export_dataset),
-    ExportFormat("voc", "PASCAL VOC segmentation", partial(export_as, VocScheme)),
-    ExportFormat("cityscapes", "Cityscapes (gtFine)", partial(export_as, CityscapesScheme)),
-    ExportFormat("ade20k", "ADE20K (one-based, 0 unlabelled)", partial(export_as, Ade20kScheme)),
-    ExportFormat("cvat-mask", "CVAT segmentation mask 1.1", partial(export_as, CvatMaskScheme)),
-    ExportFormat("mmseg", "MMSegmentation, with a config", partial(export_as, MmsegScheme)),
-    ExportFormat("coco", "COCO panoptic and run lengths", partial(export_as, CocoScheme)),
-    ExportFormat("yolo-seg", "YOLO polygons (lossy)", partial(export_as, YoloScheme)),
-    ExportFormat("npy", "numpy arrays", partial(export_as, NumpyScheme)),
-)
+    ExportFormat(
+        "folder", "Data set folder", "Lossless. Images, palette PNGs of labels, classes.json; "
+        "what pspgui trains on.", export_dataset, needs_images=True,
+    ),
+    _of("PASCAL VOC", "Lossless. Palette PNGs, 255 unlabelled, lists of names.", VocScheme),
+    _of("Cityscapes", "Lossless. gtFine label PNGs with published ids where the classes are "
+        "those; images become PNG.", CityscapesScheme),
+    _of("ADE20K", "Lossless. Grey PNGs that count from 1; 0 is unlabelled.", Ade20kScheme),
+    _of("CVAT mask 1.1", "Lossless. Colour PNGs and labelmap.txt, to upload to CVAT.",
+        CvatMaskScheme),
+    _of("CVAT XML 1.1", "Lossless. One mask a class, which CVAT edits with its brush.",
+        CvatXmlScheme),
+    _of("MMSegmentation", "Lossless. PNGs and a config that trains as it is.", MmsegScheme),
+    _of("COCO", "Lossless. Panoptic PNGs, and run lengths as instances: one region a class.",
+        CocoScheme),
+    _of("Ultralytics semantic", "Lossless. Grey PNGs, 255 unlabelled, and data.yaml.",
+        UltralyticsScheme),
+    _of("YOLO polygons", "Lossy. Outlines without holes; what is lost is counted by class.",
+        YoloScheme, True),
+    _of("labelme", "Lossless. A JSON beside each image, one mask a class, labels.txt.",
+        LabelmeScheme),
+    _of("Label Studio", "Lossless. Tasks with one brush region a class, and the labelling "
+        "config.", LabelStudioScheme),
+    _of("Hugging Face parquet", "Lossless. Shards with images and PNGs of labels inside, "
+        "id2label.json.", ParquetScheme),
+    _of("numpy arrays", "Lossless. One .npy an image, with values of your choice.", NumpyScheme),
+)  # fmt: skip
 
 __all__ = [
     "FORMATS",

@@ -15,6 +15,7 @@ import numpy as np
 from pspgui.durable import printable
 from pspgui.formats.errors import FormatError
 from pspgui.formats.layouts.coco import label_coding
+from pspgui.formats.layouts.coco_instances import LAYOUT
 from pspgui.formats.scheme import LabelFile, Scheme, Written
 from pspgui.imaging import encode_png
 from pspgui.labels.rle import RunLengthError, decode_runs, encode_runs, pack_runs, unpack_runs
@@ -28,6 +29,7 @@ class CocoScheme(Scheme):
     """
 
     key = "coco"
+    layout = LAYOUT
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -123,5 +125,4 @@ def _without_runs(segment: Mapping[str, Any]) -> dict[str, Any]:
 
 def _image(number: int, entry: Written) -> dict[str, Any]:
     height, width = entry.shape
-    name = entry.image.rpartition("/")[2] or entry.source
-    return {"id": number, "file_name": name, "height": height, "width": width}
+    return {"id": number, "file_name": entry.name, "height": height, "width": width}

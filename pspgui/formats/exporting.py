@@ -141,7 +141,7 @@ class _Export:
         if how == "none":
             return ""
         where = self.scheme.image_path(split, stem, picture.suffix)
-        if how == "link" and picture.is_source:
+        if how == "link" and picture.is_source and not self.scheme.holds_images:
             _link(source, self.root / where)
         else:
             self.scheme.write_image(self.root, where, picture.content)
@@ -441,4 +441,3 @@ def _version() -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} × {shape[0]}" if len(shape) == 2 else str(shape)
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -57,6 +57,12 @@ class Written(NamedTuple):
     shape: tuple[int, int]
     source: str
 
+    @property
+    def name(self) -> str:
+        """The image's file name in the destination, or the one that it would have."""
+        suffix = PurePosixPath(self.source).suffix or ".png"
+        return PurePosixPath(self.image).name or f"{self.stem}{suffix}"
+
 
 class Loss(NamedTuple):
     """What a lossy format cannot hold of one class: pixels, and holes that are filled."""
@@ -70,7 +76,8 @@ class Scheme(ABC):
 
     `default_split` is taken where none is asked for; `png_images` says that readers of the format
     know PNG only; `adds_splits` that an export may join earlier ones of other splits; `choices`
-    names the options that the format leaves open; `threads` how many images may be written at a
+    names the options that the format leaves open; one that `holds_images` keeps them inside its own
+    files, where there are no links; `threads` how many images may be written at a
     time, for which `label_files` must be ready. `layout`, where there is one, reads the finished
     whole back: the labels of these formats stand in files of many images.
     """
@@ -81,6 +88,7 @@ class Scheme(ABC):
     needs_images: ClassVar[bool] = False
     adds_splits: ClassVar[bool] = False
     choices: ClassVar[frozenset[str]] = frozenset()
+    holds_images: ClassVar[bool] = False
     threads: ClassVar[int] = 2
     layout: ClassVar[Layout | None] = None
 

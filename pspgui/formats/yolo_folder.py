@@ -8,7 +8,6 @@ does all of two regions that cross at a corner; both are counted.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pspgui.formats.scheme import LabelFile, Loss, Scheme, Written
+from pspgui.formats.ultralytics_folder import described
 
 
 class YoloScheme(Scheme):
@@ -55,13 +55,8 @@ class YoloScheme(Scheme):
         ]  # fmt: skip
 
     def closing_files(self, written: Sequence[Written]) -> Mapping[str, bytes]:
-        """Return data.yaml; both splits must stand in it, so one stands in for the other."""
-        splits = list(dict.fromkeys(str(entry.split) for entry in written))
-        places = {name: name if name in splits else splits[0] for name in ("train", "val", *splits)}
-        lines = [f"{json.dumps(name)}: {json.dumps(f'images/{place}')}"
-                 for name, place in places.items()]  # fmt: skip
-        lines += ["names:", *(f"  {c.id}: {json.dumps(c.name)}" for c in self.table.classes)]
-        return {"data.yaml": ("\n".join(lines) + "\n").encode("ascii")}
+        """Return data.yaml."""
+        return {"data.yaml": described(written, self.table)}
 
     def notes(self, written: Sequence[Written]) -> Sequence[str]:
         """Say by class what polygons lost, and whether a split stands in for another."""

@@ -23,7 +23,7 @@ from pspgui.labels.palettes import palette
 from pspgui.labels.rle import decode_runs, unpack_runs
 
 EXPORTS = {form.key: form.export for form in FORMATS}
-READABLE = [key for key in EXPORTS if key != "yolo-seg"]
+READABLE = [form.key for form in FORMATS if not form.is_lossy]
 
 
 def labels_of(seed: int, classes: ClassTable = CAMVID, side: int = 9) -> np.ndarray:
@@ -112,7 +112,7 @@ def test_both_splits_are_read(tmp_path: Path, key: str) -> None:
     assert [len(read_dataset(tmp_path / "out", s)[0]) for s in ("train", "val")] == [2, 1]
 
 
-@pytest.mark.parametrize("key", EXPORTS)
+@pytest.mark.parametrize("key", sorted(set(EXPORTS) - {"parquet"}))  # holds them inside
 def test_images_are_copied_linked_or_left_out(tmp_path: Path, key: str) -> None:
     items = items_in(tmp_path / "in", "a.png")
     for how in ("copy", "link", "none"):
@@ -498,7 +498,8 @@ def test_published_coco_has_many_segments_of_a_class(tmp_path: Path) -> None:
         ("image_id", 5, "belongs to image 5, which is not listed"),
         ("segments_info", [{"id": 7, "category_id": 4}], "category 4, which is not listed"),
         ("segments_info", [{"id": 1 << 24, "category_id": 3}], "ids are 1 to 16777215"),
-        ("segments_info", [{"id": float("nan"), "category_id": 3}], "ids are 1 to"),
+        ("segments_info", [{"id": 7.5, "category_id": 3}], "ids are 1 to"),
+        ("segments_info", [{"id": float("nan"), "category_id": 3}], "NaN is no number"),
         ("segments_info", 5, "no panoptic JSON"),
         ("segments_info", segments[:2], "lists no such segment"),
     ):

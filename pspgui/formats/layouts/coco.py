@@ -7,17 +7,17 @@ classes in the order of their ids.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pspgui.durable import printable
-from pspgui.formats.coding import ColourCoding
+from pspgui.formats.checked_json import read_json
+from pspgui.formats.coding import Colour, ColourCoding
 from pspgui.formats.errors import FormatError
+from pspgui.formats.named_classes import colour_from_hex, named_table, number_of
 from pspgui.formats.samples import Layout, Sample
-from pspgui.formats.value_map import written_table
-from pspgui.labels.classes import IGNORE, ClassTable, table
+from pspgui.labels.classes import ClassTable
 
 _PREFIX = "panoptic_"
 
@@ -41,18 +41,24 @@ def _splits(root: Path) -> tuple[str, ...]:
 
 def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable]:
     path = root / "annotations" / f"{_PREFIX}{split}.json"
-    own = written_table(root)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        classes, by_category = _classes(told["categories"], own)
+        told = read_json(path)
+    except FormatError as error:
+        reason = str(error).removeprefix(f"{printable(path)}: ")
+        raise FormatError(
+            f"{printable(path)}: it is no panoptic JSON of COCO ({reason})"
+        ) from error  # fmt: skip
+    try:
+        classes, by_category = category_table(root, told["categories"], path)
         names = {entry["id"]: str(entry["file_name"]) for entry in told["images"]}
         samples = tuple(
             _sample(root, str(split), names, entry, by_category, classes.ignore)
             for entry in told["annotations"]
         )
     except FormatError as error:
-        raise FormatError(f"{printable(path)}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        told_already = str(error).startswith(printable(path))
+        raise error if told_already else FormatError(f"{printable(path)}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise FormatError(
             f"{printable(path)}: it is no panoptic JSON of COCO ({reason})"
@@ -62,27 +68,30 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     return samples, classes
 
 
-def _classes(categories: list[Any], own: ClassTable | None) -> tuple[ClassTable, dict[int, int]]:
-    """Return the class table, and labels by category id; raises `ValueError`, `FormatError`."""
+def category_table(
+    root: Path, categories: list[Any], where: Path
+) -> tuple[ClassTable, dict[int, int]]:
+    """Return the classes of COCO's categories, and labels by category id.
+
+    Raises `FormatError` for two categories of one id or name; KeyError, TypeError or ValueError
+    for what is no list of categories.
+    """
     ordered = sorted(categories, key=lambda entry: int(entry["id"]))
-    labels = {int(entry["id"]): label for label, entry in enumerate(ordered)}
-    rows = [
-        (str(entry["name"]), _colour(entry.get("color"), label))
-        for label, entry in enumerate(ordered)
-    ]
-    found = table(*rows, ignore=IGNORE if len(rows) <= IGNORE else 65535)
-    if own is not None and own.names == found.names:
-        found = own
-    if len(labels) != len(found):
-        raise FormatError("two categories have one id")
+    rows = [(str(entry["name"]), _colour(entry.get("color"))) for entry in ordered]
+    found = named_table(root, rows, where)
+    by_name = number_of(found)
+    labels = {int(entry["id"]): by_name[str(entry["name"])] for entry in ordered}
+    if len(labels) != len(ordered):
+        raise FormatError(f"{printable(where)}: two categories have one id")
     return found, labels
 
 
-def _colour(colour: Any, label: int) -> tuple[int, int, int]:
-    """Return a category's colour, or one of its own where the file has none."""
-    if isinstance(colour, list) and len(colour) == 3:
-        return int(colour[0]), int(colour[1]), int(colour[2])
-    return 37 * label % 256, 91 * label % 256, 149 * label % 256
+def _colour(colour: Any) -> Colour | None:
+    """Return a category's colour, where the file has one."""
+    if isinstance(colour, list) and len(colour) == 3 and all(type(v) is int for v in colour):
+        red, green, blue = (min(max(v, 0), 255) for v in colour)
+        return red, green, blue
+    return colour_from_hex(colour)
 
 
 def _sample(
