@@ -25,7 +25,7 @@ class Actions(QObject):
         for signal in (
             document.image_changed, document.prediction_changed, document.history_changed,
             document.display_changed, document.brush_changed, document.classes_changed,
-            document.active_class_changed,
+            document.active_class_changed, document.picture_changed, document.aids_changed,
         ):  # fmt: skip
             signal.connect(self.refresh)
         self.refresh()

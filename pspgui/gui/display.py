@@ -8,18 +8,37 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from pspgui.gui.area_session import AreaSession
+from pspgui.imaging.adjusting import NEUTRAL, Adjustment
+from pspgui.imaging.deep import DeepSamples
+from pspgui.imaging.scratch import LARGE_BYTES
 from pspgui.labels.classes import ClassTable
 
-VIEW_MODES: Final = ("image", "prediction", "labels", "difference")
+VIEW_MODES: Final = ("image", "prediction", "labels", "difference", "changes", "provenance")
+# (in the toolbar, in the menu), in the order of VIEW_MODES
+VIEW_TEXTS: Final = {
+    "image": ("Image", "Image only"),
+    "prediction": ("Prediction", "Prediction"),
+    "labels": ("Labels", "Labels"),
+    "difference": ("Difference", "Difference from the prediction"),
+    "changes": ("Changes", "Changes since the image was opened"),
+    "provenance": ("Who labelled", "Who labelled each pixel"),
+}
+OUTLINE_WIDTHS: Final = (1, 2, 3, 4)
+AIDS: Final = ("split", "minimap", "rulers")
 
 
 class Display(AreaSession):
     """The labels with how a person wants to see them. GUI thread only.
 
     `display_changed()` comes after every change; setters are silent when nothing changes.
+    `picture_changed()` comes when the picture itself is to be shown otherwise, `aids_changed()`
+    when the divider, the minimap or the rulers came or went.
     """
 
     display_changed = Signal()
+    picture_changed = Signal()
+    aids_changed = Signal()
+    _image: np.ndarray | None
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +49,11 @@ class Display(AreaSession):
         self._view_mode = "labels"
         self._shown_map: str | None = None
         self._overlay_hidden = False
+        self._outline_px = 2
+        self._aids = {"split": False, "minimap": True, "rulers": False}
+        self._adjustment = NEUTRAL
+        self._deep: tuple[np.ndarray, DeepSamples | None] | None = None
+        self._opened_labels: np.ndarray | None = None
 
     @property
     def opacity(self) -> float:
@@ -55,7 +79,7 @@ class Display(AreaSession):
 
     @property
     def view_mode(self) -> str:
-        """"image", "prediction", "labels" or "difference"."""
+        """One of VIEW_MODES."""
         return self._view_mode
 
     @property
@@ -68,11 +92,53 @@ class Display(AreaSession):
         """Whether everything over the picture is out of sight for a moment."""
         return self._overlay_hidden
 
+    @property
+    def outline_px(self) -> int:
+        """How wide outlines are, in widget pixels: one of OUTLINE_WIDTHS."""
+        return self._outline_px
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """How the picture is shown; the model never sees it."""
+        return self._adjustment
+
+    @property
+    def deep(self) -> DeepSamples | None:
+        """Samples of more than 8 bits of the present picture, where its file has them."""
+        if self._deep is None or self._image is None or self._deep[0] is not self._image:
+            return None
+        return self._deep[1]
+
+    @property
+    def opened_labels(self) -> np.ndarray | None:
+        """The labels as the file held them when the image was opened; not for very large ones."""
+        return self._opened_labels
+
+    def has_aid(self, aid: str) -> bool:
+        """Whether one of AIDS is on: the divider, the minimap, the rulers."""
+        return self._aids[aid]
+
+    def maps_in_view(self) -> tuple[np.ndarray | None, ...]:
+        """Return the (H, W) arrays that the overlay is drawn from; None for one there is not."""
+        labels = self.labels_in_view()
+        if labels is None:
+            return (None,)
+        if self._view_mode == "difference":
+            return labels, None if self._prediction is None else self._prediction.labels
+        if self._view_mode == "changes":
+            before = self._opened_labels
+            if before is None and self._prediction is not None:
+                before = self._prediction.labels  # what an image without saved labels began as
+            return labels, before
+        if self._view_mode == "provenance":
+            return (None if self._label_map is None else self._label_map.provenance,)
+        return (labels,)
+
     def labels_in_view(self) -> np.ndarray | None:
         """Return the (H, W) array the overlay shows: labels or prediction, None for neither.
 
-        In "difference" these are the labels; the canvas draws only those that differ from the
-        prediction.
+        In "difference" and "changes" these are the labels; the canvas draws only those that
+        differ. In "provenance" they are the labels, too, though it is their origin that is drawn.
         """
         if self._view_mode == "image" or self._overlay_hidden:
             return None
@@ -111,6 +177,26 @@ class Display(AreaSession):
             raise ValueError(f"the view is one of {', '.join(VIEW_MODES)}, not {mode!r}")
         self._display("_view_mode", mode)
 
+    def set_outline_px(self, width: int) -> None:
+        """Choose how wide outlines are, clipped to 1..4 widget pixels."""
+        self._display("_outline_px", max(OUTLINE_WIDTHS[0], min(OUTLINE_WIDTHS[-1], int(width))))
+
+    def set_aid(self, aid: str, shown: bool) -> None:
+        """Show or hide one of AIDS."""
+        if self._aids[aid] != shown:
+            self._aids[aid] = shown
+            self.aids_changed.emit()
+
+    def set_adjustment(self, adjustment: Adjustment) -> None:
+        """Show the picture otherwise; neither the labels nor what the model sees is changed."""
+        if adjustment != self._adjustment:
+            self._adjustment = adjustment
+            self.picture_changed.emit()
+
+    def set_deep(self, image: np.ndarray, deep: DeepSamples | None) -> None:
+        """Note what the file of `image` holds beyond 8 bits; call before the image is shown."""
+        self._deep = (image, deep)
+
     def set_overlay_hidden(self, hidden: bool) -> None:
         """Take labels or map off the picture, or put them back; nothing else is changed."""
         self._display("_overlay_hidden", bool(hidden))
@@ -118,6 +204,12 @@ class Display(AreaSession):
     def set_shown_map(self, name: str | None) -> None:
         """Paint a pyramid map on the canvas; None goes back to the overlay."""
         self._display("_shown_map", name)
+
+    def _install_labels(self, labels: np.ndarray | None, *rest: object, **more: object) -> None:
+        """Keep a copy of a file's labels, to show later what has changed."""
+        super()._install_labels(labels, *rest, **more)
+        kept = labels is not None and labels.nbytes < LARGE_BYTES
+        self._opened_labels = labels.copy() if kept else None
 
     def _display(self, attribute: str, value: object) -> None:
         if getattr(self, attribute) != value:

@@ -21,6 +21,13 @@ def rgb_image(pixels: np.ndarray) -> QImage:
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
 
 
+def grey_image(pixels: np.ndarray) -> QImage:
+    """Return a QImage over (H, W) uint8 grey, C-contiguous. Raises ValueError as `rgb_image`."""
+    _require(pixels, np.uint8, "(H, W) uint8", pixels.ndim == 2)
+    height, width = pixels.shape
+    return QImage(pixels.data, width, height, width, QImage.Format.Format_Grayscale8)
+
+
 def argb_image(pixels: np.ndarray) -> QImage:
     """Return a QImage over (H, W) uint32 premultiplied 0xAARRGGBB, C-contiguous.
 

@@ -213,6 +213,7 @@ class Session(ModelSession):
         table = opened.table
         if table is None and opened.labels is not None and self._model is not None:
             table = self._model.table  # not those of whatever image was shown before
+        document.set_deep(opened.pixels, opened.deep)
         document.set_image(
             opened.pixels, opened.path, opened.title, opened.labels, opened.provenance,
             on_disk=not unsaved, table=table,

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
-from pspgui.gui.display import VIEW_MODES
+from pspgui.gui.display import VIEW_MODES, VIEW_TEXTS
 from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.label_session import MAX_BRUSH_PX
@@ -35,7 +35,6 @@ from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
 _REST_PX = 1034  # the width of everything but the model's name
-_VIEW_TEXTS = ("Image", "Prediction", "Labels", "Difference")
 
 
 class MainToolBar(QToolBar):
@@ -123,7 +122,7 @@ class MainToolBar(QToolBar):
         self._labelled("Opacity", self._opacity, self._percent)
         self.addAction(actions["outline"])
         self._view = QComboBox()
-        self._view.addItems(_VIEW_TEXTS)
+        self._view.addItems([VIEW_TEXTS[mode][0] for mode in VIEW_MODES])
         self._view.setToolTip("What lies over the image (V)")
         self._view.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._view.activated.connect(self._view_chosen)

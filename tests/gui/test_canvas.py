@@ -25,7 +25,7 @@ from pspgui.evidence.readings import Source
 from pspgui.geometry import Pixel, Rect, interpolation_matrix
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.map_layer import axis_extent, enlarged
-from pspgui.gui.canvas.pyramid_image import build_levels
+from pspgui.gui.canvas.mip_levels import build_levels
 from pspgui.gui.canvas.screen_labels import borders
 from pspgui.gui.document import Document
 from pspgui.gui.theme import current_theme
@@ -78,6 +78,7 @@ def test_outlines_mark_both_sides_of_a_border_in_their_colours_only(qtbot):
     canvas = open_canvas(qtbot)
     canvas.document.set_opacity(1.0)
     canvas.document.set_outline(True)
+    canvas.document.set_outline_px(4)
     column = rendered(canvas)[30:270, 200]
 
     assert (column[118:120] == SKY).all()

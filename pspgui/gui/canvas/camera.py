@@ -115,6 +115,10 @@ class Camera:
         centre = ((rect.y0 + rect.y1) / 2, (rect.x0 + rect.x1) / 2)
         self._place(min(room[0] / height, room[1] / width), centre)
 
+    def centre_on(self, y: float, x: float) -> None:
+        """Bring an image point to the middle of the widget, at the same zoom."""
+        self._place(self._zoom, (y, x))
+
     def pan(self, dx: float, dy: float) -> None:
         """Move the picture by widget units, right and down."""
         y, x = self._centre
@@ -171,6 +175,12 @@ class Camera:
         """Return the transform from image (x, y) to widget (x, y)."""
         corner = self.to_widget(0, 0)
         return QTransform(self.scale, 0, 0, self.scale, corner.x(), corner.y())
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether the whole picture lies inside the widget."""
+        shown = self.to_widget_rect(Rect(0, 0, *self._image))
+        return self.viewport.adjusted(-0.5, -0.5, 0.5, 0.5).contains(shown)
 
     @property
     def device_picture(self) -> Rect:

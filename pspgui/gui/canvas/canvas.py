@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -21,10 +21,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSizePolicy, QWidget
 
 from pspgui.geometry import Rect
+from pspgui.gui.canvas.aids import ViewAids
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
 from pspgui.gui.canvas.map_layer import MapLayer
-from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, PinMark, ToolMark, WindowMark
+from pspgui.gui.canvas.mark_set import MarkSet
 from pspgui.gui.canvas.overlay_key import OverlayKey
 from pspgui.gui.canvas.pyramid_image import PyramidImage
 from pspgui.gui.theme import current_theme
@@ -66,19 +67,15 @@ class Canvas(QWidget):
         self._at: QPointF | None = None
         self._hover_waits = False
         self._frame = QTimer(self, singleShot=True, interval=_FRAME_MS)
-        self._labels = LabelLayer(document)
-        self._bin, self._pin = BinMark(document), PinMark(document)
-        self._window = WindowMark(document)
+        self._aids = ViewAids(document, self._picture, self)
+        self._aid_held = False
+        self._labels = LabelLayer(document, self._aids.divider)
         self._overlay_key = OverlayKey(document)
-        self._hover, self._tool_mark = HoverMark(document), ToolMark(self._tool)
-        self._marks: tuple[Mark, ...] = (
-            self._window, self._bin, self._hover, self._pin, self._tool_mark
-        )  # fmt: skip
+        self._marks = MarkSet(document, self, self._camera, self._tool)
         self._layers = (
             PictureLayer(self._picture), MapLayer(document), self._labels, GridLayer(),
-            *self._marks,
+            *self._marks.marks, self._aids,
         )  # fmt: skip
-        self._bounds: dict[Mark, QRect] = {mark: QRect() for mark in self._marks}
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -91,18 +88,15 @@ class Canvas(QWidget):
         document = self._document
         document.image_changed.connect(self._image_changed)
         document.labels_changed.connect(self._labels_changed)
-        document.pin_changed.connect(self._pin_changed)
-        document.hover_changed.connect(self._hover_changed)
-        document.hovered_bin_changed.connect(self._bin_changed)
-        document.window_changed.connect(self._window_changed)
-        document.brush_changed.connect(self._brush_changed)
-        document.active_class_changed.connect(self._brush_changed)
+        document.picture_changed.connect(self._picture_changed)
+        document.aids_changed.connect(self._look_changed)
         for signal in (
             document.display_changed, document.classes_changed, document.prediction_changed,
             document.views_changed,
         ):  # fmt: skip
             signal.connect(self._look_changed)
-        self._picture.levels_ready.connect(self.update)
+        self._picture.levels_ready.connect(self._picture_ready)
+        self._labels.mips.ready.connect(self.update)
         self._frame.timeout.connect(self._frame_passed)
 
     # -- camera -------------------------------------------------------------------------------
@@ -148,8 +142,7 @@ class Canvas(QWidget):
             self._camera_moved()
 
     def _camera_moved(self) -> None:
-        for mark in self._marks:
-            self._bounds[mark] = mark.bounds(self._camera).toAlignedRect()
+        self._marks.place()
         self.update()
         self.zoom_changed.emit(self._camera.zoom)
         self._hover_soon()
@@ -168,10 +161,10 @@ class Canvas(QWidget):
         self._document.finish_stroke()
         self._tool.leave()
         self._pressed = Qt.MouseButton.NoButton
-        self._tool = self._tool_mark.tool = self._tools[tool]
-        self._hover.shown = tool.marks_pixel
+        self._tool = self._marks.tool.tool = self._tools[tool]
+        self._marks.hover.shown = tool.marks_pixel
         self._follow_mouse()
-        self._refresh(self._hover)
+        self._marks.refresh(self._marks.hover)
         self.tool_changed.emit(tool)
 
     # -- mouse and keys -----------------------------------------------------------------------
@@ -184,6 +177,9 @@ class Canvas(QWidget):
             return
         if button == Qt.MouseButton.MiddleButton or (self._space and button in _TOOL_BUTTONS):
             self._pan_from, self._pan_button = event.position(), button
+        elif button == Qt.MouseButton.LeftButton and self._aids.press(self._at, self._camera):
+            self._aid_held = True
+            self._camera_moved()
         elif button in _TOOL_BUTTONS and self._pressed == Qt.MouseButton.NoButton:
             self._hover_now()
             self._pressed = button
@@ -195,7 +191,10 @@ class Canvas(QWidget):
         self._at = event.position()
         if self._document.image is None:
             return
-        if self._pan_from is not None:
+        if self._aid_held:
+            if self._aids.drag(self._at, self._camera):
+                self._camera_moved()
+        elif self._pan_from is not None:
             step = event.position() - self._pan_from
             self._pan_from = event.position()
             self._camera.pan(step.x(), step.y())
@@ -207,8 +206,12 @@ class Canvas(QWidget):
         self._follow_mouse()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End panning or the tool's press."""
+        """End panning, dragging an aid, or the tool's press."""
         self._at = event.position()
+        if self._aid_held and event.button() == Qt.MouseButton.LeftButton:
+            self._aid_held = False
+            self._aids.release()
+            self.update()
         if event.button() == self._pan_button:
             self._pan_from, self._pan_button = None, Qt.MouseButton.NoButton
         if event.button() == self._pressed:
@@ -300,17 +303,21 @@ class Canvas(QWidget):
     def _follow_mouse(self) -> None:
         """Bring the pointer's shape and the tool's mark up to where the mouse is."""
         pans = self._pan_from is not None
+        pressed = self._pressed != Qt.MouseButton.NoButton
+        aid = None if pressed or pans else self._aids.cursor(self._at, self._camera)
         if self._document.image is None:
             shape = Qt.CursorShape.ArrowCursor
+        elif aid is not None:
+            shape = aid
         elif pans:
             shape = Qt.CursorShape.ClosedHandCursor
         else:
             shape = Qt.CursorShape.OpenHandCursor if self._space else self._tool.cursor
         if self.cursor().shape() != shape:
             self.setCursor(shape)
-        hidden = pans or self._space or self._document.image is None
-        self._tool_mark.at = None if hidden else self._at
-        self._refresh(self._tool_mark)
+        hidden = pans or self._space or aid is not None or self._document.image is None
+        self._marks.tool.at = None if hidden else self._at
+        self._marks.refresh(self._marks.tool)
 
     def _hover_soon(self) -> None:
         if self._frame.isActive():
@@ -333,10 +340,11 @@ class Canvas(QWidget):
     @Slot()
     def _image_changed(self) -> None:
         image = self._document.image
-        self._picture.set_pixels(image)
+        self._picture.set_pixels(image, self._document.deep)
+        self._aids.minimap.forget()
         if image is not None:
             self._camera.set_image_shape(*image.shape[:2])
-        self._labels.restyle()
+        self._labels.forget()
         self._camera_moved()
         self._follow_mouse()
 
@@ -348,37 +356,19 @@ class Canvas(QWidget):
         self.update(area.toAlignedRect())
 
     @Slot()
+    def _picture_changed(self) -> None:
+        self._picture.set_adjustment(self._document.adjustment)
+        self._picture_ready()
+
+    @Slot()
+    def _picture_ready(self) -> None:
+        self._aids.minimap.forget()
+        self.update()
+
+    @Slot()
     def _look_changed(self) -> None:
         self._labels.restyle()
         self.update()
-
-    @Slot(object)
-    def _pin_changed(self, _pixel: object) -> None:
-        self._refresh(self._pin)
-
-    @Slot(object)
-    def _hover_changed(self, _pixel: object) -> None:
-        self._refresh(self._hover)
-
-    @Slot(object)
-    def _bin_changed(self, _source: object) -> None:
-        self._refresh(self._bin)
-
-    @Slot()
-    def _window_changed(self) -> None:
-        self._refresh(self._window)
-
-    @Slot()
-    def _brush_changed(self) -> None:
-        self._refresh(self._tool_mark)
-
-    def _refresh(self, mark: Mark) -> None:
-        """Repaint a mark where it was and where it is now."""
-        before = self._bounds[mark]
-        self._bounds[mark] = mark.bounds(self._camera).toAlignedRect()
-        for area in (before, self._bounds[mark]):
-            if not area.isEmpty():
-                self.update(area)
 
     # -- painting -----------------------------------------------------------------------------
 

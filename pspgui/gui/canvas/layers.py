@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QTransform
 
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.divider import Divider
+from pspgui.gui.canvas.label_mips import MipStore
 from pspgui.gui.canvas.pyramid_image import PyramidImage
 from pspgui.gui.canvas.screen_labels import (
     Difference,
@@ -24,13 +26,16 @@ from pspgui.gui.canvas.screen_labels import (
     sources,
 )
 from pspgui.gui.qimages import argb_image, premultiplied
+from pspgui.imaging.scratch import let_go
+from pspgui.labels.provenance import palette
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
 
 _GRID_FROM_ZOOM: Final = 8.0
 _DIFFERENCE_ALPHA: Final = 0.85
-_LINE: Final = 1.6  # widget units on each side of a border
+_ORIGIN_ALPHA: Final = 0.6
+_LET_GO_EVERY: Final = 64
 _VEIL: Final = 0xA6000000  # black at 65 %: what agrees steps back, in both themes
 
 
@@ -53,33 +58,40 @@ class PictureLayer:
 
 
 class LabelLayer:
-    """The labels or the prediction: filled, outlined, or where the two differ.
+    """The labels or the prediction: filled, outlined, where two maps differ, or who made them.
 
     Another colour, visibility or opacity is another colour table; the labels are never copied.
-    Zoomed out, labels are sampled at pixel centres, so things thinner than a screen pixel may
-    flicker in and out.
+    Zoomed out, they are sampled from levels in which thin things stay visible. With the divider
+    on, they lie to its right only.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, divider: Divider) -> None:
         self._document = document
+        self._divider = divider
         self._look: Look | None = None
         self._cache = ScreenCache()
+        self.mips = MipStore()
+        self._paints = 0
 
     def restyle(self) -> None:
         """Follow another opacity, visibility, colour or mode."""
         self._look = None
 
+    def forget(self) -> None:
+        """Follow another image: nothing of the one before is kept."""
+        self._look = None
+        self._cache.forget()
+        self.mips.forget()
+
     def touch(self, changed: Rect) -> None:
         """Follow an edit of the labels."""
         self._cache.touch(changed)
+        self.mips.touch(changed)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw the labels in view; nothing while a map is shown instead."""
         document = self._document
-        maps: tuple[np.ndarray | None, ...] = (document.labels_in_view(),)
-        if document.view_mode == "difference":
-            prediction = document.prediction
-            maps = (*maps, None if prediction is None else prediction.labels)
+        maps = document.maps_in_view()
         shown = document.shown_map is None and all(
             labels is not None and labels.shape == camera.image_shape for labels in maps
         )
@@ -88,22 +100,35 @@ class LabelLayer:
             return
         if self._look is None:
             self._look = self._make_look(camera)
-        self._cache.paint(painter, camera, maps, self._look)
+        drawn, shift = self.mips.fitting(maps, camera.zoom)
+        painter.save()
+        if document.has_aid("split"):
+            painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
+        self._cache.paint(painter, camera, drawn, self._look, shift)
+        painter.restore()
+        self._paints += 1
+        if self._paints % _LET_GO_EVERY == 0:
+            for array in (*maps, *drawn):
+                let_go(array)
 
     def margin(self, camera: Camera) -> float:
         """Widget units around an edited rect that also have to be repainted."""
-        return _LINE + 2.0 + 2.0 / camera.ratio
+        return self._document.outline_px + 2.0 + 6.0 / camera.ratio
 
     def _make_look(self, camera: Camera) -> Look:
         document = self._document
-        if document.view_mode == "difference":
+        if document.view_mode == "provenance":
+            colours = np.full((256, 4), round(255 * max(document.opacity, _ORIGIN_ALPHA)), np.uint8)
+            colours[:, :3] = palette()
+            return Fill(premultiplied(colours))
+        if document.view_mode in ("difference", "changes"):
             colours = self._colours(max(document.opacity, _DIFFERENCE_ALPHA))
             drawn = premultiplied(colours)
             drawn[colours[:, 3] == 0] = _VEIL  # hidden and unlabelled step back like what agrees
             return Difference(drawn, _VEIL)
         if document.outline:  # thin lines need twice the strength of a fill to read
             colours = premultiplied(self._colours(min(1.0, 2 * document.opacity)))
-            return Outline(colours, max(1, round(_LINE * camera.ratio)))
+            return Outline(colours, max(1, round(document.outline_px * camera.ratio)))
         return Fill(premultiplied(self._colours(document.opacity)))
 
     def _colours(self, opacity: float) -> np.ndarray:

@@ -49,20 +49,21 @@ def sample(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     return window[rows].take(columns, axis=1, mode="clip")
 
 
-def borders(labels: np.ndarray, thickness: int = 1) -> np.ndarray:
-    """Return (h, w) bool: pixels within `thickness` of a 4-neighbour of another label.
+def borders(labels: np.ndarray, width: int = 2) -> np.ndarray:
+    """Return (h, w) bool: lines of `width` pixels along the borders between 4-neighbours.
 
-    Both sides of a border are marked, so each class is outlined in its own colour and the line
-    is twice `thickness` wide. The array's own edge is no border.
+    Both sides of a border are marked, so each class is outlined in its own colour; of an odd
+    width the upper and left side has one pixel more. The array's own edge is no border.
     """
     edge = np.zeros(labels.shape, bool)
-    for step in range(1, thickness + 1):
+    for step in range(1, (width + 1) // 2 + 1):
         across = labels[step:] != labels[:-step]
-        edge[step:] |= across
-        edge[:-step] |= across
         along = labels[:, step:] != labels[:, :-step]
-        edge[:, step:] |= along
+        edge[:-step] |= across
         edge[:, :-step] |= along
+        if step <= width // 2:
+            edge[step:] |= across
+            edge[:, step:] |= along
     return edge
 
 
@@ -93,15 +94,20 @@ class Fill:
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """The borders between labels, each side in its own colour, `reach` device pixels a side."""
+    """The borders between labels, each side in its own colour, `width` device pixels wide."""
 
     colours: np.ndarray
-    reach: int
+    width: int
+
+    @property
+    def reach(self) -> int:
+        """Half the line."""
+        return (self.width + 1) // 2
 
     def draw(self, maps: Maps) -> np.ndarray:
         """Draw the first map."""
         drawn = np.zeros(maps[0].shape, np.uint32)
-        at = np.flatnonzero(borders(maps[0], self.reach))
+        at = np.flatnonzero(borders(maps[0], self.width))
         drawn.ravel()[at] = self.colours.take(maps[0].ravel()[at], mode="clip")
         return drawn
 
@@ -134,6 +140,7 @@ class ScreenCache:
         self._origin = (0, 0)
         self._look: Look | None = None
         self._maps: Maps = ()
+        self._shift = 0
         self._area = _NOWHERE
         self._drawn: np.ndarray | None = None
         self._image: QImage | None = None
@@ -147,14 +154,19 @@ class ScreenCache:
         """Draw this image rect anew at the next paint."""
         self._stale = self._stale.union(changed)
 
-    def paint(self, painter: QPainter, camera: Camera, maps: Maps, look: Look) -> None:
-        """Draw the maps, all of the picture's shape, over all of the picture in view."""
+    def paint(
+        self, painter: QPainter, camera: Camera, maps: Maps, look: Look, shift: int = 0
+    ) -> None:
+        """Draw the maps over all of the picture in view.
+
+        They are of the picture's shape, halved `shift` times.
+        """
         same_maps = len(maps) == len(self._maps) and all(
             a is b for a, b in zip(maps, self._maps, strict=True)
         )
         area = camera.device_rect(camera.viewport)
         if not same_maps or look is not self._look or camera.frame != self._frame:
-            self._look, self._maps = look, maps
+            self._look, self._maps, self._shift = look, maps, shift
             self._show(np.empty((area.height, area.width), np.uint32), area, camera)
             self._render(camera, area)
         elif camera.device_origin != self._origin:
@@ -162,7 +174,8 @@ class ScreenCache:
         self._frame, self._origin = camera.frame, camera.device_origin
         if not self._stale.is_empty:
             dirty = camera.device_rect(camera.to_widget_rect(self._stale))
-            self._render(camera, dirty.padded(look.reach + 1).intersect(area))
+            spread = 1 + 4 * (shift > 0)  # each halving looks a pixel further, under 4 in all
+            self._render(camera, dirty.padded(look.reach + spread).intersect(area))
             self._stale = _NOWHERE
         if self._image is not None:
             corner = QPointF(area.x0 / camera.ratio, area.y0 / camera.ratio)
@@ -199,7 +212,7 @@ class ScreenCache:
         if area.is_empty or look is None or drawn is None:
             return
         wide = area.padded(look.reach).intersect(camera.device_picture)
-        rows, columns = sources(camera, wide)
+        rows, columns = (at >> self._shift for at in sources(camera, wide))
         patch = look.draw(tuple(sample(labels, rows, columns) for labels in self._maps))
         drawn[_within(area, self._area)] = patch[_within(area, wide)]
 

@@ -1,0 +1,192 @@
+"""Label maps at half, a quarter… of their size for zoomed-out views, made off the GUI thread.
+
+Thin things stay visible in them (see `pspgui.labels.halving`). An edit makes anew only what
+depends on it, so it costs its own size and never the map's.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from pspgui.geometry import Rect
+from pspgui.imaging.scratch import LARGE_BYTES, ScratchError, let_go, zeros
+from pspgui.labels.halving import halve, halved_rect, halved_shape
+
+_SMALLEST_SIDE: Final = 256
+_STRIP_PIXELS: Final = 2 << 20  # of the half-size map, built at once
+_AT_ONCE_PIXELS: Final = 512 * 512  # a map up to this size is halved on the spot
+_REDO_PIXELS: Final = 8 << 20  # edits beyond this are made anew off the GUI thread
+_KEPT: Final = 4
+
+Maps = tuple[np.ndarray, ...]
+
+
+class LabelMips:
+    """The levels of one (H, W) map. `build` on any thread, all else on the GUI thread."""
+
+    def __init__(self, source: np.ndarray) -> None:
+        """Plan the levels; their memory is a third of the map's."""
+        self.source = source
+        self.levels: list[np.ndarray] = []
+        self.is_ready = self.is_building = False
+        self._given_up = threading.Event()
+        self._stale: list[Rect] = []
+
+    def build(self) -> bool:
+        """Make all levels; False if this was given up meanwhile. Raises what memory raises."""
+        levels = []
+        below = self.source
+        while max(below.shape) > _SMALLEST_SIDE and min(below.shape) > 1:
+            level = _empty(halved_shape(below.shape), below.dtype)
+            rows = max(1, _STRIP_PIXELS // level.shape[1])
+            for y in range(0, len(level), rows):
+                if self._given_up.is_set():
+                    return False
+                halve(below, level, Rect(y, 0, min(y + rows, len(level)), level.shape[1]))
+                let_go(below)
+                let_go(level)
+            levels.append(level)
+            below = level
+        self.levels = levels
+        return True
+
+    def give_up(self) -> None:
+        """Let a running build end soon."""
+        self._given_up.set()
+
+    def touch(self, changed: Rect) -> None:
+        """Note that pixels of the map changed."""
+        self._stale.append(changed)
+        if len(self._stale) > 64:  # a long stroke far zoomed in: neighbours become one
+            self._stale = _merged(self._stale)
+
+    @property
+    def stale_pixels(self) -> int:
+        """How many pixels of the map are to be gone over."""
+        return sum(rect.height * rect.width for rect in self._stale)
+
+    def forget_stale(self) -> None:
+        """Note that a build begins, which reads what there is now."""
+        self._stale.clear()
+
+    def refresh(self) -> None:
+        """Bring the levels up to all edits noted."""
+        rects = _merged(self._stale) if len(self._stale) > 1 else self._stale
+        for rect in rects:
+            below, changed = self.source, rect
+            for level in self.levels:
+                changed = halved_rect(changed, below.shape)
+                if changed.is_empty:
+                    break
+                halve(below, level, changed)
+                below = level
+        self._stale = []
+
+
+class MipStore(QObject):
+    """The levels of the maps on the screen. GUI thread only; `ready` comes when some are built."""
+
+    ready = Signal()
+    _built = Signal(object, bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._kept: list[LabelMips] = []
+        self._built.connect(self._take, Qt.ConnectionType.QueuedConnection)
+
+    def forget(self) -> None:
+        """Let go of all maps."""
+        for mips in self._kept:
+            mips.give_up()
+        self._kept = []
+
+    def touch(self, changed: Rect) -> None:
+        """Follow an edit, whichever map it was in."""
+        for mips in self._kept:
+            mips.touch(changed)
+
+    def fitting(self, maps: Maps, zoom: float) -> tuple[Maps, int]:
+        """Return what to sample at this zoom, and how often it is halved.
+
+        A pixel of it covers one device pixel at least and less than two, so that sampling skips
+        none. Until the levels are built these are the maps themselves.
+        """
+        shift = max(0, math.ceil(-math.log2(zoom) - 1e-9))
+        if not shift:
+            return maps, 0
+        found = [self._of(array) for array in maps]
+        if not all(mips.is_ready for mips in found):
+            return maps, 0
+        shift = min(shift, *(len(mips.levels) for mips in found))
+        if not shift:
+            return maps, 0
+        for mips in found:
+            mips.refresh()
+        return tuple(mips.levels[shift - 1] for mips in found), shift
+
+    def _of(self, source: np.ndarray) -> LabelMips:
+        mips = next((m for m in self._kept if m.source is source), None)
+        if mips is None:
+            mips = LabelMips(source)
+            self._kept.append(mips)
+            for old in self._kept[:-_KEPT]:
+                old.give_up()
+            self._kept = self._kept[-_KEPT:]
+        if mips.is_ready and mips.stale_pixels > _REDO_PIXELS:
+            mips.is_ready = False
+        if not mips.is_ready and not mips.is_building:
+            self._start(mips)
+        return mips
+
+    def _start(self, mips: LabelMips) -> None:
+        mips.forget_stale()
+        if mips.source.size <= _AT_ONCE_PIXELS:
+            mips.is_ready = mips.build()
+            return
+        mips.is_building = True
+        # A daemon thread: it holds no lock, writes nothing but its own, and ends by itself.
+        threading.Thread(target=self._build, args=(mips,), name="labels", daemon=True).start()
+
+    def _build(self, mips: LabelMips) -> None:
+        try:
+            done = mips.build()
+        except (MemoryError, ScratchError):  # the map itself goes on being drawn
+            return
+        try:
+            self._built.emit(mips, done)
+        except RuntimeError:  # the window closed meanwhile
+            return
+
+    @Slot(object, bool)
+    def _take(self, mips: LabelMips, done: bool) -> None:
+        mips.is_building = False
+        if done and mips in self._kept:
+            mips.is_ready = True
+            self.ready.emit()
+
+
+def _empty(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    size = shape[0] * shape[1] * dtype.itemsize
+    return np.empty(shape, dtype) if size < LARGE_BYTES // 4 else zeros(shape, dtype)
+
+
+def _merged(rects: list[Rect]) -> list[Rect]:
+    """Return fewer rects that cover the same: neighbours in time become one where that is cheap."""
+    merged = [rects[0]]
+    for rect in rects[1:]:
+        both = merged[-1].union(rect)
+        apart = _area(merged[-1]) + _area(rect)
+        if _area(both) <= 1.5 * apart + 4096:
+            merged[-1] = both
+        else:
+            merged.append(rect)
+    return merged
+
+
+def _area(rect: Rect) -> int:
+    return rect.height * rect.width

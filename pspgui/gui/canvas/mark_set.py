@@ -1,0 +1,70 @@
+"""All marks of a canvas: each is repainted where it was and where it is when it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QRect, Slot
+from PySide6.QtWidgets import QWidget
+
+from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, PinMark, ToolMark, WindowMark
+
+if TYPE_CHECKING:
+    from pspgui.gui.document import Document
+    from pspgui.gui.tools import Tool
+
+
+class MarkSet(QObject):
+    """The marks, bottom to top in `marks`, following the document. GUI thread only."""
+
+    def __init__(self, document: Document, canvas: QWidget, camera: Camera, tool: Tool) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self._camera = camera
+        self._bin, self._pin = BinMark(document), PinMark(document)
+        self._window = WindowMark(document)
+        self.hover, self.tool = HoverMark(document), ToolMark(tool)
+        self.marks: tuple[Mark, ...] = (
+            self._window, self._bin, self.hover, self._pin, self.tool
+        )  # fmt: skip
+        self._bounds: dict[Mark, QRect] = {mark: QRect() for mark in self.marks}
+        document.pin_changed.connect(self._pin_changed)
+        document.hover_changed.connect(self._hover_changed)
+        document.hovered_bin_changed.connect(self._bin_changed)
+        document.window_changed.connect(self._window_changed)
+        document.brush_changed.connect(self._brush_changed)
+        document.active_class_changed.connect(self._brush_changed)
+
+    def place(self) -> None:
+        """Note where all marks lie; for when everything is repainted anyway."""
+        for mark in self.marks:
+            self._bounds[mark] = mark.bounds(self._camera).toAlignedRect()
+
+    def refresh(self, mark: Mark) -> None:
+        """Repaint a mark where it was and where it is now."""
+        before = self._bounds[mark]
+        self._bounds[mark] = mark.bounds(self._camera).toAlignedRect()
+        for area in (before, self._bounds[mark]):
+            if not area.isEmpty():
+                self._canvas.update(area)
+
+    @Slot(object)
+    def _pin_changed(self, _pixel: object) -> None:
+        self.refresh(self._pin)
+
+    @Slot(object)
+    def _hover_changed(self, _pixel: object) -> None:
+        self.refresh(self.hover)
+
+    @Slot(object)
+    def _bin_changed(self, _source: object) -> None:
+        self.refresh(self._bin)
+
+    @Slot()
+    def _window_changed(self) -> None:
+        self.refresh(self._window)
+
+    @Slot()
+    def _brush_changed(self) -> None:
+        self.refresh(self.tool)
