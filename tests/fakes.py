@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+from pspgui.evidence.readings import LevelReading, PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Prediction, Stamp
 
@@ -39,7 +39,7 @@ class FakeEvidence:
         one = np.ones((1, 1))
         region = Rect(0, 0, 60, 80)
         level = LevelReading(one, one, one > 0, ((region,),))
-        return PixelEvidence(
+        return PyramidEvidence(
             Pixel(*pixel), target or Target(1, 0), 3.0, 0.5, 1.5, region, {1: level}
         )
 

@@ -8,58 +8,59 @@ library runs each on the calling thread, where waking others would cost more tha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from pspgui.evidence.readings import LevelReading, PixelEvidence, Source, Target
-from pspgui.geometry import Pixel, Rect, bin_span, cell_span
+from pspgui.evidence.psp_reads import (
+    Cells,
+    LevelReads,
+    PyramidReads,
+    cells_of,
+    checked_pixel,
+    extent,
+)
+from pspgui.evidence.readings import (
+    LOCAL,
+    ZERO,
+    LevelReading,
+    PyramidEvidence,
+    Reading,
+    Source,
+    Target,
+)
+from pspgui.evidence.targets import aim, offset_of, row_of
 from pspgui.inference.activations import ClassifierWeights, PSPActivations
-from pspgui.inference.resampling import sample, tap_at, tap_matrix
 
 # Cells handled at once by the whole-image maps.
 _BAND_VALUES = 1 << 22
 
 
-class _Cells(NamedTuple):
-    """The one to four cells a pixel mixes: rows and columns, and the weights of each axis."""
+@dataclass(frozen=True, eq=False)
+class LevelMeans:
+    """What a bin is on average over some images: one (k, k, K) array a level, as `level_taps`.
 
-    rows: list[int]
-    columns: list[int]
-    row_weights: np.ndarray
-    column_weights: np.ndarray
-
-    @property
-    def weights(self) -> np.ndarray:
-        """The convex weight of every cell, row by row, (m,)."""
-        return np.outer(self.row_weights, self.column_weights).ravel()
-
-
-class _Axis(NamedTuple):
-    """How cells read the bins of all levels, side by side (B in all), along one axis.
-
-    taps (cells, k, B) as `tap_matrix` gives them, means (cells, B) over the kernel's taps, and
-    used (cells, B): whether any tap reads the bin.
+    `name` says of what, such as "the mean bin of 12 images".
     """
 
-    taps: np.ndarray
-    means: np.ndarray
-    used: np.ndarray
+    taps: tuple[np.ndarray, ...]
+    name: str
 
 
-class _Level(NamedTuple):
-    """One level: its taps V (k, b, k, b, K), its place among all levels' bins, and regions.
+class Terms(NamedTuple):
+    """The hidden pre-activation z of a pixel's cells, taken apart: z = base + local + bins.
 
-    rows (h, k, b) and columns (w, k, b) are its parts of the two axes; regions in image pixels.
+    z, base and local are (m, K) for the m cells; `bins` holds (level, row, column) of every bin
+    that reaches them and `shares` what each adds, (B, m, K). `weights` (m,) mix the cells.
     """
 
-    bins: int
-    place: slice
-    taps: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    regions: tuple[tuple[Rect, ...], ...]
+    weights: np.ndarray
+    z: np.ndarray
+    base: np.ndarray
+    local: np.ndarray
+    bins: tuple[tuple[int, int, int], ...]
+    shares: np.ndarray
 
 
 class PSPEvidence:
@@ -68,42 +69,50 @@ class PSPEvidence:
     def __init__(self, activations: PSPActivations, weights: ClassifierWeights) -> None:
         self.activations = activations
         self.weights = weights
-        self._kernel = activations.level_taps[0].shape[0]
-        self._rows = self._axis(activations.grid[0])
-        self._columns = self._axis(activations.grid[1])
-        ends = np.cumsum(activations.levels).tolist()
-        self._levels = tuple(
-            self._level(bins, slice(end - bins, end), taps)
-            for bins, end, taps in zip(
-                activations.levels, ends, activations.level_taps, strict=True
-            )
-        )
+        self.reads = PyramidReads(activations)
+        self._taps = dict(zip(activations.levels, activations.level_taps, strict=True))
 
-    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
-        """Split the logit of a pixel (y, x) of the image; without a target the winner's margin.
+    # -- one pixel ----------------------------------------------------------------------------
+
+    def at(
+        self,
+        pixel: tuple[int, int],
+        target: Target | None = None,
+        reading: Reading = "split",
+        baseline: LevelMeans | None = None,
+    ) -> PyramidEvidence:
+        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
 
         Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
         class compared with itself.
         """
-        place = self._checked(pixel)
-        aim, logit = self._aim(place, target)
-        cells = self._cells(place)
-        gradient, offset = self._gradient(cells, aim)
-        local = self.activations.local_cells[cells.rows][:, cells.columns]
-        constant = offset + float(gradient.sum(axis=0) @ self.weights.bottleneck_bias)
-        return PixelEvidence(
-            pixel=place,
-            target=aim,
-            logit=logit,
-            constant=constant,
-            local=float(gradient.ravel() @ local.ravel()),
-            local_region=self._local_region(cells),
-            levels=self._read(cells, gradient),
-        )
+        place = checked_pixel(self.activations, pixel)
+        goal, logit = aim(self.activations, place, target)
+        cells = cells_of(self.activations, place)
+        row = row_of(self.weights.classifier, goal)
+        z, base = cells.of(self.activations.fused_cells), self._base(cells, baseline)
+        local = cells.of(self.activations.local_cells)
+        constant = offset_of(self.weights.classifier_bias, goal)
+        mixed = row * cells.weights[:, None]
+        if reading == "ablate":
+            constant += float((mixed * np.maximum(base, 0)).sum())
+            fall = np.maximum(z, 0) - np.maximum(z - local, 0)
+            own, levels = float((mixed * fall).sum()), self._falls(cells, mixed, z, baseline)
+        else:
+            gates = _gates(z, base, reading)
+            gradient = mixed * gates
+            kept = np.maximum(base, 0) if reading == "ig" else base * gates
+            constant += float((mixed * kept).sum())
+            own = float(gradient.ravel() @ local.ravel())
+            levels = self._read(cells, gradient, baseline)
+        return PyramidEvidence(
+            place, goal, logit, constant, own, self.reads.local_region(cells), levels, reading,
+            ZERO if baseline is None else baseline.name,
+        )  # fmt: skip
 
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
-        return self._aim(self._checked(pixel), None)[0]
+        return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
 
     def ablate(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
@@ -112,16 +121,58 @@ class PSPEvidence:
 
         Unlike the split these drops need not add up to the logit. Raises as `at` does.
         """
-        place = self._checked(pixel)
-        aim, _ = self._aim(place, target)
-        cells = self._cells(place)
-        fused = self.activations.fused_cells[cells.rows][:, cells.columns]
-        if source.kind == "local":
-            share = self.activations.local_cells[cells.rows][:, cells.columns]
-        else:
-            share = self._bin_share(source, cells)
-        drop = np.maximum(fused, 0) - np.maximum(fused - share, 0)
-        return float(cells.weights @ drop.reshape(len(cells.weights), -1) @ self._row(aim))
+        place = checked_pixel(self.activations, pixel)
+        goal, _ = aim(self.activations, place, target)
+        cells = cells_of(self.activations, place)
+        z = cells.of(self.activations.fused_cells)
+        share = (
+            cells.of(self.activations.local_cells)
+            if source.level == LOCAL
+            else self.share(self.level(source.level), cells, source.row, source.col)
+        )
+        fall = np.maximum(z, 0) - np.maximum(z - share, 0)
+        return float(cells.weights @ fall @ row_of(self.weights.classifier, goal))
+
+    def terms(self, pixel: tuple[int, int], baseline: LevelMeans | None = None) -> Terms:
+        """Return the hidden pre-activation of a pixel's cells, taken apart."""
+        cells = cells_of(self.activations, checked_pixel(self.activations, pixel))
+        rows, columns = self.reads.reached(cells)
+        bins: list[tuple[int, int, int]] = []
+        shares = []
+        for level in self.reads.levels:
+            high, wide = rows[level.place].nonzero()[0], columns[level.place].nonzero()[0]
+            for row in high.tolist():
+                for column in wide.tolist():
+                    bins.append((level.bins, row, column))
+                    shares.append(self.share(level, cells, row, column, baseline))
+        known = self.activations
+        return Terms(
+            cells.weights, cells.of(known.fused_cells), self._base(cells, baseline),
+            cells.of(known.local_cells), tuple(bins), np.stack(shares),
+        )  # fmt: skip
+
+    def share(
+        self, level: LevelReads, cells: Cells, row: int, column: int,
+        baseline: LevelMeans | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """Return what a bin adds to z at the cells, beyond the baseline, (m, K)."""
+        taps = self._taps[level.bins][:, row, :, column]
+        if baseline is not None:
+            taps = taps - self._mean(level.bins, baseline)
+        found: np.ndarray = np.einsum(
+            "it,js,tsk->ijk",
+            level.rows[cells.rows, :, row], level.columns[cells.columns, :, column], taps,
+        )  # fmt: skip
+        return found.reshape(-1, found.shape[-1])
+
+    def level(self, bins: int) -> LevelReads:
+        """Return the level of so many bins a side; raises KeyError."""
+        for level in self.reads.levels:
+            if level.bins == bins:
+                return level
+        raise KeyError(f"there is no level of {bins} × {bins} bins")
+
+    # -- the whole image ----------------------------------------------------------------------
 
     def context_share(self, target: Target | None = None) -> np.ndarray:
         """Return how much the pyramid decides at every cell, (h, w) in 0..1.
@@ -137,7 +188,7 @@ class PSPEvidence:
             band = slice(start, start + step)
             fused = self.activations.fused_cells[band]
             local = self.activations.local_cells[band]
-            gradient = (fused > 0) * self._rows_of(band, target)
+            gradient = (fused > 0) * self.rows_of(band, target)
             context = fused - local - self.weights.bottleneck_bias
             outer = np.abs(np.einsum("hwk,hwk->hw", gradient, context))
             inner = np.abs(np.einsum("hwk,hwk->hw", gradient, local))
@@ -150,7 +201,7 @@ class PSPEvidence:
 
         The mean over the bottleneck's taps, as in `Source.weight`. Raises KeyError, IndexError.
         """
-        found = self._find(level)
+        found = self.level(level)
         if not (0 <= row < level and 0 <= col < level):
             raise IndexError(f"level {level} has no bin {row},{col}")
         rows, columns = found.rows[:, :, row].mean(axis=1), found.columns[:, :, col].mean(axis=1)
@@ -166,103 +217,73 @@ class PSPEvidence:
         else:
             fused = self.activations.fused_cells.copy()
             for bins in levels:
-                fused -= self._spread(self._find(bins))
+                fused -= self.spread(self.level(bins), self._taps[bins])
+        return self.classified(fused)
+
+    def classified(self, fused: np.ndarray) -> np.ndarray:
+        """Return the (N, h, w) logits of pre-activations (h, w, K), which are overwritten."""
         hidden = np.maximum(fused, 0, out=fused).reshape(-1, fused.shape[-1])
         scores = self.weights.classifier @ hidden.T + self.weights.classifier_bias[:, None]
         result: np.ndarray = scores.reshape(-1, *self.activations.grid)
         return result
 
-    def _axis(self, cells: int) -> _Axis:
-        known = self.activations
-        matrices = [tap_matrix(cells, b, self._kernel, known.align_corners) for b in known.levels]
-        taps = np.concatenate(matrices, axis=2).astype(known.level_taps[0].dtype)
-        return _Axis(taps, taps.mean(axis=1), (taps != 0).any(axis=1))
-
-    def _level(self, bins: int, place: slice, taps: np.ndarray) -> _Level:
+    def spread(self, level: LevelReads, taps: np.ndarray) -> np.ndarray:
+        """Return what a level with taps (k, b, k, b, K) adds to z over the grid, (h, w, K)."""
         height, width = self.activations.grid
-        rows, columns = self._rows.taps[:, :, place], self._columns.taps[:, :, place]
-        regions = tuple(
-            tuple(
-                self._pixels(*bin_span(row, bins, height), *bin_span(col, bins, width))
-                for col in range(bins)
-            )
-            for row in range(bins)
-        )
-        return _Level(bins, place, taps, rows, columns, regions)
+        side = level.rows.shape[1] * level.bins
+        bands = level.columns.reshape(width, side) @ taps.reshape(side, side, -1)
+        spread = level.rows.reshape(height, side) @ bands.reshape(side, -1)
+        result: np.ndarray = spread.reshape(height, width, -1)
+        return result
 
-    def _pixels(self, y0: int, y1: int, x0: int, x1: int) -> Rect:
-        """Return the image pixels that cells y0..y1, x0..x1 stand over; padding is cut off."""
-        known = self.activations
-        top, bottom = cell_span(y0, y1, known.grid[0], known.padded_shape[0])
-        left, right = cell_span(x0, x1, known.grid[1], known.padded_shape[1])
-        height, width = known.image_shape
-        # Not `intersect`: what lies in the padding alone is an empty rect at the image's edge.
-        return Rect(min(top, height), min(left, width), min(bottom, height), min(right, width))
-
-    def _checked(self, pixel: tuple[int, int]) -> Pixel:
-        place = Pixel(int(pixel[0]), int(pixel[1]))
-        height, width = self.activations.image_shape
-        if not (0 <= place.y < height and 0 <= place.x < width):
-            raise IndexError(
-                f"the pixel {place.x},{place.y} lies outside the image of {width} × {height}"
-            )
-        return place
-
-    def _aim(self, pixel: Pixel, target: Target | None) -> tuple[Target, float]:
-        """Return the target, chosen by the pixel's logits if there is none, and its logit."""
-        known = self.activations
-        logits = sample(known.scores, *pixel, known.padded_shape, known.align_corners)
-        if target is None:
-            best = int(logits.argmax())
-            rest = logits.copy()
-            rest[best] = -np.inf
-            target = Target(best, int(rest.argmax()) if len(logits) > 1 else None)
-        for class_id in (target.class_id, target.versus):
-            if class_id is not None and not 0 <= class_id < len(logits):
-                raise IndexError(f"there is no class {class_id}")
-        if target.versus is None:
-            return target, float(logits[target.class_id])
-        if target.versus == target.class_id:
-            raise ValueError("a class cannot be compared with itself")
-        return target, float(logits[target.class_id] - logits[target.versus])
-
-    def _cells(self, pixel: Pixel) -> _Cells:
-        known = self.activations
-        found = [
-            _axis_cells(position, size, cells, known.align_corners, known.scores.dtype)
-            for position, size, cells in zip(pixel, known.padded_shape, known.grid, strict=True)
-        ]
-        return _Cells(found[0][0], found[1][0], found[0][1], found[1][1])
-
-    def _row(self, aim: Target) -> np.ndarray:
-        """Return the classifier's (K,) weights of a target."""
-        classifier = self.weights.classifier
-        row: np.ndarray = classifier[aim.class_id]
-        return row if aim.versus is None else row - classifier[aim.versus]
-
-    def _gradient(self, cells: _Cells, aim: Target) -> tuple[np.ndarray, float]:
-        """Return d logit / d z at each cell, mixing weights included, (m, K), and the offset."""
-        fused = self.activations.fused_cells[cells.rows][:, cells.columns]
-        gates = fused.reshape(-1, fused.shape[-1]) > 0
-        gradient = np.where(gates, self._row(aim), 0) * cells.weights[:, None]
-        bias = self.weights.classifier_bias
-        offset = bias[aim.class_id] - (0 if aim.versus is None else bias[aim.versus])
-        return gradient, float(offset)
-
-    def _rows_of(self, band: slice, target: Target | None) -> np.ndarray:
+    def rows_of(self, band: slice, target: Target | None) -> np.ndarray:
         """Return classifier rows for a band of cells: (K,) of a target, or each cell's margin."""
         classifier = self.weights.classifier
         if target is not None or len(classifier) < 2:
-            return self._row(target or Target(0))
+            return row_of(classifier, target or Target(0))
         order = np.argpartition(self.activations.scores[:, band], -2, axis=0)
         rows: np.ndarray = classifier[order[-1]] - classifier[order[-2]]
         return rows
 
-    def _read(self, cells: _Cells, gradient: np.ndarray) -> dict[int, LevelReading]:
+    # -- inside -------------------------------------------------------------------------------
+
+    def _base(self, cells: Cells, baseline: LevelMeans | None) -> np.ndarray:
+        """Return z at the cells when local is silent and every bin is the baseline, (m, K)."""
+        bias = self.weights.bottleneck_bias
+        base = np.repeat(bias[None], len(cells.weights), axis=0)
+        if baseline is None:
+            return base
+        for level in self.reads.levels:
+            # Bins that are all alike: what is left of the interpolation is where taps fall outside.
+            rows = level.rows[cells.rows].sum(axis=2)
+            columns = level.columns[cells.columns].sum(axis=2)
+            mean = np.einsum("it,js,tsk->ijk", rows, columns, self._mean(level.bins, baseline))
+            base += mean.reshape(base.shape)
+        return base
+
+    def _mean(self, bins: int, baseline: LevelMeans) -> np.ndarray:
+        return baseline.taps[self.activations.levels.index(bins)]
+
+    def _falls(
+        self, cells: Cells, mixed: np.ndarray, z: np.ndarray, baseline: LevelMeans | None
+    ) -> dict[int, LevelReading]:
+        """Read every reachable bin by taking it alone to the baseline."""
+        open_now = np.maximum(z, 0)
+        found = self._read(cells, np.zeros_like(mixed), None)
+        for level in self.reads.levels:
+            reading = found[level.bins]
+            for row, column in np.argwhere(reading.reachable).tolist():
+                share = self.share(level, cells, row, column, baseline)
+                fall = open_now - np.maximum(z - share, 0)
+                reading.values[row, column] = float((mixed * fall).sum())
+        return found
+
+    def _read(
+        self, cells: Cells, gradient: np.ndarray, baseline: LevelMeans | None
+    ) -> dict[int, LevelReading]:
         """Split all levels over their bins for the mixed gradient (m, K) at the cells."""
-        rows, columns = self._rows, self._columns
-        row_used: np.ndarray = np.logical_or.reduce(rows.used[cells.rows])
-        column_used: np.ndarray = np.logical_or.reduce(columns.used[cells.columns])
+        rows, columns = self.reads.rows, self.reads.columns
+        row_used, column_used = self.reads.reached(cells)
         # Every level's block on the diagonal of these holds its own bins.
         reach = np.outer(row_used, column_used)
         weights = np.outer(
@@ -271,11 +292,14 @@ class PSPEvidence:
         )
         row_taps, column_taps = rows.taps[cells.rows], columns.taps[cells.columns]
         found = {}
-        for level in self._levels:
-            place = level.place
+        for level in self.reads.levels:
+            place, taps = level.place, self._taps[level.bins]
             # Bins that reach one pixel lie together: the slices keep the taps in place.
-            high, wide = _extent(row_used[place]), _extent(column_used[place])
-            responses = level.taps[:, high, :, wide] @ gradient.T
+            high, wide = extent(row_used[place]), extent(column_used[place])
+            responses = taps[:, high, :, wide] @ gradient.T
+            if baseline is not None:
+                mean = self._mean(level.bins, baseline) @ gradient.T
+                responses = responses - mean[:, None, :, None]
             values = np.zeros((level.bins, level.bins), gradient.dtype)
             values[high, wide] = np.einsum(
                 "itb,jsd,tbsdij->bd",
@@ -288,53 +312,24 @@ class PSPEvidence:
             )
         return found
 
-    def _local_region(self, cells: _Cells) -> Rect:
-        reach, (height, width) = self._kernel // 2, self.activations.grid
-        return self._pixels(
-            max(0, cells.rows[0] - reach), min(height, cells.rows[-1] + reach + 1),
-            max(0, cells.columns[0] - reach), min(width, cells.columns[-1] + reach + 1),
-        )  # fmt: skip
 
-    def _bin_share(self, source: Source, cells: _Cells) -> np.ndarray:
-        """Return what a bin adds to z at the cells, (rows, columns, K)."""
-        level = self._find(source.level)
-        share: np.ndarray = np.einsum(
-            "it,js,tsk->ijk",
-            level.rows[cells.rows, :, source.row],
-            level.columns[cells.columns, :, source.col],
-            level.taps[:, source.row, :, source.col],
-        )
-        return share
+def _gates(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarray:
+    """Return how far every gate is open: now, or on average on the way from the base to z.
 
-    def _spread(self, level: _Level) -> np.ndarray:
-        """Return what a level adds to z over the grid, (h, w, K)."""
-        height, width = self.activations.grid
-        side = level.rows.shape[1] * level.bins
-        bands = level.columns.reshape(width, side) @ level.taps.reshape(side, side, -1)
-        spread = level.rows.reshape(height, side) @ bands.reshape(side, -1)
-        result: np.ndarray = spread.reshape(height, width, -1)
-        return result
-
-    def _find(self, bins: int) -> _Level:
-        for level in self._levels:
-            if level.bins == bins:
-                return level
-        raise KeyError(f"there is no level of {bins} × {bins} bins")
+    A ReLU passed through from base to z has the mean slope (relu(z) - relu(base)) / (z - base):
+    integrated gradients need no steps here, and equal DeepLIFT's rescale rule.
+    """
+    if reading == "split":
+        return (z > 0).astype(z.dtype)
+    way = z - base
+    still = np.abs(way) < np.finfo(z.dtype).tiny
+    slope = (np.maximum(z, 0) - np.maximum(base, 0)) / np.where(still, 1, way)
+    mean: np.ndarray = np.where(still, base > 0, np.clip(slope, 0, 1)).astype(z.dtype)
+    return mean
 
 
-def _axis_cells(
-    position: int, size: int, cells: int, align_corners: bool, dtype: DTypeLike
-) -> tuple[list[int], np.ndarray]:
-    """Return the cells a pixel mixes along one axis, those of no weight left out, and weights."""
-    low, high, weight = tap_at(position, size, cells, align_corners, dtype)
-    if low == high or weight == 0:
-        return [low], np.ones(1, dtype)
-    if weight == 1:
-        return [high], np.ones(1, dtype)
-    return [low, high], np.array([1 - weight, weight], dtype)
-
-
-def _extent(used: np.ndarray) -> slice:
-    """Return the slice from the first to the last true entry."""
-    places = used.tolist()
-    return slice(places.index(True), len(places) - places[::-1].index(True))
+def mean_bins(images: list[PSPActivations], name: str) -> LevelMeans:
+    """Return the mean over all bins of each level of some images read by one network."""
+    sums = [sum(image.level_taps[i].mean(axis=(1, 3)) for image in images)
+            for i in range(len(images[0].levels))]  # fmt: skip
+    return LevelMeans(tuple(np.asarray(total / len(images)) for total in sums), name)

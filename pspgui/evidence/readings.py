@@ -14,6 +14,14 @@ from pspgui.labels.classes import ClassTable
 # Level, row and column of the one source that is no bin.
 LOCAL = 0
 
+# How much of the logit is each source's, where gates in between make that a question:
+#   split    gates as they are: gradient times activation
+#   ig       all sources scaled up together from the baseline: integrated gradients, closed form
+#   ablate   by how much the logit falls when that source alone is taken to the baseline
+Reading = Literal["split", "ig", "ablate"]
+READINGS: tuple[Reading, ...] = ("split", "ig", "ablate")
+ZERO = "zero"
+
 
 class Target(NamedTuple):
     """What is explained: the logit of a class, or its margin over another class."""
@@ -68,20 +76,58 @@ class LevelReading(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PixelEvidence:
-    """The exact split of one pixel's logit: constant + sum of all sources == logit.
+    """How one pixel's logit comes about: constant + sum of all sources == logit.
 
     `logit` is the number shown on screen (interpolated from the cells' logits), computed apart
     from the sources; `constant` holds all biases. For a margin, both are differences of two
-    classes. Levels are keyed by their bins a side, in the model's order.
+    classes. `reading` is one of READINGS; `baseline` names what a silent source is: ZERO, or the
+    mean of some images. Sources of "ablate" need not add up: `interaction` is what is left.
     """
 
     pixel: Pixel
     target: Target
     logit: float
     constant: float
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Everything that adds to the logit besides the constant."""
+        raise NotImplementedError
+
+    @property
+    def total(self) -> float:
+        """Constant plus all sources: the logit again, up to rounding, unless sources interact."""
+        return self.constant + sum(source.value for source in self.sources)
+
+    @property
+    def interaction(self) -> float:
+        """What the sources do only together; rounding alone where they add up."""
+        return self.logit - self.total
+
+    def to_json(self, table: ClassTable) -> dict[str, Any]:
+        """Return the object that `pspgui explain --json` prints."""
+        versus = self.target.versus
+        return {
+            "class": table.name_of(self.target.class_id),
+            "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
+            "logit": self.logit,
+            "constant": self.constant,
+            "sources": [source.to_json() for source in self.sources],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PyramidEvidence(PixelEvidence):
+    """The evidence of a PSPNet: local features and bins, by levels.
+
+    Levels are keyed by their bins a side, in the model's order.
+    """
+
     local: float
     local_region: Rect
     levels: dict[int, LevelReading]
+    reading: Reading = "split"
+    baseline: str = ZERO
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -109,7 +155,7 @@ class PixelEvidence:
 
     @property
     def total(self) -> float:
-        """Constant plus all sources: the logit again, up to rounding."""
+        """Constant plus all sources: the logit again, up to rounding, unless sources interact."""
         return self.constant + self.local + sum(self.level_sums.values())
 
     def grid(self, level: int) -> np.ndarray:
@@ -125,12 +171,22 @@ class PixelEvidence:
         return self.levels[level].weights
 
     def to_json(self, table: ClassTable) -> dict[str, Any]:
-        """Return the object that `pspgui explain --json` prints."""
-        versus = self.target.versus
-        return {
-            "class": table.name_of(self.target.class_id),
-            "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
-            "logit": self.logit,
-            "constant": self.constant,
-            "sources": [source.to_json() for source in self.sources],
-        }
+        """Return the object that `pspgui explain --json` prints, with how it was read."""
+        return super().to_json(table) | {"reading": self.reading, "baseline": self.baseline}
+
+
+@dataclass(frozen=True)
+class GroupShapley:
+    """Shapley values of the local features and every level: constant + local + levels == logit.
+
+    The mean, over all orders in which they could come, of what each adds when it comes, every
+    gate evaluated anew; exact over all coalitions.
+    """
+
+    pixel: Pixel
+    target: Target
+    logit: float
+    constant: float
+    local: float
+    levels: dict[int, float]
+    baseline: str = ZERO

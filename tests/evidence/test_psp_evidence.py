@@ -220,7 +220,9 @@ def test_json_is_the_object_the_command_line_prints():
 
     printed = evidence.at((3, 7), Target(1, 2)).to_json(table)
 
-    assert set(printed) == {"class", "target", "logit", "constant", "sources"}
+    assert set(printed) == {
+        "class", "target", "logit", "constant", "sources", "reading", "baseline"
+    }  # fmt: skip
     assert printed["class"] == "class 1"
     assert printed["target"] == "margin over class 2"
     assert [s["kind"] for s in printed["sources"]] == ["local"] + ["bin"] * 5

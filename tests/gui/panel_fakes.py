@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+from pspgui.evidence.readings import LevelReading, PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.document import Document
 from pspgui.inference.activations import Prediction, Stamp
@@ -30,7 +30,7 @@ class FourLevels:
             levels[b] = LevelReading(values, reachable * 0.5, reachable, _regions(b))
         local, constant = rng.normal(0.0, 2.0, 2)
         total = local + constant + sum(float(r.values.sum()) for r in levels.values())
-        return PixelEvidence(
+        return PyramidEvidence(
             Pixel(*pixel), target or Target(3, 4), total, constant, local,
             Rect(0, 0, 8, 8), levels,
         )  # fmt: skip

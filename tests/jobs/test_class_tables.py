@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pspgui.evidence.readings import PixelEvidence, Target
+from pspgui.evidence.readings import PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Prediction, Stamp
 from pspgui.jobs.class_tables import (
@@ -72,7 +72,7 @@ def test_case_and_dashes_make_no_other_class_and_the_ignore_label_moves_out_of_t
 
 class Engine:
     def at(self, pixel, target=None):
-        return PixelEvidence(
+        return PyramidEvidence(
             Pixel(*pixel), target or Target(1, 0), 1.0, 0.5, 0.5, Rect(0, 0, 1, 1), {}
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+from pspgui.evidence.readings import LevelReading, PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.modes import InferenceMode
 from pspgui.jobs.agreeing import Agreement
@@ -34,7 +34,7 @@ class Engine:
         self.asked.append(pixel)
         one = np.ones((1, 1))
         level = LevelReading(one, one, one > 0, ((Rect(0, 0, 9, 9),),))
-        return PixelEvidence(
+        return PyramidEvidence(
             Pixel(*pixel), Target(0), 2.0, 0.5, 0.5, Rect(1, 1, 3, 3), {1: level}
         )
 
