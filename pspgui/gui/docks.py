@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.commands.row import Parts
+from pspgui.gui.panels.adjust import AdjustPanel
 
 
 class DockRow(NamedTuple):
@@ -19,4 +20,7 @@ class DockRow(NamedTuple):
     build: Callable[[Parts, QWidget], QWidget]
 
 
-DOCKS: Final[tuple[DockRow, ...]] = ()
+DOCKS: Final[tuple[DockRow, ...]] = (
+    DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
+            lambda parts, parent: AdjustPanel(parts.document, parent)),
+)  # fmt: skip

@@ -23,6 +23,7 @@ from pspgui.durable import printable
 from pspgui.gui.actions import Actions, takes_enter
 from pspgui.gui.banner import Banner
 from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.canvas.readout import ZoomReadout
 from pspgui.gui.commands.row import Parts
 from pspgui.gui.dialogs.model import ModelDialog
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
@@ -140,6 +141,7 @@ class MainWindow(QMainWindow):
 
     def _build_status(self) -> None:
         self.status = StatusBar(self.document, self)
+        self.status.addPermanentWidget(ZoomReadout(self.canvas))
         self.setStatusBar(self.status)
 
     def _connect(self) -> None:
