@@ -16,7 +16,6 @@ from pspgui.labels.history import TILE_PX
 from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp
-from pspgui.labels.regions import holes, islands
 from pspgui.labels.shapes import tiles
 
 
@@ -73,26 +72,6 @@ class AreaSession(PaintRules):
             return False
         parts = [(p.rect, p.mask, p.wanted) for p in patches]
         return self._write_parts(parts, name, PERSON, self.locks)
-
-    def remove_islands(self, below_px: int) -> bool:
-        """Give pieces of the active class below a size to the class around them, as one edit."""
-        self.finish_stroke()
-        if not self.can_paint("brush"):
-            return False
-        label = self._active_class
-        stamp, wanted = islands(self._label_map.labels, label, below_px)
-        name = f"Remove islands of {self._table.name_of(label)}"
-        return self.write(stamp, name, wanted, PERSON, self.locks)
-
-    def fill_holes(self, below_px: int) -> bool:
-        """Give holes in the active class below a size to it, as one edit."""
-        self.finish_stroke()
-        if not self.can_paint("brush"):
-            return False
-        label = self._active_class
-        stamp = holes(self._label_map.labels, label, below_px)
-        name = f"Fill holes in {self._table.name_of(label)}"
-        return self.write(stamp, name, label, allowed=self.locks)
 
     def write(
         self,

@@ -186,6 +186,12 @@ class PaintRules(LabelSession):
             self.message.emit(reason)
         return not reason
 
+    def has_labels(self) -> bool:
+        """Whether there are labels to change; if not, say why in the status bar."""
+        if self._label_map is None:
+            self.message.emit(_LOOK if self._is_preview else _NO_LABELS)
+        return self._label_map is not None
+
     def erased_name(self) -> str:
         """Return what the eraser leaves, such as "prediction" or "unlabelled"."""
         return self._table.name_of(0) if self._erase_to == "first" else self._erase_to

@@ -21,7 +21,6 @@ from PySide6.QtWidgets import QApplication
 
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.dialogs.clean_up import CleanUpDialog, clean_up
 from pspgui.gui.dialogs.shortcuts import key_groups
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
@@ -451,72 +450,6 @@ def test_a_stroke_that_the_rule_left_nothing_to_says_so(canvas):
 
     assert canvas.said[-1] == "Nothing changed: only unlabelled pixels are painted over."
     assert not canvas.document.can_undo
-
-
-# -- cleaning up --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def speckled(qtbot):
-    """Islands of Car of 1 and 6 px in Sky, a hole of 2 px in a large Car."""
-    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
-    labels[5, 5] = 2
-    labels[10:12, 10:13] = 2
-    labels[20:50, 20:60] = 2
-    labels[30, 30:32] = 1
-    labels[31, 40] = 255
-    canvas = open_canvas(qtbot, labels=labels)
-    canvas.document.set_active_class(2)
-    return canvas
-
-
-def test_small_islands_become_what_is_around_them(speckled):
-    document = speckled.document
-    document.remove_islands(6)
-    labels = document.label_map.labels
-
-    assert labels[5, 5] == 0 and labels[10, 10] == 2
-    assert document.history.undo_names == ("Remove islands of Car, 1 px",)
-    assert document.label_map.provenance[5, 5] == PERSON
-    assert (document.label_map.provenance == PERSON).sum() == 1
-    document.remove_islands(6)
-    assert len(document.history.undo_names) == 1
-
-
-def test_small_holes_are_filled(speckled):
-    document = speckled.document
-    document.fill_holes(2)
-    assert document.label_map.labels[31, 40] == 2 and document.label_map.labels[30, 30] == 1
-    document.fill_holes(3)
-    assert document.history.undo_names == ("Fill holes in Car, 2 px", "Fill holes in Car, 1 px")
-    document.undo()
-    document.undo()
-    assert document.label_map.labels[31, 40] == 255
-
-
-def test_the_dialog_tells_what_would_change_and_does_it(speckled, qtbot):
-    dialog = CleanUpDialog(speckled.document, "islands")
-    qtbot.addWidget(dialog)
-    dialog.below.setValue(7)
-    assert dialog.effect.text() == "2 islands, 7 px"
-    dialog.below.setValue(2)
-    assert dialog.effect.text() == "1 island, 1 px"
-    dialog.accept()
-    assert speckled.document.history.undo_names == ("Remove islands of Car, 1 px",)
-    speckled.document.set_active_class(1)
-    empty = CleanUpDialog(speckled.document, "holes")
-    qtbot.addWidget(empty)
-    assert empty.effect.text() == "no holes"
-    assert not empty._ok.isEnabled()
-
-
-def test_cleaning_up_without_labels_says_why_not(qtbot):
-    canvas = open_canvas(qtbot)
-    canvas.document.set_image(canvas.document.image, None, "fresh")
-    said = []
-    canvas.document.message.connect(said.append)
-    clean_up(canvas.document, "islands", canvas)
-    assert said == ["There are no labels to paint on before the image is predicted."]
 
 
 # -- previews and the window --------------------------------------------------------------------

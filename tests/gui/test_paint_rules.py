@@ -8,6 +8,7 @@ from PySide6.QtGui import QInputDevice, QPointingDevice, QTabletEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from pspgui.geometry import Rect
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.main_window import MainWindow
@@ -16,6 +17,7 @@ from pspgui.gui.pen import Pen, PenWatch
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.tools import Brush, Eraser, Fill, Lasso, Rectangle
+from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import IGNORED, PERSON
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -84,16 +86,13 @@ def test_the_eraser_and_accepting_bring_back_no_locked_class(canvas):
 
 
 def test_cleaning_leaves_locked_classes_alone(canvas):
-    labels(canvas)[5, 5] = 2
-    labels(canvas)[10:20, 10:20] = 2
-    labels(canvas)[15, 15] = 1
-    canvas.document.set_locked(0, True)
-    assert not canvas.document.remove_islands(5)
-    canvas.document.set_locked(0, False)
+    patch = Patch(
+        Rect(28, 10, 32, 12), np.ones((4, 2), bool), np.repeat([[2], [1], [0], [2]], 2, 1)
+    )
     canvas.document.set_locked(1, True)
-    assert not canvas.document.fill_holes(5)
-    canvas.document.set_locked(1, False)
-    assert canvas.document.fill_holes(5) and canvas.document.remove_islands(5)
+    canvas.document.clean([patch], "Clean")
+    assert labels(canvas)[28:32, 10].tolist() == [2, 0, 1, 1]
+    assert canvas.document.history.undo_names == ("Clean, 2 px",)
 
 
 def test_locks_hold_by_name_in_images_with_other_tables(canvas):

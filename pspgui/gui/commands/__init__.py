@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pspgui.gui.commands import class_table, classes, editing, files, tools, viewing
+from pspgui.gui.commands import class_table, classes, cleaning, editing, files, tools, viewing
 from pspgui.gui.commands.row import ActionRow
 
 # In the order of menus and of the key list.
@@ -12,6 +12,7 @@ TOPICS: Final = (
     files,
     editing,
     tools,
+    cleaning,
     classes,
     class_table,
     viewing,

@@ -1,11 +1,10 @@
-"""Undo, accepting, cleaning up, the brush."""
+"""Undo, accepting, the brush."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pspgui.gui.commands.row import ActionRow, Parts, has_image, has_prediction
-from pspgui.gui.dialogs.clean_up import clean_up
+from pspgui.gui.commands.row import ActionRow, Parts, has_prediction
 
 
 def _undo_text(parts: Parts) -> str:
@@ -29,12 +28,6 @@ ROWS: Final = (
     ActionRow("add_classes", "Add the model's classes to the labels", (),
               lambda p: p.session.add_model_classes(), "Edit",
               enabled=lambda p: p.session.can_add_classes),
-    ActionRow("islands", "Remove small islands of the class…", ("Ctrl+Shift+I",),
-              lambda p: clean_up(p.document, "islands", p.canvas.window()), "Edit",
-              "mdi6.island", enabled=has_image, line=True),
-    ActionRow("holes", "Fill small holes in the class…", ("Ctrl+Shift+H",),
-              lambda p: clean_up(p.document, "holes", p.canvas.window()), "Edit",
-              "mdi6.circle-slice-8", enabled=has_image),
     ActionRow("swap_classes", "Swap the last two classes", ("X",),
               lambda p: p.document.swap_classes(), "Edit", line=True),
     ActionRow("smaller", "Smaller brush", ("[",), lambda p: p.document.scale_brush(1 / 1.2),

@@ -1,88 +1,206 @@
-"""Asks how small an island or a hole of the active class must be to be cleaned up."""
+"""Asks how to clean up labels, and shows what would come of it before it is done."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QVBoxLayout, QWidget
 
+from pspgui.geometry import Rect
+from pspgui.gui.dialogs.change_pane import ChangePane
+from pspgui.gui.dialogs.form import Choices, Form
 from pspgui.gui.theme import GRID_PX, QuietLabel
-from pspgui.labels.regions import hole_sizes, island_sizes
+from pspgui.jobs.cleaning import Cleaning, Found, Sieve, find_changes
+from pspgui.jobs.messages import Step
+from pspgui.labels.morphology import MAX_RADIUS_PX, Operation
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
 
-_MOST_PX = 100_000_000
-_TEXTS = {
-    "islands": ("Remove islands of {}", "Islands smaller than", "Remove"),
-    "holes": ("Fill holes in {}", "Holes smaller than", "Fill"),
+_MOST_PX: Final = 100_000_000
+_PAUSE_MS: Final = 120  # while a number is being typed nothing is computed
+
+
+class _Words(NamedTuple):
+    title: str
+    edit: str  # the name of the edit; {} is the class
+    amount: str
+
+
+WORDS: Final = {
+    "islands": _Words("Remove islands", "Remove islands of {}", "Smaller than"),
+    "holes": _Words("Fill holes", "Fill holes in {}", "Smaller than"),
+    "smooth": _Words("Smooth a class", "Smooth {}", "Radius"),
+    "grow": _Words("Grow a class", "Grow {}", "By"),
+    "shrink": _Words("Shrink a class", "Shrink {}", "By"),
+    "close": _Words("Close gaps in a class", "Close gaps in {}", "Gaps up to twice"),
+    "open": _Words("Cut thin parts of a class", "Cut thin parts of {}", "Parts up to twice"),
+    "joint": _Words("Smooth all classes together", "Smooth all classes", "Radius"),
 }
-_chosen_px = {"islands": 64, "holes": 64}
+_SIEVES: Final = ("islands", "holes")
+_chosen_px = dict.fromkeys(WORDS, 3) | {"islands": 64, "holes": 64}
 
 
 class CleanUpDialog(QDialog):
-    """One number, and what it comes to: how many pieces and pixels would change.
+    """What to do, to which class, how much and where; what it comes to is computed meanwhile.
 
-    `what` is "islands" or "holes" of the document's active class. The number is remembered while
-    the program runs.
+    `what` is a key of WORDS. `view` is the part of the image in view. Amounts are remembered
+    while the program runs.
     """
 
-    def __init__(self, document: Document, what: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, document: Document, what: str, view: Rect | None = None,
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
-        self._document, self._what = document, what
-        title, asked, verb = _TEXTS[what]
-        label = document.active_class
-        sizes = (island_sizes if what == "islands" else hole_sizes)(
-            document.label_map.labels, label
-        )
-        self._sizes = np.sort(sizes)
-        self._pixels = np.concatenate([[0], np.cumsum(self._sizes)])
-        self.setWindowTitle(title.format(document.table.name_of(label)))
-        self.below = QSpinBox()
-        self.below.setRange(2, _MOST_PX)
-        self.below.setSuffix(" px")
-        self.below.setValue(_chosen_px[what])
+        self._document = document
+        self._view = view or Rect(0, 0, *document.label_map.shape)
+        self._found: Found | None = None
+        self._revision = -1
+        self._build()
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._pause.timeout.connect(self._ask)
+        self.what.choose(what)
+        self._ask()
+        for changed in (self.label.activated, self.scope.activated, self.amount.valueChanged):
+            changed.connect(self._changed)
+        self.what.activated.connect(self._changed)
+
+    def _build(self) -> None:
+        document = self._document
+        self.what, self.label, self.scope = Choices(), Choices(), Choices()
+        self.what.fill([(words.title, key) for key, words in WORDS.items()], "islands")
+        names = [(name, label) for label, name in enumerate(document.table.names)]
+        self.label.fill(names, document.active_class)
+        places = [("The whole image", "whole"), ("What is in view", "view")]
+        if document.selection is not None:
+            places.append(("The selection", "selection"))
+        self.scope.fill(places, places[-1][1] if document.selection is not None else "whole")
+        self.what.activated.connect(self._show_words)
+        self.amount = QSpinBox()
+        self.amount.setSuffix(" px")
+        self.amount.setKeyboardTracking(False)
+        self.form = Form("Clean up labels")
+        self.form.add("What", self.what)
+        self.form.add("Class", self.label)
+        self.form.add("Amount", self.amount)
+        self.form.add("Where", self.scope)
+        self.pane = ChangePane(document, self._view)
         self.effect = QuietLabel("")
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
         self._ok = self._buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self._ok.setText(verb)
-        form = QFormLayout()
-        form.addRow(asked, self.below)
-        form.addRow("", self.effect)
+        self._ok.setText("Apply")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 2 * GRID_PX)
-        column.addLayout(form)
+        column.setSpacing(2 * GRID_PX)
+        column.addWidget(self.form)
+        column.addWidget(self.pane, 1)
+        column.addWidget(self.effect)
         column.addWidget(self._buttons)
-        self.below.valueChanged.connect(self._count)
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)
-        self._count()
+
+    # -- what is asked ------------------------------------------------------------------------
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """What the fields say."""
+        what, label = str(self.what.value), int(self.label.value)
+        if what in _SIEVES:
+            return Sieve(what, label, self.amount.value())
+        return Operation(what, self.amount.value(), label, self._document.table.ignore)
+
+    @property
+    def within(self) -> Stamp | None:
+        """Where to look; None for everywhere."""
+        if self.scope.value == "selection":
+            return self._document.selection
+        if self.scope.value == "whole":
+            return None
+        every = np.broadcast_to(np.True_, (self._view.height, self._view.width))
+        return Stamp(self._view, every)
+
+    @Slot()
+    def _show_words(self) -> None:
+        what = str(self.what.value)
+        self.setWindowTitle(WORDS[what].title)
+        sieve = what in _SIEVES
+        self.amount.blockSignals(True)
+        self.amount.setRange(2 if sieve else 1, _MOST_PX if sieve else MAX_RADIUS_PX)
+        self.amount.setPrefix(f"{WORDS[what].amount.lower()} ")
+        self.amount.setValue(_chosen_px[what])
+        self.amount.blockSignals(False)
+        self.label.setEnabled(what != "joint")
+
+    @Slot()
+    def _changed(self) -> None:
+        _chosen_px[str(self.what.value)] = self.amount.value()
+        self._found = None
+        self._ok.setEnabled(False)
+        self.effect.setText("Computing…")
+        self._pause.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        document = self._document
+        self._found = None
+        self._ok.setEnabled(False)
+        self._revision = document.label_map.revision
+        document.errands.ask(
+            "clean up",
+            find_changes(document.label_map.labels, self.cleaning, self.within, document.locks),
+            self._take, self._tell,
+        )  # fmt: skip
+
+    def _tell(self, step: Step) -> None:
+        done = "" if step.fraction is None else f" {step.fraction:.0%}"
+        self.effect.setText(f"{step.text}…{done}")
+
+    def _take(self, found: Found) -> None:
+        if self._document.label_map.revision != self._revision:
+            self._ask()  # the labels moved on while it was computed
+            return
+        self._found = found
+        self.pane.show_changes(found.patches)
+        self._ok.setEnabled(bool(found.pixels))
+        self.effect.setText(self._summary(found))
+
+    def _summary(self, found: Found) -> str:
+        pixels = f"{found.pixels:,} px".replace(",", "\u2009")
+        what = str(self.what.value)
+        if found.pieces is None:
+            return f"{pixels} would change" if found.pixels else "nothing would change"
+        one = what.removesuffix("s")
+        if not found.pieces:
+            return f"no {what}"
+        return f"{found.pieces} {one if found.pieces == 1 else what}, {pixels}"
+
+    # -- the end ------------------------------------------------------------------------------
 
     def accept(self) -> None:
         """Make the edit."""
-        below = _chosen_px[self._what] = self.below.value()
+        found = self._found
+        if found is None or not found.pixels:
+            return
         super().accept()
-        if self._what == "islands":
-            self._document.remove_islands(below)
-        else:
-            self._document.fill_holes(below)
+        name = WORDS[str(self.what.value)].edit
+        label = int(self.label.value)
+        self._document.clean(found.patches, name.format(self._document.table.name_of(label)))
 
-    @Slot()
-    def _count(self) -> None:
-        pieces = int(np.searchsorted(self._sizes, self.below.value()))
-        pixels = f"{int(self._pixels[pieces]):,}".replace(",", "\u2009")
-        one = self._what.removesuffix("s")
-        noun = one if pieces == 1 else self._what
-        self.effect.setText(f"{pieces} {noun}, {pixels} px" if pieces else f"no {self._what}")
-        self._ok.setEnabled(pieces > 0)
+    def done(self, result: int) -> None:
+        """Let go of what is still computed."""
+        self._pause.stop()
+        self._document.errands.cancel("clean up")
+        super().done(result)
 
 
-def clean_up(document: Document, what: str, parent: QWidget) -> None:
+def clean_up(document: Document, what: str, parent: QWidget, view: Rect | None = None) -> None:
     """Ask and do it; without labels, say so in the status bar."""
     document.finish_stroke()
-    if document.can_paint("brush"):
-        CleanUpDialog(document, what, parent).exec()
+    if document.may_change() and document.has_labels():
+        CleanUpDialog(document, what, view, parent).exec()

@@ -1,0 +1,34 @@
+"""Cleaning up labels: islands, holes, and the borders of classes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pspgui.gui.commands.row import ActionRow, Parts, has_image
+from pspgui.gui.dialogs.clean_up import clean_up
+
+# (what, its row's text, keys, icon)
+_KINDS: Final = (
+    ("islands", "Remove small islands of the class…", ("Ctrl+Shift+I",), "mdi6.island"),
+    ("holes", "Fill small holes in the class…", ("Ctrl+Shift+H",), "mdi6.circle-slice-8"),
+    ("smooth", "Smooth the class…", (), "mdi6.chart-bell-curve"),
+    ("grow", "Grow the class…", (), "mdi6.arrow-expand-all"),
+    ("shrink", "Shrink the class…", (), "mdi6.arrow-collapse-all"),
+    ("close", "Close gaps in the class…", (), "mdi6.arrow-collapse-horizontal"),
+    ("open", "Cut thin parts of the class…", (), "mdi6.content-cut"),
+    ("joint", "Smooth all classes together…", ("Ctrl+Shift+J",), "mdi6.blur"),
+)
+
+
+def _clean(parts: Parts, what: str) -> None:
+    canvas = parts.canvas
+    if canvas.isVisible():
+        view = canvas.camera.to_image_rect(canvas.camera.viewport)
+        clean_up(parts.document, what, canvas.window(), view)
+
+
+ROWS: Final = tuple(
+    ActionRow(what, text, keys, lambda p, what=what: _clean(p, what), "Clean up", icon,
+              enabled=has_image, line=what in ("smooth", "joint"))
+    for what, text, keys, icon in _KINDS
+)  # fmt: skip
