@@ -143,16 +143,34 @@ class Prediction:
         return result
 
 
+class LevelWeights(NamedTuple):
+    """How one level becomes part of z: pooled, reduced to C_l channels, read by the bottleneck.
+
+    weight (C_l, C) and bias (C_l,) of its 1x1 reduction, None where the level is not reduced;
+    `rectified`: whether a ReLU follows; taps (C_l, k, k, K) of the bottleneck.
+    """
+
+    weight: np.ndarray | None
+    bias: np.ndarray | None
+    rectified: bool
+    taps: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class ClassifierWeights:
     """What turns the hidden pre-activation z into logits: classifier @ relu(z) + classifier_bias.
 
-    classifier (N, K), classifier_bias (N,), bottleneck_bias (K,) which is part of z; numpy.
+    classifier (N, K), classifier_bias (N,), bottleneck_bias (K,) which is part of z; numpy. What
+    lies before z, to open a source into what it was made of: `levels`, `pool` ("average" or
+    "max") and local_weight (K, C, k, k); batch norms are folded in.
     """
 
     classifier: np.ndarray
     classifier_bias: np.ndarray
     bottleneck_bias: np.ndarray
+    levels: tuple[LevelWeights, ...] = ()
+    pool: str = "average"
+    local_weight: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         freeze(self)

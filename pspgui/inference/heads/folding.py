@@ -19,7 +19,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor, nn
 
 from pspgui.geometry import pooling_matrix
-from pspgui.inference.activations import ClassifierWeights
+from pspgui.inference.activations import ClassifierWeights, LevelWeights
 from pspgui.inference.resampling import tap_matrix
 from pspgui.models.pspnet import PSPNet
 
@@ -189,6 +189,19 @@ class FoldedHead:
             self.classifier.flatten(1).cpu().numpy(),
             self.classifier_bias.cpu().numpy(),
             self.bias.cpu().numpy(),
+            tuple(self._level_weights(reduction) for reduction in self.reductions),
+            self.pool,
+            self.local_weight.cpu().numpy(),
+        )
+
+    def _level_weights(self, reduction: _Reduction) -> LevelWeights:
+        weight, bias = reduction.weight, reduction.bias
+        taps = reduction.taps.view(-1, self.kernel, self.kernel, len(self.bias))
+        return LevelWeights(
+            None if weight is None else weight.cpu().numpy(),
+            None if bias is None else bias.cpu().numpy(),
+            reduction.rectified,
+            taps.cpu().numpy(),
         )
 
     @staticmethod

@@ -1,0 +1,64 @@
+"""A source opened into cells adds up to the source, and each cell's part is its gradient's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_networks import head_activations, random_features, small_network
+
+from pspgui.evidence.drill import open_source
+from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.readings import Source, Target
+from pspgui.geometry import Rect
+
+PADDED = (49, 57)
+PLACES = ((0, 0), (48, 56), (21, 30), (5, 56))
+
+
+def case(**fields):
+    model = small_network(3, **{"levels": (1, 2, 3), **fields}).double()
+    features = random_features(model, (6, 7), 4)
+    activations, head = head_activations(model, features, PADDED)
+    return model, features, PSPEvidence(activations, head.weights())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"align_corners": False}, {"pool": "max"}, {"reduction": "none"},
+        {"reduction": "conv"}, {"reduction": "conv_bn_relu_bare_1", "concat": "features_last"},
+        {"bottleneck_kernel": 1}, {"levels": (2, 5)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_cells_and_biases_add_up_to_the_source(fields):
+    _, _, evidence = case(**fields)
+    for place in PLACES:
+        for source in evidence.at(place, Target(1, 3)).sources:
+            opened = open_source(evidence, place, source, Target(1, 3))
+
+            assert opened.values.shape == evidence.activations.grid
+            assert abs(opened.total - source.value) < 1e-10
+            assert source.reachable or not opened.values.any()
+
+
+@pytest.mark.parametrize("pool", ["average", "max"])
+def test_all_sources_opened_are_the_gradient_times_the_features(pool):
+    model, features, evidence = case(pool=pool)
+    for place in PLACES:
+        leaf = features.clone().requires_grad_(True)
+        stacked = model.concatenate(leaf, model.pyramid(leaf))
+        logits = model.upsample(model.classifier(model.bottleneck(stacked)), PADDED)
+        logits[0, 2, place[0], place[1]].backward()
+        expected = (leaf.grad * features).sum(dim=1)[0].numpy()
+        sources = evidence.at(place, Target(2)).sources
+        found = sum(open_source(evidence, place, s, Target(2)).values for s in sources)
+
+        assert np.allclose(found, expected, atol=1e-10)
+
+
+def test_a_level_that_there_is_not_is_refused():
+    _, _, evidence = case()
+    nowhere = Source("bin", 4, 0, 0, 0.0, 0.0, False, Rect(0, 0, 0, 0))
+    with pytest.raises(KeyError):
+        open_source(evidence, (0, 0), nowhere)
