@@ -10,7 +10,19 @@ from typing import Any
 
 import typer
 
-from pspgui.cli import convert, evaluate, explain, export, inspect, models, predict, train
+from pspgui.cli import (
+    check,
+    convert,
+    evaluate,
+    explain,
+    export,
+    inspect,
+    models,
+    predict,
+    repair,
+    stats,
+    train,
+)
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "predict": predict.predict,
@@ -21,6 +33,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "inspect": inspect.inspect,
     "convert": convert.convert,
     "models": models.models,
+    "stats": stats.stats,
+    "check": check.check,
+    "repair": repair.repair,
 }
 
 

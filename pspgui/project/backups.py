@@ -30,7 +30,7 @@ _DAY_S: Final = 86_400
 _MONTH_S: Final = 30 * _DAY_S
 _NEVER_THINNED: Final = frozenset({"misfit", "repair"})
 _NAME: Final = re.compile(r"(\d{8}T\d{6})\.(\d{9})Z-(.+)")
-_SET_ASIDE: Final = re.compile(r".+-(\d{18,20})\.png")
+_SET_ASIDE: Final = re.compile(r"(.+?)(?:-mine|-theirs)?-(\d{18,20})\.png")
 _CHUNK: Final = 1 << 20
 
 
@@ -51,6 +51,14 @@ class Backup:
     def name(self) -> str:
         """What tells it apart from the others of its project."""
         return self.folder.name
+
+    def stored(self, file: Path) -> Path | None:
+        """Return where the copy of a file is; None if it is not in this backup."""
+        with contextlib.suppress(ValueError):
+            below = str(file.relative_to(self.home))
+            if any(below == name for name, _, _ in self.files):
+                return _stored(self, below)
+        return None
 
     @property
     def size(self) -> int:
@@ -159,6 +167,11 @@ def thin(home: Path, now: float) -> list[str]:
     return deleted
 
 
+def is_backup_name(name: str) -> bool:
+    """Whether an entry of the folder of backups is named as a backup."""
+    return _NAME.fullmatch(name) is not None
+
+
 # -- inside -----------------------------------------------------------------------------------
 
 
@@ -214,8 +227,7 @@ def _set_aside(home: Path, entry: Path) -> Backup:
     match = _SET_ASIDE.fullmatch(entry.name)
     if match is None:
         raise ValueError(f"{printable(entry)} is no backup")
-    made_ns = int(match[1])
-    below = f"labels/{entry.name[: -len(match[1]) - 5]}.png"
+    made_ns, below = int(match[2]), f"labels/{match[1]}.png"
     files = ((below, entry.stat().st_size, _digest(entry)),)
     return Backup(home, entry, "misfit", made_ns / 10**9, files)
 

@@ -191,28 +191,49 @@ def copy_unopened(path: Path, target: Path) -> None:
 
     Nothing is written beside it where its folder cannot be written.
     """
-    faults: sqlite3.Error | None = None
-    for how in ("mode=ro", "mode=ro&immutable=1"):
+    with contextlib.closing(open_to_read(path)) as source:
+        copy_database(source, target)
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that changes nothing, even where nothing may be written beside the file.
+
+    A database that was closed in order, so that its digest lies beside it, is taken as a file that
+    nobody changes: otherwise SQLite would leave files of its own behind. Raises `sqlite3.Error`.
+    """
+    closed = digest_beside(path).exists()
+    for how in ("mode=ro&immutable=1",) if closed else ("mode=ro", "mode=ro&immutable=1"):
+        connection = sqlite3.connect(f"{_uri(path)}?{how}", uri=True, timeout=_BUSY_MS / 1000)
         try:
-            source = sqlite3.connect(f"{_uri(path)}?{how}", uri=True, timeout=_BUSY_MS / 1000)
-            try:
-                copy_database(source, target)
-                return
-            finally:
-                source.close()
-        except sqlite3.OperationalError as error:
-            faults = error
-    assert faults is not None
-    raise faults
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            return connection
+        except sqlite3.OperationalError:
+            connection.close()
+            if "immutable" in how:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+    raise AssertionError("the last way returns or raises")
+
+
+def digest_beside(path: Path) -> Path:
+    """Return the file with the digest of a database that was closed in order."""
+    return path.with_name(f"{path.name}.digest")
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether something was written that is not in the database file itself yet."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def version_in(path: Path) -> int:
     """Return the version of a database file that is left as it is; raises `sqlite3.Error`."""
-    connection = sqlite3.connect(f"{_uri(path)}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
-    try:
+    with contextlib.closing(open_to_read(path)) as connection:
         return schema.version_of(connection)
-    finally:
-        connection.close()
 
 
 def _uri(path: Path) -> str:
@@ -224,11 +245,8 @@ def damage_of(path: Path) -> str:
     if not path.exists():
         return ""
     try:
-        connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000)
-        try:
+        with contextlib.closing(open_to_read(path)) as connection:
             said = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         return str(error)
     return "" if said == ["ok"] else "; ".join(said)

@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -248,6 +248,12 @@ class ProjectIndex:
         image = self._relative(path)
         with self.database.writing() as c:
             id_ = self._ids(c, [image])[0]
+            before = c.execute(
+                "SELECT labels_digest, corrected_px FROM images WHERE id = ?", (id_,)
+            ).fetchone()
+            same = corrected_px is None and before[0] == labels_digest
+            if same:  # without a prediction to compare with, what is known of these labels stays
+                corrected_px = before[1]
             c.execute(
                 "UPDATE images SET corrected_px = ?, labels_digest = ?, labels_stamp = ?, "
                 "changed_at = ?, status = CASE WHEN status IN ('new', 'predicted') "
@@ -255,14 +261,14 @@ class ProjectIndex:
                 (corrected_px, labels_digest, stamp, time.time(), sum(pixels.values()), id_),
             )
             _keep_size(c, id_, size)
-            for table in ("areas", "confusions"):
+            for table in ("areas",) if same else ("areas", "confusions"):
                 c.execute(f"DELETE FROM {table} WHERE image_id = ?", (id_,))
             c.executemany(
                 "INSERT INTO areas VALUES (?, ?, ?, ?)",
                 [(id_, name, name.casefold(), int(px)) for name, px in pixels.items()],
             )
             c.executemany(
-                "INSERT INTO confusions VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO confusions VALUES (?, ?, ?, ?)",
                 [(id_, *pair, int(px)) for pair, px in confusion.items()],
             )
 
@@ -311,11 +317,17 @@ class ProjectIndex:
     def follow(self, log: RemarkLog, remarks: Iterable[Remark], size: int) -> None:
         """Take over what a log says, up to byte `size` of it, and write to that log from now on."""
         with self.database.writing() as c:
-            for image, values in folded(remarks).items():
-                self._ids(c, [image])
-                self._write(c, [image], values, None)
+            self.take_over(remarks)
             self._keep_log_size(c, size)
             self.log = log
+
+    def take_over(self, remarks: Iterable[Remark]) -> None:
+        """Let the index say what these remarks say; no log is told."""
+        with self.database.writing() as c:
+            state = folded(remarks)
+            self._ids(c, list(state))
+            for image, values in state.items():
+                self._set(c, [image], values, None)
 
     def followed_size(self) -> int:
         """Return how many bytes of the log this index has seen."""
@@ -323,15 +335,20 @@ class ProjectIndex:
             row = c.execute("SELECT value FROM facts WHERE key = ?", (_KEPT_SIZE,)).fetchone()
             return 0 if row is None else int(row[0])
 
-    def remarks(self) -> dict[bytes, dict[str, Any]]:
-        """Return all that people said of images, as a log would, for what is not usual."""
+    def remarks(self, also: Container[bytes] = ()) -> dict[bytes, dict[str, Any]]:
+        """Return all that people said of images, as a log would: what is not usual.
+
+        Of images in `also` everything is returned.
+        """
         usual = {"status": ("new", "predicted", "in work"), "seconds": (0,)}
         with self.database.reading() as c:
             rows = c.execute(f"SELECT path, {', '.join(_REMARKS)} FROM images").fetchall()
         found = {}
         for path, *values in rows:
             said = dict(zip(_REMARKS, values, strict=True))
-            kept = {k: v for k, v in said.items() if v not in usual.get(k, ("",))}
+            kept = {
+                k: v for k, v in said.items() if path in also or v not in usual.get(k, ("",))
+            }
             if kept:
                 found[path] = kept
         return found
@@ -351,16 +368,18 @@ class ProjectIndex:
         self, c: Any, images: Sequence[bytes], values: Mapping[str, Any], now: float | None
     ) -> None:
         """Set fields of images and tell the log; `now` becomes the time of their change."""
-        columns = [key for key in values if key in _REMARKS]
-        if not columns:
-            return
-        sets = ", ".join(f"{key} = ?" for key in columns)
-        sets += ", changed_at = ?" if now is not None else ""
-        fixed = [values[key] for key in columns] + ([now] if now is not None else [])
-        c.executemany(f"UPDATE images SET {sets} WHERE path = ?", [(*fixed, i) for i in images])
+        self._set(c, images, values, now)
         if self.log is not None:
-            said = {key: values[key] for key in columns}
-            self._keep_log_size(c, self.log.append(images, said, now or time.time()))
+            self._keep_log_size(c, self.log.append(images, values, now or time.time()))
+
+    def _set(
+        self, c: Any, images: Sequence[bytes], values: Mapping[str, Any], now: float | None
+    ) -> None:
+        fields = dict(values) if now is None else {**values, "changed_at": now}
+        if fields:
+            sets = ", ".join(f"{key} = ?" for key in fields)
+            rows = [(*fields.values(), image) for image in images]
+            c.executemany(f"UPDATE images SET {sets} WHERE path = ?", rows)
 
     def _keep_log_size(self, c: Any, size: int) -> None:
         c.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_KEPT_SIZE, str(size)))

@@ -34,7 +34,6 @@ from pspgui.project.remarks import RemarkLog
 from pspgui.project.store import FOLDER, home_elsewhere
 
 INDEX: Final = "project.sqlite"
-DIGEST: Final = "project.sqlite.digest"
 LOCK: Final = "lock"
 _views = itertools.count(1)
 
@@ -148,7 +147,7 @@ class Project:
         path = self.home / INDEX
         damage = _damage_of_index(path)
         with contextlib.suppress(FileNotFoundError):
-            (self.home / DIGEST).unlink()  # true of a closed index only
+            database.digest_beside(path).unlink()  # true of a closed index only
         if damage:
             aside = self.home / "backups" / f"damaged-index-{time.time_ns()}"
             database.set_database_aside(path, aside)
@@ -356,24 +355,27 @@ def _held_by(owner: Owner) -> str:
     return f"This project is open in {owner.text()}; labels cannot be changed here."
 
 
-def _damage_of_index(path: Path) -> str:
-    """Return what is wrong with a closed index, by its digest where it was closed in order."""
-    if not path.exists():
-        return ""
+def fault_of_seal(path: Path) -> str:
+    """Return what is wrong with a closed index by its digest; "" without one, or while in use."""
     with contextlib.suppress(OSError):
-        sealed = (path.parent / DIGEST).read_bytes()
-        wal = path.with_name(path.name + "-wal")
-        if not wal.exists():
+        sealed = database.digest_beside(path).read_bytes()
+        if path.exists() and not database.is_in_use(path):
             return "" if sealed == _digest(path) else "its digest is another"
+    return ""
+
+
+def _damage_of_index(path: Path) -> str:
+    """Return what is wrong with an index that nobody has open."""
+    if database.digest_beside(path).exists():
+        return fault_of_seal(path)
     return database.damage_of(path)
 
 
 def _seal(path: Path) -> None:
     """Keep the digest of an index that is closed, so that damage shows."""
-    if path.with_name(path.name + "-wal").exists():
-        return  # somebody else still looks at it
-    with contextlib.suppress(OSError):
-        write_durably(path.parent / DIGEST, _digest(path))
+    if not database.is_in_use(path):
+        with contextlib.suppress(OSError):
+            write_durably(database.digest_beside(path), _digest(path))
 
 
 def _digest(path: Path) -> bytes:
@@ -381,4 +383,12 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").hexdigest().encode("ascii")
 
 
-__all__ = ["DIGEST", "INDEX", "LOCK", "Project", "is_writable", "open_project", "project_home"]
+__all__ = [
+    "INDEX",
+    "LOCK",
+    "Project",
+    "fault_of_seal",
+    "is_writable",
+    "open_project",
+    "project_home",
+]

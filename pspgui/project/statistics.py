@@ -141,6 +141,16 @@ def changed_labels(
     return Changed(found, [image for image in lost if image not in again])
 
 
+def compared(steps: Generator[None, None, Changed]) -> Changed:
+    """Run a comparison of label files to its end and return what it found."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Changed = end.value
+            return result
+
+
 class Owners:
     """Finds the image that a label file belongs to, among the images of a folder."""
 
