@@ -9,6 +9,8 @@ from pathlib import Path
 from pspgui.imaging.checked_pillow import SUFFIXES
 from pspgui.imaging.sources import DecodeError
 
+_DIGITS = frozenset("0123456789")  # str.isdigit() would take ² for one
+
 
 def is_image_name(name: str | os.PathLike[str]) -> bool:
     """Whether a file name ends like an image that is read here, letter case ignored."""
@@ -18,7 +20,7 @@ def is_image_name(name: str | os.PathLike[str]) -> bool:
 def natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     """Return the sort key that puts `2.png` before `10.png`; equal but for case stays ordered."""
     parts = re.split(r"([0-9]+)", str(path).casefold())
-    key = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+    key = [(0, int(part), "") if part[:1] in _DIGITS else (1, 0, part) for part in parts if part]
     return key, str(path)
 
 

@@ -436,7 +436,7 @@ def natural_bytes(name: str) -> bytes:
     """Return bytes that sort as `imaging.natural_key` does: `2.png` before `10.png`."""
     parts = []
     for part in _DIGITS.split(name.casefold()):
-        if part.isdigit() and part.isascii():
+        if part and part[0] in "0123456789":
             number = part.lstrip("0")
             parts.append(f"\x01{len(number):03d}{number}")
         elif part:

@@ -10,6 +10,12 @@ import pytest
 from pspgui.imaging import DecodeError, is_image_name, list_images
 
 
+def test_signs_that_are_digits_elsewhere_are_letters(tmp_path):
+    for name in ("1²2.png", "٣.png"):
+        (tmp_path / name).touch()
+    assert {path.name for path in list_images(tmp_path)} == {"1²2.png", "٣.png"}
+
+
 def test_names_in_natural_order_without_strangers(tmp_path: Path) -> None:
     for name in ("b10.png", "b2.PNG", "a.jpg", "notes.txt", ".hidden.png", "B1.tif"):
         (tmp_path / name).touch()
