@@ -47,7 +47,8 @@ class ModelSession(QObject):
     Signals: `model_changed(ModelFacts or None)`, `model_failed(str)`, `agreement_changed(Agreement
     or None)`, `activity_changed(Activity or None)`, `notice(Notice)`, `settled(str)` when what
     notices of that kind tell of is over, `predicted()` after every full prediction shown, and
-    `failed(str)` with the sentence of anything that went wrong.
+    `failed(str)` with the sentence of anything that went wrong. `cancelled(str)` tells that a job
+    of this kind was stopped, by a person or by a newer one.
     """
 
     model_changed = Signal(object)
@@ -58,6 +59,7 @@ class ModelSession(QObject):
     settled = Signal(str)
     predicted = Signal()
     failed = Signal(str)
+    cancelled = Signal(str)
 
     def __init__(
         self, document: Document, engine: Engine, settings: Settings,
@@ -99,6 +101,11 @@ class ModelSession(QObject):
     def model(self) -> ModelFacts | None:
         """The model in use; None until the first one is loaded."""
         return self._model
+
+    @property
+    def room(self) -> ModelRoom:
+        """What the model lane keeps between jobs; for jobs of that lane only."""
+        return self._room
 
     @property
     def device(self) -> str:
@@ -339,6 +346,7 @@ class ModelSession(QObject):
             self._document.set_window(engine)
 
     def _on_cancelled(self, kind: str) -> None:
+        self.cancelled.emit(kind)
         if kind == "agreement":
             self.agreement_changed.emit(None)
         if kind != "predict" or not self._was_cancelled:

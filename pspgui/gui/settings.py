@@ -142,6 +142,15 @@ class Settings(QObject):
             every[digest] = dict(fields)
         self._store.setValue("overrides", json.dumps(every))
 
+    def choice(self, name: str, default: str = "") -> str:
+        """Return a small choice kept under a name of its panel, such as "images/look"."""
+        value = self._store.value(name, default)
+        return value if isinstance(value, str) else default
+
+    def set_choice(self, name: str, value: str) -> None:
+        """Remember a small choice."""
+        self._store.setValue(name, value)
+
     def folder(self, purpose: str) -> str:
         """Return the folder last used for "open", "weights" or "export"; empty for none."""
         value = self._store.value(f"folder/{purpose}", "")

@@ -21,11 +21,13 @@ from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.provenance import MODEL
 from pspgui.project import LabelStore
+from pspgui.project.statistics import Reading, measure_labels
 
 if TYPE_CHECKING:
     from pspgui.inference.doubt import Doubt
     from pspgui.inference.predictor import Predictor
     from pspgui.jobs.modelling import ModelRoom
+    from pspgui.project.index import ProjectIndex
 
 _MOST_TOLD = 3
 
@@ -215,3 +217,26 @@ def _read(
 
 def _images(count: int) -> str:
     return f"{count} image{'' if count == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class IndexLedger:
+    """The ledger kept in a project's index; raises `ProjectError` where it cannot be written."""
+
+    index: ProjectIndex
+
+    def read_by(self, digest: str) -> Collection[Path]:
+        """Return the images that the model with this digest has read."""
+        return self.index.predicted_by(digest)
+
+    def record(self, image: Path, doubt: Doubt, size: tuple[int, int], digest: str) -> None:
+        """Keep the doubt of an image of (H, W) pixels that the model has read."""
+        self.index.record_prediction(image, *doubt, size=size, model=digest)
+
+    def kept(self, kept: Kept) -> None:
+        """Count labels that were kept; an image that nobody worked on is predicted, no more."""
+        known = self.index.image_of(kept.image)
+        reading = Reading(kept.labels, kept.table)
+        measure_labels(self.index, kept.image, kept.file, kept.table, reading)
+        if known is None or known.status in ("new", "predicted"):
+            self.index.set_status((kept.image,), "predicted")

@@ -260,9 +260,8 @@ def _compares(test: Compare, image: Row, now: float) -> bool:
             value = _covered(image, key) if image.labels_digest else None
         limit: float | None = test.number
         if test.unit == "%":
-            known = image.height is not None and image.width is not None
-            whole = (image.height or 0) * (image.width or 0)
-            limit = test.number / 100 * whole if known else None
+            whole = _pixel_count(image)
+            limit = None if whole is None else test.number / 100 * whole
         return value is not None and limit is not None and holds(value, limit)
     if test.field == "changed":
         if image.changed_at is None:
@@ -270,6 +269,12 @@ def _compares(test: Compare, image: Row, now: float) -> bool:
         return holds(now - image.changed_at, test.number * SECONDS[test.unit])
     value = _PLAIN[test.field](image)
     return value is not None and holds(value, _number(test))
+
+
+def _pixel_count(image: Row) -> int | None:
+    if image.height is not None and image.width is not None:
+        return image.height * image.width
+    return sum(image.pixels.values()) if image.pixels else None
 
 
 def name_test(text: str) -> Callable[[str], bool]:
@@ -280,6 +285,24 @@ def name_test(text: str) -> Callable[[str], bool]:
     body = "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in key)
     pattern = re.compile(rf"{body}(?:\..*)?", re.DOTALL)
     return lambda name: pattern.fullmatch(name) is not None
+
+
+def name_filter(query: Query) -> Callable[[str], bool] | None:
+    """Return what says of a folded name alone whether it passes; None where more is asked."""
+    if isinstance(query, Match):
+        return name_test(query.text) if query.field == "name" else None
+    if isinstance(query, Compare):
+        return None
+    if isinstance(query, Not):
+        inner = name_filter(query.query)
+        return None if inner is None else lambda name: not inner(name)
+    parts = [name_filter(part) for part in query.parts]
+    tests = [test for test in parts if test is not None]
+    if len(tests) < len(parts):
+        return None
+    if isinstance(query, All):
+        return lambda name: all(test(name) for test in tests)
+    return lambda name: any(test(name) for test in tests)
 
 
 def _covered(image: Row, key: str) -> int:

@@ -9,14 +9,21 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 from PySide6.QtGui import QImage
 
+from pspgui import places
+
+if TYPE_CHECKING:
+    from pspgui.imaging.thumbnail_cache import ThumbnailCache
+
 SIDE_PX = 96
-KEEP = 600
+KEEP = 600  # pictures of SIDE_PX; of larger ones as many as take the same memory
 Reader = Callable[[Path, int], np.ndarray]
 
 
@@ -28,10 +35,18 @@ class ThumbnailError:
 
 
 def read_thumbnail(path: Path, side_px: int) -> np.ndarray:
-    """Return the small picture of an image file, (h, w, 3) uint8; raises `DecodeError`."""
-    from pspgui.imaging import thumbnail
+    """Return the small picture of an image file, (h, w, 3) uint8, kept in the user's cache.
 
-    return thumbnail(path, side_px)
+    Raises `DecodeError`.
+    """
+    return _cache().read(path, side_px)
+
+
+@cache
+def _cache() -> ThumbnailCache:
+    from pspgui.imaging.thumbnail_cache import ThumbnailCache
+
+    return ThumbnailCache(places.cache_folder() / "thumbnails")
 
 
 class _Worker(QThread):
@@ -43,15 +58,21 @@ class _Worker(QThread):
         super().__init__(parent)
         self._reader = reader
         self._side_px = side_px
-        self._wanted: deque[Path] = deque()
+        self._wanted: deque[tuple[Path, int]] = deque()
         self._turn = threading.Condition()
         self._stopping = False
 
     def want(self, paths: Iterable[Path]) -> None:
         """Replace the queue: whatever is not asked for again is no longer in sight."""
         with self._turn:
-            self._wanted = deque(paths)
+            self._wanted = deque((path, self._side_px) for path in paths)
             self._turn.notify()
+
+    def set_side(self, side_px: int) -> None:
+        """Make pictures of another size from now on."""
+        with self._turn:
+            self._side_px = side_px
+            self._wanted.clear()
 
     def stop(self) -> None:
         """End the thread after the picture in hand, and wait for it."""
@@ -68,12 +89,12 @@ class _Worker(QThread):
                     self._turn.wait()
                 if self._stopping:
                     return
-                path = self._wanted.popleft()
-            self.made.emit((path, self._make(path)))
+                path, side_px = self._wanted.popleft()
+            self.made.emit((path, side_px, self._make(path, side_px)))
 
-    def _make(self, path: Path) -> QImage | ThumbnailError:
+    def _make(self, path: Path, side_px: int) -> QImage | ThumbnailError:
         try:
-            rgb = np.ascontiguousarray(self._reader(path, self._side_px))
+            rgb = np.ascontiguousarray(self._reader(path, side_px))
         except Exception as error:  # any bad file is one grey picture, never a dead worker
             return ThumbnailError(str(error))
         height, width = rgb.shape[:2]
@@ -120,6 +141,15 @@ class Thumbnails(QObject):
             self._worker.start(QThread.Priority.LowPriority)
         self._worker.want(missing)
 
+    def set_side(self, side_px: int) -> None:
+        """Show pictures of another size; those at hand are dropped."""
+        if side_px == self._side_px:
+            return
+        self._side_px = side_px
+        self._kept.clear()
+        if self._worker is not None:
+            self._worker.set_side(side_px)
+
     def forget(self) -> None:
         """Drop all pictures and wishes."""
         self._kept.clear()
@@ -134,9 +164,12 @@ class Thumbnails(QObject):
             self._worker = None
 
     @Slot(object)
-    def _on_made(self, reply: tuple[Path, QImage | ThumbnailError]) -> None:
-        path, picture = reply
+    def _on_made(self, reply: tuple[Path, int, QImage | ThumbnailError]) -> None:
+        path, side_px, picture = reply
+        if side_px != self._side_px:
+            return
         self._kept[path] = picture
-        while len(self._kept) > self._keep:
+        most = max(2, int(self._keep * min(1.0, (SIDE_PX / side_px) ** 2)))
+        while len(self._kept) > most:
             self._kept.popitem(last=False)
         self.arrived.emit(path)

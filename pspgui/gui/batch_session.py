@@ -1,0 +1,190 @@
+"""Predicting many images from the window, and keeping how sure the model was of each one shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from pspgui.durable import SaveError
+from pspgui.gui.notices import Notice
+from pspgui.jobs.batch import BatchReport, IndexLedger, StartingLabels, predict_images
+from pspgui.jobs.class_tables import read_folder_classes
+from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
+from pspgui.labels.classes import ClassTable
+from pspgui.project.errors import ProjectError
+
+_REFRESH_MS: Final = 1000
+
+if TYPE_CHECKING:
+    from pspgui.gui.document import Document
+    from pspgui.gui.queue_session import QueueSession
+    from pspgui.gui.session import Session
+
+
+class BatchSession(QObject):
+    """Starts and ends batches. GUI thread only; images are read on the model lane.
+
+    `running_changed()` when a batch begins or ends.
+    """
+
+    running_changed = Signal()
+
+    def __init__(self, document: Document, session: Session, queue: QueueSession) -> None:
+        super().__init__(queue)
+        self._document, self._session, self._queue = document, session, queue
+        self._running = False
+        # Looked at by the model lane before it writes: replaced as a whole, never changed.
+        self._taken: frozenset[Path] = frozenset()
+        self._measured: dict[Path, str] = {}
+        self._refresh = QTimer(self)
+        self._refresh.setInterval(_REFRESH_MS)
+        self._refresh.timeout.connect(queue.read_anew)
+        session.answer_to("batch", self._on_done)
+        session.answer_to("doubt", self._on_doubt)
+        session.cancelled.connect(self._on_cancelled)
+        session.predicted.connect(self._measure)
+        document.image_changed.connect(self._note_taken)
+        document.saved_changed.connect(self._note_taken)
+
+    @property
+    def running(self) -> bool:
+        """Whether a batch is under way."""
+        return self._running
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether there are images, an index and a model."""
+        queue = self._queue
+        return bool(queue.images) and queue.index is not None and self._session.model is not None
+
+    def predict(
+        self, images: Sequence[Path], keep_labels: bool = False, again: bool = False
+    ) -> None:
+        """Let the model read images, those it has read before passed over unless `again`.
+
+        With `keep_labels` its labels become labels to start from, where there are none.
+        """
+        index = self._queue.index
+        if index is None or not self.can_predict:
+            self._document.message.emit("There is nothing to predict yet.")
+            return
+        if keep_labels and self._queue.read_only:
+            reason = self._session.project.reason or "This project cannot be changed here."
+            self._session.notice.emit(Notice(reason, about="project"))
+            return
+        self._session.autosave.save_now()
+        self._note_taken()
+        ledger = IndexLedger(index)
+        starting = self._starting(ledger) if keep_labels else None
+        job = predict_images(self._session.room, tuple(images), ledger, starting, again)
+        self._session.settled.emit("batch")
+        self._session.ask("model", "batch", _told(job), Urgency.BACKGROUND)
+        self._set_running(True)
+
+    def cancel(self) -> None:
+        """Stop the batch; what was read stays read."""
+        self._session.cancel("batch")
+
+    def _starting(self, ledger: IndexLedger) -> StartingLabels:
+        store, admit = self._session.store, self._session.autosave.admit
+        admitted: set[Path] = set()
+
+        def classes(image: Path) -> ClassTable | None:
+            if admit is not None and image.parent not in admitted:
+                admit(image)
+                admitted.add(image.parent)
+            return read_folder_classes(store.path_for(image))
+
+        return StartingLabels(store, lambda image: image in self._taken, classes, ledger.kept)
+
+    @Slot()
+    def _note_taken(self) -> None:
+        shown = self._document.image_path
+        unsaved = self._session.autosave.unsaved
+        self._taken = frozenset((*unsaved, *(() if shown is None else (shown,))))
+
+    def _on_done(self, outcome: BatchReport | str) -> None:
+        self._set_running(False)
+        if isinstance(outcome, str):
+            notice = Notice(outcome, about="batch", retry="predict_all", button="Go on")
+        else:
+            notice = Notice(outcome.text(), is_error=bool(outcome.failed), about="batch")
+        self._session.notice.emit(notice)
+        self._end()
+
+    def _end(self) -> None:
+        self._queue.read_anew()
+        if self._queue.order.sort in ("doubt", "entropy", "boundary"):
+            self._queue.find_again()
+
+    @Slot(str)
+    def _on_cancelled(self, kind: str) -> None:
+        if kind == "batch" and self._running:
+            self._set_running(False)
+            self._session.notice.emit(
+                Notice(
+                    "Predicting was stopped. What was read is kept; it goes on from there.",
+                    is_error=False, about="batch", retry="predict_all", button="Go on",
+                )
+            )  # fmt: skip
+            self._end()
+
+    def _set_running(self, running: bool) -> None:
+        if running != self._running:
+            self._running = running
+            (self._refresh.start if running else self._refresh.stop)()
+            self.running_changed.emit()
+
+    # -- the image shown ------------------------------------------------------------------------
+
+    @Slot()
+    def _measure(self) -> None:
+        """Keep the doubt of the image just predicted: the list need not wait for a batch."""
+        document, model, index = self._document, self._session.model, self._queue.index
+        image, prediction = document.image_path, document.prediction
+        if image is None or prediction is None or model is None or index is None:
+            return
+        listing = self._queue.listing
+        if listing is None or not listing.id_of(image) or self._measured.get(image) == model.digest:
+            return
+        self._measured[image] = model.digest
+        job = _measured(IndexLedger(index), image, prediction, model.digest, len(model.table))
+        self._session.ask("background", "doubt", job, Urgency.PREDICT)
+
+    def _on_doubt(self, image: Path) -> None:
+        self._queue.read_anew()
+
+
+def _told(job: Job) -> Job:
+    """Return the job with what made it fail as its answer, so that its end is heard of."""
+
+    def told(turn: Turn) -> Steps:
+        try:
+            return (yield from job(turn))
+        except (SaveError, ProjectError) as error:
+            return str(error)
+
+    return told
+
+
+def _measured(
+    ledger: IndexLedger, image: Path, prediction: object, digest: str, classes: int
+) -> Job:
+    """Return a job that measures one prediction and writes it down."""
+
+    def job(turn: Turn) -> Steps:
+        yield Step("Measuring doubt")
+        from pspgui.inference.doubt import doubt_of, doubt_of_windows
+
+        sure = getattr(prediction, "confidence", None)
+        if sure is None:
+            doubt = doubt_of(prediction)
+        else:
+            doubt = doubt_of_windows(prediction.labels, sure, classes)
+        ledger.record(image, doubt, prediction.labels.shape, digest)
+        return image
+
+    return job
