@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 COMMANDS = (
-    "predict", "explain", "evaluate", "train", "export", "inspect", "convert", "models",
+    "predict", "explain", "evaluate", "train", "export", "import", "inspect", "convert", "models",
     "stats", "check", "repair",
 )  # fmt: skip
 # What the window offers; what each means is said where it is carried out, which imports more.

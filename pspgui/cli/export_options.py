@@ -30,6 +30,13 @@ IgnoreValueOption = Annotated[
     int | None,
     typer.Option("--ignore-value", min=0, max=65535, help="value of unlabelled pixels (npy)"),
 ]
+MisfitsOption = Annotated[
+    Literal["refuse", "resize", "skip"],
+    typer.Option("--misfits", help="labels of another size than their image"),
+]
+AcceptedOption = Annotated[
+    bool, typer.Option("--accepted", help="only images that were accepted in their project")
+]
 
 
 def export_options(
@@ -39,6 +46,7 @@ def export_options(
     first_value: int | None = None,
     ignore_value: int | None = None,
     model: str | None = None,
+    misfits: Literal["refuse", "resize", "skip"] = "refuse",
 ) -> tuple[str | None, ExportOptions]:
     """Return the split's name, if one was given, and the options of an export.
 
@@ -54,7 +62,7 @@ def export_options(
         raise ValueError(f"--group {group} needs a share of train, such as --split 0.8")
     options = ExportOptions(
         train_share=share, group=group, images=images, ignore_value=ignore_value, model=model,
-        first_value=None if first_value is None else (1 if first_value else 0),
+        first_value=None if first_value is None else (1 if first_value else 0), misfits=misfits,
     )  # fmt: skip
     return (split if share is None else None), options
 

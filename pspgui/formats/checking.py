@@ -77,14 +77,16 @@ def _values_of(samples: Sequence[Sample]) -> Generator[tuple[Sample, FileValues]
 
 
 def _found(sample: Sample, seen: SeenValues) -> FileValues:
-    known = seen.of(sample.labels)
+    kept = bool(sample.coding.key)  # one file of many images says nothing of this one
+    known = seen.of(sample.labels) if kept else None
     if known is not None:
         return known
     try:
         found = sample.coding.values_of(sample.labels)
     except DecodeError as error:
         raise FormatError(f"{printable(sample.labels)}: {error.reason}") from error
-    seen.add(sample.labels, found)
+    if kept:
+        seen.add(sample.labels, found)
     return found
 
 

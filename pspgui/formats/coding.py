@@ -32,7 +32,8 @@ class FileValues(NamedTuple):
 class LabelCoding(Protocol):
     """What the values of a data set's label files mean.
 
-    `key` names the kind of value (for the cache of what was seen), `expected` is a clause that
+    `key` names the kind of value (for the cache of what was seen; "" where one file holds many
+    images, which is not cached), `expected` is a clause that
     says which values there should be; it is empty where the class table alone decides.
     """
 

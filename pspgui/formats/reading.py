@@ -44,8 +44,19 @@ def read_dataset(
     check_split(split)
     layout, folder = layout_of(root)
     samples, table = layout.read(folder, _split_of(layout, folder, split))
+    _need_images(samples)
     check_labels(samples, table, progress or TerminalBar())
     return samples, table
+
+
+def _need_images(samples: tuple[Sample, ...]) -> None:
+    """Raise `FormatError` naming the first image that is not there."""
+    for sample in samples:
+        if not sample.image.exists():
+            raise FormatError(
+                f"{printable(sample.image)}: the data set names this image, but it is not there; "
+                "export once more with its images, or put them into that folder"
+            )
 
 
 def splits_of(root: str | Path) -> tuple[str, ...]:

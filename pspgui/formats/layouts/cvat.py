@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from pspgui.durable import printable
-from pspgui.formats.coding import Colour, ColourCoding
+from pspgui.formats.coding import Colour, ColourCoding, FileValues, ValueCoding, unknown_value
 from pspgui.formats.errors import FormatError
 from pspgui.formats.samples import Layout, Sample, first_folder, images_by_stem
 from pspgui.formats.value_map import written_table
+from pspgui.imaging import read_file
+from pspgui.imaging.checked_pillow import open_image
 from pspgui.labels.classes import ClassTable, ClassTableError, table
 
 LABELMAP = "labelmap.txt"
@@ -66,15 +70,15 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     classes, coding = _coding(root)
     path = root / _LISTS / f"{split}.txt"
     try:
-        stems = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        stems = [line.strip().rpartition("/")[2] for line in lines]
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{printable(path)}: the list cannot be read ({error})") from error
-    if not (root / "JPEGImages").is_dir():
-        raise FormatError(
-            f"{printable(root)}: there are no images in JPEGImages; export from CVAT with "
-            '"Save images" on, or put them there'
-        )
-    images, labels = images_by_stem(root / "JPEGImages"), images_by_stem(root / "SegmentationClass")
+    labels = images_by_stem(root / "SegmentationClass")
+    if (root / "JPEGImages").is_dir():
+        images = images_by_stem(root / "JPEGImages")
+    else:  # CVAT leaves them out unless told to save them
+        images = {stem: root / "JPEGImages" / f"{stem}.jpg" for stem in labels}
     samples = []
     for number, stem in enumerate(stems, 1):
         if not stem:
@@ -99,8 +103,38 @@ def _coding(root: Path) -> tuple[ClassTable, ColourCoding]:
         if name not in colours:
             raise FormatError(f"{printable(root / LABELMAP)}: the class {name!r} has no line")
     number = {name: label for label, name in enumerate(classes.names)}
-    labels = {colour: number.get(name, classes.ignore) for name, colour in colours.items()}
-    return classes, ColourCoding(labels, f"{LABELMAP} does not list that colour")
+    labels = [number.get(name, classes.ignore) for name in colours]
+    return classes, LabelmapCoding(dict(zip(colours.values(), labels, strict=True)), labels)
+
+
+class LabelmapCoding(ColourCoding):
+    """Colours of labelmap.txt; in a file of one channel, values that count its lines from 0."""
+
+    key = "labelmap"
+
+    def __init__(self, labels: dict[Colour, int], lines: list[int]) -> None:
+        super().__init__(labels, f"{LABELMAP} does not list that colour")
+        self._lines = ValueCoding(
+            dict(enumerate(lines[:256])), f"{LABELMAP} has {len(lines)} lines"
+        )
+
+    def read(self, path: Path) -> np.ndarray:
+        """Return labels (H, W); raises `DecodeError` or `FormatError`."""
+        return self._lines.read(path) if self._is_grey(path) else super().read(path)
+
+    def values_of(self, path: Path) -> FileValues:
+        """Return the colours of a file, or of its lines where it has one channel."""
+        if not self._is_grey(path):
+            return super().values_of(path)
+        values = self._lines.values_of(path).values
+        colours = list(self._labels)
+        unknown = next((value for value in values if value >= len(colours)), None)
+        if unknown is not None:
+            raise unknown_value(path, unknown, self._lines)
+        return FileValues(tuple(sorted(colours[value] for value in values)), False)
+
+    def _is_grey(self, path: Path) -> bool:
+        return open_image(path, read_file(path)).image.mode in ("1", "L", "I", "I;16")
 
 
 LAYOUT = Layout(

@@ -29,8 +29,8 @@ _PUBLISHED, _ADDED = "SegmentationClass", "SegmentationClassAug"
 
 def _find(root: Path) -> Path | None:
     below = ("VOC2012", "VOCdevkit/VOC2012", "VOCdevkit/VOC2007", "VOC2007")
-    for labels in (_PUBLISHED, _ADDED):
-        found = first_folder(root, below, "JPEGImages", labels)
+    for needed in (("JPEGImages", _PUBLISHED), ("JPEGImages", _ADDED), (_PUBLISHED, "ImageSets")):
+        found = first_folder(root, below, *needed)
         if found is not None:
             return found
     return None
@@ -74,7 +74,8 @@ def _entry(
 ) -> tuple[Path, Path]:
     """Return the image and label file of a line; raises `FormatError` when one is not there."""
     stem = PurePosixPath(words[0]).stem if "/" in words[0] else words[0]
-    image = present["JPEGImages"].get(stem)
+    images = present["JPEGImages"]
+    image = images.get(stem) if images else path.parents[2] / "JPEGImages" / f"{stem}.jpg"
     if image is None:
         raise FormatError(
             f"{printable(path)}, line {number}: {stem!r} has no image in JPEGImages"
