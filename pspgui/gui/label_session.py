@@ -9,14 +9,20 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pspgui.geometry import Rect
+from pspgui.imaging.scratch import copied, full_map
 from pspgui.labels.classes import CAMVID, ClassTable
 from pspgui.labels.editing import Stroke, accept_prediction
-from pspgui.labels.history import Edit, History
+from pspgui.labels.history import MIB, TILE_PX, Edit, History
 from pspgui.labels.label_map import LabelMap
-from pspgui.labels.provenance import IMPORTED, MODEL
+from pspgui.labels.provenance import IMPORTED, MODEL, value_for
+from pspgui.labels.raster import Stamp
+from pspgui.labels.shapes import tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pspgui.inference.predictor import Prediction
+    from pspgui.project.recovery import Lost
 
 MAX_BRUSH_PX: Final = 2048
 
@@ -36,7 +42,8 @@ class LabelSession(QObject):
 
     Signals: `labels_changed(Rect)` after pixels changed, `history_changed()` when undo or redo
     would do something else than before, `saved_changed()` when the dirty mark or the saved text
-    moved, `message(str)` for the status bar, `brush_changed()`.
+    moved, `message(str)` for the status bar, `brush_changed()`. `edited(Change)` comes with every
+    edit, undo and redo, before the others, and `labels_came()` when there is another label map.
     """
 
     labels_changed = Signal(object)
@@ -44,6 +51,10 @@ class LabelSession(QObject):
     saved_changed = Signal()
     message = Signal(str)
     brush_changed = Signal()
+    edited = Signal(object)
+    labels_came = Signal()
+
+    _network = ""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +63,7 @@ class LabelSession(QObject):
         self._is_preview = False
         self._label_map: LabelMap | None = None
         self._history: History | None = None
+        self._history_budget = 256 * MIB
         self._stroke: Stroke | None = None
         self._active_class = 0
         self._brush_diameter = 24
@@ -179,6 +191,73 @@ class LabelSession(QObject):
         if self._stroke is None and self._history is not None and self.may_change():
             self._swapped(self._history.redo(), "Redone")
 
+    def jump_history(self, standing: int) -> None:
+        """Undo or redo until this many edits stand, as one repaint."""
+        if self._stroke is not None:
+            self.abort_stroke()
+        if self._history is None or not self.may_change():
+            return
+        before = len(self._history.edits)
+        rect = self._history.jump(standing)
+        steps = len(self._history.edits) - before
+        if steps == 0:
+            return
+        self._announce(rect)
+        edits = "1 edit" if abs(steps) == 1 else f"{abs(steps)} edits"
+        self._changed(f"{edits} {'brought back' if steps > 0 else 'taken back'}")
+        self.history_changed.emit()
+
+    def restore_history(self, done: Sequence[Edit], undone: Sequence[Edit]) -> None:
+        """Take over edits of an earlier session, which fit the labels just opened."""
+        if self._history is not None and (done or undone):
+            self._history.restore(done, undone)
+            self.history_changed.emit()
+
+    def set_history_budget(self, budget_bytes: int) -> None:
+        """Keep at most about this much of each image's history."""
+        self._history_budget = budget_bytes
+        if self._history is not None and not self._history.is_open:
+            self._history.set_budget(budget_bytes)
+            self.history_changed.emit()
+
+    def recover(self, lost: Lost) -> bool:
+        """Put strokes of an earlier session on the labels, as one edit; True if that was done.
+
+        What hinders it is said in the status bar.
+        """
+        labels, history = self._label_map, self._history
+        if not self.may_change():
+            return False
+        if labels is None or history is None:
+            self.message.emit("The strokes wait for the full prediction; nothing is lost.")
+            return False
+        self.finish_stroke()
+        most = np.iinfo(labels.labels.dtype).max
+        if lost.rect.intersect(labels.rect) != lost.rect or int(lost.labels.max()) > most:
+            self.message.emit("The strokes do not fit these labels; they are kept as they are.")
+            return False
+        count = lost.strokes
+        history.begin(f"Recover {count} stroke{'' if count == 1 else 's'}")
+        for tile in tiles(Stamp(lost.rect, lost.mask), TILE_PX):
+            history.touch(tile.rect)
+            here = tile.rect.moved(-lost.rect.y0, -lost.rect.x0).slices
+            where = tile.rect.slices
+            np.copyto(labels.labels[where], lost.labels[here], where=tile.mask, casting="unsafe")
+            np.copyto(labels.provenance[where], lost.provenance[here], where=tile.mask)
+        labels.revision += 1
+        edit = history.commit()
+        if edit is not None:
+            self._announce(edit.rect)
+            self._changed(edit.title)
+            self.history_changed.emit()
+        return True
+
+    def model_mark(self) -> int:
+        """Return the provenance value of pixels taken from the prediction shown."""
+        if self._label_map is None or self._prediction is None:
+            return MODEL
+        return value_for(self._label_map.models, self._model_name(self._prediction))
+
     def accept_prediction(self) -> None:
         """Make the prediction the labels wherever no person has set them, as one edit."""
         prediction, labels, history = self._prediction, self._label_map, self._history
@@ -236,9 +315,8 @@ class LabelSession(QObject):
         if self._label_map is None:
             return None
         self._stroke_was_copied = self._stroke is not None
-        return LabelCopy(
-            self._label_map.labels.copy(), self._label_map.provenance.copy(), self._serial
-        )
+        labels, provenance = self._label_map.labels, self._label_map.provenance
+        return LabelCopy(copied(labels), copied(provenance), self._serial)
 
     def mark_saving(self) -> None:
         """Say that a save is under way."""
@@ -271,7 +349,9 @@ class LabelSession(QObject):
         if labels is not None:
             marks = np.full(labels.shape, IMPORTED, np.uint8) if provenance is None else provenance
             self._label_map = LabelMap(labels, marks)
-        self._history = None if self._label_map is None else History(self._label_map)
+        self._history = None
+        if self._label_map is not None:
+            self._take_map(self._label_map)
         self._saved_serial = self._base_serial = self._serial
         self._has_file = labels is not None and on_disk
         self._saved_text = "Saved" if self._has_file else ""
@@ -283,15 +363,15 @@ class LabelSession(QObject):
         """Give an image without labels and prediction a map to paint on."""
         if self._label_map is None:
             kind = np.uint8 if self._table.ignore <= 255 else np.uint16
-            self._label_map = LabelMap(np.full(shape, self._table.ignore, kind))
-            self._history = History(self._label_map)
+            marks = full_map(shape, np.uint8, MODEL)
+            self._take_map(LabelMap(full_map(shape, kind, self._table.ignore), marks))
             self._announce(Rect(0, 0, *shape))
 
     def _follow_prediction(self, prediction: Prediction) -> None:
         """Let unpainted labels start as the prediction, while no person has edited or saved."""
         if self._label_map is None:
-            self._label_map = LabelMap(prediction.labels.copy())
-            self._history = History(self._label_map)
+            marks = full_map(prediction.labels.shape, np.uint8, MODEL)
+            self._take_map(LabelMap(copied(prediction.labels), marks))
         elif not self.is_touched:
             np.copyto(
                 self._label_map.labels, prediction.labels,
@@ -299,8 +379,20 @@ class LabelSession(QObject):
             )  # fmt: skip
         else:
             return
+        self._label_map.models.clear()
+        self._label_map.models[MODEL] = self._model_name(prediction)
         height, width = self._label_map.shape
         self.labels_changed.emit(Rect(0, 0, height, width))
+
+    def _take_map(self, label_map: LabelMap) -> None:
+        self._label_map = label_map
+        self._history = History(label_map, self._history_budget)
+        self._history.listener = self.edited.emit
+        self.labels_came.emit()
+
+    def _model_name(self, prediction: Prediction) -> str:
+        digest = prediction.stamp.model[:8]
+        return f"{self._network} {digest}".strip()
 
     def _announce(self, rect: Rect) -> None:
         if not rect.is_empty:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions, takes_enter
 from pspgui.gui.banner import Banner
+from pspgui.gui.batch_session import BatchSession
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.readout import ZoomReadout
 from pspgui.gui.commands.row import Parts
@@ -36,6 +37,9 @@ from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.panels.start import StartPage
 from pspgui.gui.panels.status import StatusBar
 from pspgui.gui.pen import PenWatch
+from pspgui.gui.queue_session import QueueSession
+from pspgui.gui.queue_wiring import wire_queue
+from pspgui.gui.review_session import ReviewSession
 from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.toolbar import MainToolBar
@@ -65,10 +69,14 @@ class MainWindow(QMainWindow):
         self.verbs = WindowVerbs(document, session, settings, self)
         self.canvas = Canvas(document)
         PenWatch(document.pen, self.canvas)
-        self.images = ImagesPanel(document, self)
+        self.queue = QueueSession(document, session, session.project, self)
+        self.batch = BatchSession(document, session, self.queue)
+        self.images = ImagesPanel(document, self, queue=self.queue)
+        self.review = ReviewSession(document, session, self.queue, self.images, settings)
         self.parts = Parts(
-            document, session, self.canvas, self.images, self.verbs, session.project
-        )
+            document, session, self.canvas, self.images, self.verbs, session.project,
+            self.queue, self.batch, self.review,
+        )  # fmt: skip
         self.actions_table = Actions(self.parts, self)
         self._build_centre()
         self._build_docks()
@@ -155,7 +163,9 @@ class MainWindow(QMainWindow):
         session.notice.connect(self.banner.tell)
         session.settled.connect(self.banner.settle)
         session.image_saved.connect(self._image_saved)
+        session.keeping.changed.connect(self.actions_table.refresh)
         self.banner.retried.connect(self._retry)
+        wire_queue(self.parts, self.actions_table)
         session.current_changed.connect(self._current_changed)
         session.activity_changed.connect(self._activity_changed)
         session.model_changed.connect(self._model_changed)

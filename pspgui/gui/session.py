@@ -18,11 +18,13 @@ from pspgui.gui.autosave import Autosave
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import sentence
+from pspgui.gui.keeping_session import KeepingSession
+from pspgui.gui.label_reading import LabelReading
 from pspgui.gui.model_session import ModelSession
 from pspgui.gui.notices import Activity, Notice
 from pspgui.gui.project_session import ProjectSession
 from pspgui.gui.settings import Settings
-from pspgui.jobs.class_tables import read_classes, read_folder_classes
+from pspgui.jobs.class_tables import read_folder_classes
 from pspgui.jobs.exporting import LabelSource, export_labels
 from pspgui.jobs.messages import Failed, Job, Urgency
 from pspgui.jobs.opening import (
@@ -34,7 +36,7 @@ from pspgui.jobs.opening import (
     open_image,
     open_sample,
 )
-from pspgui.labels.classes import ClassTable, ClassTableError
+from pspgui.labels.classes import ClassTable
 from pspgui.project import LabelStore, SaveResult
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
@@ -74,6 +76,7 @@ class Session(ModelSession):
         self.autosave.saved.connect(self._on_saved)
         self.autosave.failed.connect(self._on_save_failed)
         self.project = ProjectSession(document, self)
+        self.keeping = KeepingSession(document, self)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -183,24 +186,7 @@ class Session(ModelSession):
 
     def _reader(self, path: Path) -> Callable[[Path, tuple[int, int]], ReadBack | None]:
         """Return what reads the labels of `path` on the files lane: unsaved ones outrank files."""
-        unsaved, table = self.autosave.snapshot_of(path), self.autosave.table_of(path)
-
-        def read(image: Path, shape: tuple[int, int]) -> ReadBack | None:
-            if unsaved is not None and unsaved.labels.shape == shape:
-                return ReadBack(unsaved.labels.copy(), unsaved.provenance.copy(), table)
-            stored = self._store.load(image, shape)
-            if stored is None:
-                return None
-            try:
-                return ReadBack(*stored, read_classes(self._store.path_for(image)))
-            except ClassTableError as error:  # labels outweigh their names
-                return ReadBack(
-                    *stored, None,
-                    f"{str(error).rstrip('.')}. The labels are shown by the model's classes; "
-                    "check them before you change any.",
-                )  # fmt: skip
-
-        return read
+        return LabelReading(path, self._store, self.autosave)
 
     # -- replies ------------------------------------------------------------------------------
 
@@ -208,7 +194,7 @@ class Session(ModelSession):
         document = self._document
         self._image_revision += 1
         document.finish_stroke()
-        self.autosave.save_now()
+        self.autosave.hand_over()
         unsaved = opened.path is not None and self.autosave.snapshot_of(opened.path) is not None
         table = opened.table
         if table is None and opened.labels is not None and self._model is not None:
@@ -218,6 +204,7 @@ class Session(ModelSession):
             opened.pixels, opened.path, opened.title, opened.labels, opened.provenance,
             on_disk=not unsaved, table=table,
         )  # fmt: skip
+        self.keeping.open(opened)
         self._classes_unknown = opened.labels is not None and opened.table is None
         self._folder_table = opened.folder_table
         self._settle_classes()

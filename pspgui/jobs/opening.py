@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from pspgui.imaging import (
 from pspgui.imaging.scratch import LARGE_BYTES, prepare_map
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.classes import IGNORE, ClassTable
+from pspgui.project.recovery import Found
 
 SAMPLE_TITLE = "Sample scene"
 
@@ -30,13 +32,16 @@ SAMPLE_TITLE = "Sample scene"
 class ReadBack(NamedTuple):
     """Saved labels (H, W), where each came from, and their classes; None where nothing tells.
 
-    `warning` is a sentence about classes that could not be read.
+    `warning` is a sentence about labels or classes that could not be read. `models` names models
+    by provenance value; `found` is what stroke journals know of the image.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray | None
     provenance: np.ndarray | None = None
     table: ClassTable | None = None
     warning: str = ""
+    models: Mapping[int, str] = MappingProxyType({})
+    found: Found | None = None
 
 
 ReadLabels = Callable[[Path, tuple[int, int]], ReadBack | None]
@@ -50,7 +55,8 @@ class OpenedImage:
     `path` is None only for a sample scene that could not be written. `notes` are clauses a person
     may want to know; `warning` is a sentence about labels that could not be read. `table` holds
     the classes of the labels, where a file tells, and `folder_table` those that a person chose for
-    all images of the folder. `deep` holds samples of more than 8 bits.
+    all images of the folder. `deep` holds samples of more than 8 bits. `models` names models by
+    provenance value; `found` is what stroke journals know of the image.
     """
 
     pixels: np.ndarray
@@ -63,6 +69,8 @@ class OpenedImage:
     table: ClassTable | None = None
     folder_table: ClassTable | None = None
     deep: DeepSamples | None = None
+    models: Mapping[int, str] = field(default_factory=dict)
+    found: Found | None = None
 
 
 @dataclass(frozen=True)
@@ -109,16 +117,16 @@ def open_image(
             folder_table = read_folder(path)
         except (ValueError, OSError) as error:
             warning = warning or f"The folder's classes were not loaded: {error}"
-        labels, provenance, table = (None, None, None) if saved is None else saved[:3]
-        if saved is not None:
-            warning = saved.warning or warning
+        saved = ReadBack(None) if saved is None else saved
+        warning = saved.warning or warning
         height, width = decoded.pixels.shape[:2]
-        if saved is None and height * width >= LARGE_BYTES:
+        if saved.labels is None and height * width >= LARGE_BYTES:
             yield Step(f"Making room for the labels of {printable(path.name)}", 1.0)
             prepare_map((height, width), np.uint8, IGNORE)
         return OpenedImage(
-            decoded.pixels, path, printable(path.name), labels, provenance, decoded.notes, warning,
-            table, folder_table, decoded.deep,
+            decoded.pixels, path, printable(path.name), saved.labels, saved.provenance,
+            decoded.notes, warning, saved.table, folder_table, decoded.deep, saved.models,
+            saved.found,
         )  # fmt: skip
 
     return job

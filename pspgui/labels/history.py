@@ -181,7 +181,7 @@ class History:
 
     An edit is `begin`, `touch` before each write, then `commit` or `abort`. Everything is on the
     thread that writes the label map. The newest edit can always be undone, whatever its size.
-    `listener`, where there is one, hears of every `Change`; `operations` counts them.
+    `listener`, where there is one, hears of every `Change`.
     """
 
     def __init__(self, label_map: LabelMap, budget_bytes: int = 256 * MIB) -> None:
@@ -194,7 +194,6 @@ class History:
         self._done: list[Edit] = []
         self._undone: list[Edit] = []
         self._raw: list[Edit] = []
-        self.operations = 0
         self.listener: Callable[[Change], None] | None = None
 
     @property
@@ -237,14 +236,13 @@ class History:
         self._budget = budget_bytes
         self._trim()
 
-    def restore(self, done: Iterable[Edit], undone: Iterable[Edit], operations: int = 0) -> None:
+    def restore(self, done: Iterable[Edit], undone: Iterable[Edit]) -> None:
         """Take over edits from an earlier session: `done` oldest first, `undone` next redo first.
 
-        They must fit the label map as it is. `operations` is where their count stood.
+        They must fit the label map as it is.
         """
         self._done, self._undone = list(done), list(undone)[::-1]
         self._raw = [*self._done, *self._undone]
-        self.operations = operations
         self._trim()
 
     def begin(self, name: str) -> None:
@@ -349,7 +347,6 @@ class History:
         return edit
 
     def _tell(self, change: Change) -> None:
-        self.operations += 1
         if self.listener is not None:
             self.listener(change)
 

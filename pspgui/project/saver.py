@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A label map as it was at one revision; the arrays are copies that nobody changes."""
+    """A label map as it was at one revision; the arrays are copies that nobody changes.
+
+    `operation` is the number of the last operation in its stroke journal that is in it, -1 where
+    that is not known; `models` names models by provenance value. `overwrite` lets it replace a
+    file that another program changed.
+    """
 
     image: Path
     labels: np.ndarray
     provenance: np.ndarray
     palette: np.ndarray
     revision: int
+    operation: int = -1
+    models: Mapping[int, str] = field(default_factory=dict)
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,13 @@ class SaveQueue:
             self._failed.clear()
             if self._waiting and not self._closing:
                 self._start()
+
+    def drop(self, image: Path) -> None:
+        """Forget the snapshot of an image that waits or failed: it is not wanted any more."""
+        with self._changed:
+            self._waiting.pop(image, None)
+            self._failed.pop(image, None)
+            self._changed.notify_all()
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing waits or is being written; True if everything is saved by then.

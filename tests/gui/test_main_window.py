@@ -155,11 +155,11 @@ class FailingStore(LabelStore):
         super().__init__()
         self.is_full = True
 
-    def save(self, image, labels, provenance, palette):
+    def save(self, image, *what):
         """Fail as `write_durably` does, or save."""
         if self.is_full:
             raise SaveError(f"{image} was not saved: no space left. Free some space.")
-        return super().save(image, labels, provenance, palette)
+        return super().save(image, *what)
 
 
 def test_a_failed_save_says_so_keeps_the_mark_and_can_be_repeated(opened, folder):

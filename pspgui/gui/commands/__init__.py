@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from pspgui.gui.commands import class_table, classes, cleaning, editing, files, tools, viewing
+from pspgui.gui.commands import (
+    class_table,
+    classes,
+    cleaning,
+    editing,
+    files,
+    keeping,
+    tools,
+    viewing,
+)
 from pspgui.gui.commands.row import ActionRow
 
 # In the order of menus and of the key list.
 TOPICS: Final = (
     files,
     editing,
+    keeping,
     tools,
     cleaning,
     classes,
