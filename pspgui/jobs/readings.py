@@ -60,5 +60,5 @@ def cost_text(mode: InferenceMode | None, shape: tuple[int, int]) -> str:
     image = shape[0] * shape[1]
     passes, pixels = (1, image) if mode is None else cost(mode, shape)
     if passes == 1:
-        return "One pass over the image shown"
-    return f"{passes} passes over the image shown, {pixels / image:.1f} × its pixels"
+        return "One pass"
+    return f"{passes} passes, {pixels / image:.1f} × the image's pixels"

@@ -14,14 +14,9 @@ from torch import Tensor, nn
 from pspgui.models.backbones import Backbone, ResNet, build_backbone, check_backbone
 from pspgui.models.backbones.mobilenet import build_v2
 from pspgui.models.segmenter import Cells, Scores, Segmenter, auxiliary_head, conv_bn_relu
-from pspgui.models.spec import BackboneName, ModelSpec, SizeRule
+from pspgui.models.spec import BackboneName, ModelSpec, SizeRule, usual_rates
 
 Rate = Annotated[int, Field(ge=2, le=256)]
-
-
-def usual_rates(output_stride: int) -> tuple[int, int, int]:
-    """Return the article's rates: 6, 12, 18 at output stride 16, doubled when that is halved."""
-    return 96 // output_stride, 192 // output_stride, 288 // output_stride
 
 
 class DeepLabV3Spec(ModelSpec):

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pspgui.models.backbones import build_backbone
+from pspgui.models.backbones.mobilenet import build_v2
 from pspgui.models.segmenter import (
     Cells,
     Segmenter,
@@ -32,9 +33,12 @@ class PSPNetSpec(ModelSpec):
     (Lextal); nothing. `concat` says whether the bottleneck reads the features before the levels.
     `bottleneck_channels` None means C/4. `local_dropout` is the share of the backbone's channels
     that training silences before the bottleneck, so that the levels must carry their part.
+    `mobilenet` is the form of a MobileNetV2: torchvision's features to 320 channels, or with its
+    last 1x1 to 1280 (segmentation_models.pytorch).
     """
 
     architecture: Literal["pspnet"] = "pspnet"
+    mobilenet: Literal["torchvision", "to_1280"] = "torchvision"
     levels: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 2, 3, 6)
     pool: Literal["average", "max"] = "average"
     reduction: Literal["conv_bn_relu", "conv_bn_relu_bare_1", "conv", "none"] = "conv_bn_relu"
@@ -51,6 +55,8 @@ class PSPNetSpec(ModelSpec):
             raise ValueError("levels must be one or more different numbers of bins")
         if len(self.levels) > 16:
             raise ValueError("more than 16 levels")
+        if self.mobilenet != "torchvision" and self.backbone != "mobilenet_v2":
+            raise ValueError(f"the form {self.mobilenet} is one of MobileNetV2's")
         return self
 
     @property
@@ -86,7 +92,8 @@ class PSPNet(Segmenter):
     spec: PSPNetSpec
 
     def __init__(self, spec: PSPNetSpec) -> None:
-        super().__init__(spec, build_backbone(spec))
+        whole = spec.mobilenet == "to_1280"
+        super().__init__(spec, build_v2(spec, "to_1280") if whole else build_backbone(spec))
         middle, last = self.backbone.channels[-2:]
         joint = last + spec.reduced(last) * len(spec.levels)
         hidden = spec.bottleneck_channels or last // 4

@@ -25,14 +25,20 @@ BackboneName = Literal[
 #   unit      the first is not dilated at all (Lextal)
 #   contract_single  as contract, and of a basic block's two only the first 3x3 is dilated
 #             (mmsegmentation's ResNet-18 and 34)
+#   group_first  of MobileNetV2's blocks of equal width only the first is dilated (mmsegmentation)
 # The same tensors load into each without an error and give quietly different masks.
-DilationFamily = Literal["contract", "full", "unit", "contract_single"]
+DilationFamily = Literal["contract", "full", "unit", "contract_single", "group_first"]
 # The first layers of a ResNet: one 7x7, or three 3x3 of 32, 32, 64 or of 64, 64, 128 channels.
 Stem = Literal["7x7", "deep64", "deep128"]
 Triple = tuple[float, float, float]
 # Of values in 0..1; within these, what is normalised is finite and still tells pixels apart.
 Mean = Annotated[float, Field(ge=-1000, le=1000)]
 Deviation = Annotated[float, Field(ge=1e-6, le=1e6)]
+
+
+def usual_rates(output_stride: int) -> tuple[int, int, int]:
+    """Return DeepLabV3's rates: 6, 12, 18 at output stride 16, doubled when that is halved."""
+    return 96 // output_stride, 192 // output_stride, 288 // output_stride
 
 
 class SizeRule(BaseModel):
@@ -67,8 +73,10 @@ class ModelSpec(BaseModel):
 
     Each architecture adds its own choices in a subclass beside its network. `stages` is how many
     residual layers of the backbone are used; `multi_grid` multiplies the dilation of the last
-    stage's blocks, one after another; `stride_in` is the convolution of a bottleneck block that
-    strides; `ceil_pool` whether the stem's pooling rounds sizes up.
+    stage's blocks, one after another, or stands in its place where `absolute_grid`
+    (mmsegmentation); `stride_in` is the convolution of a bottleneck block that strides;
+    `average_shortcut` whether a ResNet averages beside a block that strides (V1d); `ceil_pool`
+    whether the stem's pooling rounds sizes up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,11 +90,13 @@ class ModelSpec(BaseModel):
     backbone: BackboneName = "mobilenet_v2"
     stem: Stem = "7x7"
     stride_in: Literal["3x3", "1x1"] = "3x3"
+    average_shortcut: bool = False
     ceil_pool: bool = False
     stages: Annotated[int, Field(ge=2, le=4)] = 4
     output_stride: Literal[8, 16, 32] = 16
     dilation: DilationFamily = "contract"
     multi_grid: tuple[Annotated[int, Field(ge=1, le=64)], ...] = (1, 1, 1)
+    absolute_grid: bool = False
     align_corners: bool = True
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     auxiliary: bool = True

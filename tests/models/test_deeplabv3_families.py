@@ -193,6 +193,35 @@ def test_kazuto1011(tmp_path):
     assert_predicts(Predictor.of(loaded, "cpu"), pixels, logits)
 
 
+def test_kazuto1011_within_its_multi_scale_wrapper(tmp_path):
+    net = settled(theirs.Kazuto1011((3, 4, 6, 3), 7))
+    wrap = lambda state: {f"module.base.{k}": v for k, v in state.items()}  # noqa: E731
+    loaded = saved(net, tmp_path / "a.pth", wrap)
+
+    assert (loaded.family, loaded.unused) == ("kazuto1011 DeepLabV3", ())
+    assert any("one scale is read" in note for note in loaded.notes)
+    assert_same_logits(loaded, net)
+
+
+def test_rates_follow_an_assumed_output_stride(tmp_path):
+    trunk = theirs.layers_of(resnet50(weights=None))
+    net = theirs.VainF(trunk, 2048, 7, separable=False)
+    path = tmp_path / "a.pth"
+    torch.save({"model_state": net.state_dict()}, path)
+
+    assert load_checkpoint(path).spec.rates == (6, 12, 18)
+    wide = load_checkpoint(path, {"output_stride": "8"})
+    assert (wide.spec.rates, "rates" in wide.assumed) == ((12, 24, 36), True)
+    own = load_checkpoint(path, {"output_stride": "8", "rates": "5,10,15"})
+    assert (own.spec.rates, "rates" in own.assumed) == ((5, 10, 15), False)
+
+
+def test_rates_that_are_a_familys_own_do_not_follow(tmp_path):
+    torch.save(theirs.Kazuto1011((3, 4, 6, 3), 7).state_dict(), tmp_path / "a.pth")
+
+    assert load_checkpoint(tmp_path / "a.pth", {"output_stride": "16"}).spec.rates == (6, 12, 18)
+
+
 def test_googles_graph(tmp_path):
     net = settled(theirs.Google(9), (65, 65))
     loaded = saved(net, tmp_path / "a.pth")
@@ -233,7 +262,7 @@ MISFITS = {
         {"decoder.aspp.convs.0.0.weight": (4, 77, 1, 1), "segmentation_head.0.weight": (2, 4, 1, 1),
          **{f"encoder.layer{layer}.{block}.conv1.weight": (1, 1, 1, 1)
             for layer in (1, 2, 3, 4) for block in (0, 1)}},
-        "shapes that no such network has",
+        "its encoder is of another kind, and",
     ),
     "VainF's DeepLabV3+": ({"classifier.aspp.convs.0.0.weight": (4, 8, 1, 1)}, "DeepLabV3+"),
     "smp's DeepLabV3+": (
@@ -250,19 +279,18 @@ MISFITS = {
     "smp on another encoder": (
         {"decoder.aspp.convs.0.0.weight": (4, 8, 1, 1), "segmentation_head.0.weight": (2, 4, 1, 1),
          "encoder.model.conv.weight": (4, 3, 3, 3)},
-        "neither one of torchvision's ResNets nor MobileNetV2",
+        "its encoder is a network of timm, and ResNet-18 to 152 and MobileNetV2",
     ),
     "VainF's HRNet": (
         {"classifier.classifier.0.convs.0.0.weight": (4, 8, 1, 1),
          "backbone.layer1.0.conv1.weight": (4, 3, 1, 1)},
         "neither a ResNet nor MobileNetV2",
     ),
-    "mmsegmentation on V1d": (
+    "mmsegmentation on a narrow MobileNetV2": (
         {"decode_head.aspp_modules.0.conv.weight": (4, 8, 1, 1),
          "decode_head.image_pool.1.conv.weight": (4, 8, 1, 1),
-         "backbone.layer1.0.conv1.weight": (4, 3, 1, 1),
-         "backbone.layer2.0.downsample.2.weight": (4,)},
-        "ResNet V1d",
+         "backbone.layer7.0.conv.0.conv.weight": (480, 80, 1, 1)},
+        "of another width",
     ),
     "torchvision without blocks": (
         {"classifier.0.convs.0.0.weight": (4, 8, 1, 1), "classifier.4.weight": (2, 4, 1, 1)},

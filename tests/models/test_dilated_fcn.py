@@ -198,8 +198,8 @@ def test_a_longer_auxiliary_head_is_reported(tmp_path):
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
-    [("backbone.layer", "backbone.stage", "not a ResNet"),
-     ("downsample.1.", "downsample.2.", "V1d")],
+    [("backbone.layer", "backbone.stage", "neither a ResNet nor MobileNetV2"),
+     ("layer1.0.conv2.weight", "layer1.0.conv9.weight", "is missing")],
 )  # fmt: skip
 def test_another_backbone_under_the_same_head_is_named_as_the_reason(tmp_path, old, new, reason):
     state = mmsegmentations(False).state_dict()

@@ -290,6 +290,67 @@ def test_csail_reads_the_other_file_of_the_pair(tmp_path, name):
     assert_predicts(Predictor.of(loaded, "cpu", "fp32"), pixels, expected)
 
 
+class C1Decoder(nn.Module):
+    """One 3x3 and a classifier, with deep supervision or without."""
+
+    def __init__(self, wide: int, deep_inputs: int, classes: int, deep: bool) -> None:
+        super().__init__()
+        self.cbr = nn.Sequential(*conv_bn(wide, wide // 4, 3), nn.ReLU())
+        self.conv_last = nn.Conv2d(wide // 4, classes, 1)
+        if deep:
+            self.cbr_deepsup = nn.Sequential(*conv_bn(deep_inputs, wide // 4, 3), nn.ReLU())
+            self.conv_last_deepsup = nn.Conv2d(wide // 4, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_last(self.cbr(x))
+
+
+class PlainPPMDecoder(CSAILDecoder):
+    """The pyramid without deep supervision."""
+
+    def __init__(self, wide: int, deep_inputs: int, classes: int) -> None:
+        super().__init__(wide, deep_inputs, classes)
+        del self.cbr_deepsup, self.conv_last_deepsup
+
+
+@pytest.mark.parametrize("name", CSAIL_ENCODERS)
+@pytest.mark.parametrize("kind", ["c1", "c1_deepsup", "ppm"])
+def test_csails_other_decoders(tmp_path, name, kind):
+    build, wide, deep_inputs = CSAIL_ENCODERS[name]
+    if kind == "ppm":
+        decoder = PlainPPMDecoder(wide, deep_inputs, 9)
+    else:
+        decoder = C1Decoder(wide, deep_inputs, 9, deep=kind == "c1_deepsup")
+    net = settled(CSAILNet(build(), decoder))
+    torch.save(net.encoder.state_dict(), tmp_path / "encoder_epoch_20.pth")
+    torch.save(net.decoder.state_dict(), tmp_path / "decoder_epoch_20.pth")
+
+    loaded = load_checkpoint(tmp_path / "decoder_epoch_20.pth")
+
+    kinds = ("CSAIL", "pspnet" if kind == "ppm" else "dilated_fcn")
+    assert (loaded.family, loaded.spec.architecture) == kinds
+    assert loaded.spec.auxiliary == (kind == "c1_deepsup" and name == "resnet18")
+    assert bool(loaded.unused) == (kind == "c1_deepsup" and name == "mobilenet_v2")
+    images = torch.randn(1, 3, 67, 73)
+    with torch.inference_mode():
+        found, wanted = loaded.model(images), net(images)
+        torch.testing.assert_close(found.main, wanted, atol=1e-4, rtol=1e-4)
+        if loaded.spec.auxiliary:
+            third = net.encoder(images)[0]
+            deep = decoder.conv_last_deepsup(decoder.cbr_deepsup(third))
+            deep = resize(deep, images, False)
+            torch.testing.assert_close(found.auxiliary, deep, atol=1e-4, rtol=1e-4)
+
+
+def test_csails_upernet_is_named(tmp_path):
+    decoder = {"ppm_conv.0.0.weight": torch.zeros(4, 8, 1, 1)}
+    torch.save(decoder, tmp_path / "decoder_epoch_3.pth")
+    torch.save(DeepResNet("resnet18", 8).state_dict(), tmp_path / "encoder_epoch_3.pth")
+
+    with pytest.raises(CheckpointError, match="its decoder is UPerNet, which is not built here"):
+        load_checkpoint(tmp_path / "decoder_epoch_3.pth")
+
+
 def test_csail_says_which_file_of_the_pair_is_missing(tmp_path):
     decoder = CSAILDecoder(512, 256, 5).state_dict()
     torch.save(decoder, tmp_path / "decoder_epoch_3.pth")
@@ -400,7 +461,7 @@ def test_segmentation_models_own_network_is_the_oracle(tmp_path, encoder, depth,
 
 @pytest.mark.parametrize(
     ("first", "reason"),
-    [({"encoder._conv_stem.weight": torch.zeros(1)}, "its encoder is neither"),
+    [({"encoder._conv_stem.weight": torch.zeros(1)}, "its encoder is an EfficientNet"),
      ({}, "no batch norm")],
 )  # fmt: skip
 def test_segmentation_models_that_are_not_built_say_so(tmp_path, first, reason):

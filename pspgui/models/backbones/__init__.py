@@ -37,6 +37,12 @@ def check_backbone(spec: ModelSpec) -> None:
         f"{name} has no 1x1 convolution that could take the stride": (
             spec.stride_in == "1x1" and spec.backbone not in resnet.BOTTLENECKS
         ),
+        f"{name} has no 1x1 beside its blocks that could average": (
+            spec.average_shortcut and not resnets
+        ),
+        f"{name} has no groups of equal blocks for the dilation group_first": (
+            spec.dilation == "group_first" and spec.backbone != "mobilenet_v2"
+        ),
         f"{name} has no pooling whose size could be rounded up": (
             spec.ceil_pool and spec.backbone.startswith(("mobilenet", "short"))
         ),

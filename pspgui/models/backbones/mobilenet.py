@@ -44,6 +44,8 @@ class MobileNet(Backbone):
             begin = end
         # The layers before stride 8 keep their stride, and the last stage alone has the grid.
         dilate_stages({s: blocks for s, blocks in by_stride.items() if s >= 8}, spec)
+        if spec.dilation == "group_first":
+            _undilate_repeats(self.features)
 
     def stages(self, images: Tensor) -> Iterator[Tensor]:
         """Yield the last feature of every stage."""
@@ -108,6 +110,15 @@ def build_v3_large(spec: ModelSpec) -> Backbone:
         (2, 4, 8, 8, 16, 32),
         spec,
     )
+
+
+def _undilate_repeats(features: nn.Sequential) -> None:
+    """Take the dilation from every block as wide as the one before it, in place."""
+    for block in features:
+        if isinstance(block, InvertedResidual) and block.use_res_connect:
+            for module in block.modules():
+                if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1:
+                    module.dilation, module.padding = (1, 1), (1, 1)
 
 
 def _unpad(block: nn.Module) -> int:

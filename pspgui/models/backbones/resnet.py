@@ -1,6 +1,7 @@
 """ResNet-18 to 152 (He et al., arXiv 1512.03385) on torchvision's constructors.
 
-The deep stems are those of mmsegmentation's V1c (32, 32, 64) and of hszhao/semseg (64, 64, 128).
+The deep stems are those of mmsegmentation's V1c (32, 32, 64) and of hszhao/semseg (64, 64, 128);
+V1d is V1c with averages beside the blocks that stride.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class ResNet(Backbone):
         for number, layer in enumerate(layers, 1):
             self.add_module(f"layer{number}", layer)
         dilate_stages({2 ** (n + 1): layer for n, layer in enumerate(layers, 1)}, spec)
+        for layer in layers if spec.average_shortcut else []:
+            _average_beside(layer[0])
         for number in range(cascade):
             self.add_module(f"layer{spec.stages + 1 + number}", _copy(layers[-1], number, spec))
         self._layers = tuple(f"layer{n}" for n in range(1, spec.stages + 1))
@@ -96,6 +99,17 @@ def _stride_first(block: nn.Module) -> None:
     """Move a bottleneck's stride from its 3x3 to the 1x1 before it, in place."""
     assert isinstance(block, Bottleneck)
     block.conv1.stride, block.conv2.stride = block.conv2.stride, (1, 1)
+
+
+def _average_beside(block: nn.Module) -> None:
+    """Let the way beside a block average before its 1x1 rather than stride in it, in place."""
+    assert isinstance(block, BasicBlock | Bottleneck)
+    if block.downsample is None:
+        return
+    conv, norm = block.downsample
+    pool = nn.AvgPool2d(conv.stride, conv.stride, ceil_mode=True, count_include_pad=False)
+    conv.stride = (1, 1)
+    block.downsample = nn.Sequential(pool, conv, norm)
 
 
 def _copy(layer: nn.Sequential, number: int, spec: ModelSpec) -> nn.Sequential:

@@ -40,9 +40,13 @@ def dilate_stages(by_stride: Mapping[int, Iterable[nn.Module]], spec: ModelSpec)
         if stride > spec.output_stride:
             dilation *= 2
             _unstride(blocks)
-        grid = spec.multi_grid if stride == max(by_stride) else (1,)
+        last = stride == max(by_stride)
+        grid = spec.multi_grid if last else (1,)
         if dilation > 1 or set(grid) != {1}:
-            dilate_stage(blocks, spec, previous=previous, dilation=dilation, grid=grid)
+            absolute = last and spec.absolute_grid
+            dilate_stage(
+                blocks, spec, previous=previous, dilation=dilation, grid=grid, absolute=absolute
+            )
 
 
 def dilate_stage(
@@ -52,16 +56,20 @@ def dilate_stage(
     previous: int,
     dilation: int,
     grid: tuple[int, ...] = (1,),
+    absolute: bool = False,
 ) -> None:
     """Dilate the spatial convolutions of a stage, in place, at unchanged sizes.
 
     The stage before had `previous`; this one gets `dilation` times the grid's factor of each
-    block, except what the dilation family says of the first block (see `ModelSpec.dilation`).
+    block, or the factor alone where `absolute`, except what the dilation family says of the first
+    block (see `ModelSpec.dilation`).
     """
     for index, block in enumerate(blocks):
         factor = grid[index % len(grid)]
         for order, conv in enumerate(_spatial(block)):
             reach = _reach(spec, index, order, previous, dilation) * factor
+            if absolute:
+                reach = 1 if spec.dilation == "contract_single" and order > 0 else factor
             height, width = conv.kernel_size
             conv.dilation = (reach, reach)
             conv.padding = (reach * (height // 2), reach * (width // 2))
@@ -71,7 +79,7 @@ def _reach(spec: ModelSpec, block: int, order: int, previous: int, dilation: int
     """Return the dilation of a block's spatial convolution (0 is the first), before the grid."""
     if spec.dilation == "contract_single" and order > 0:
         return 1
-    if block > 0 or spec.dilation == "full":
+    if block > 0 or spec.dilation in ("full", "group_first"):
         return dilation
     if spec.dilation == "unit":
         return 1

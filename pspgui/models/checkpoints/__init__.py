@@ -147,7 +147,7 @@ def _told(reading: Reading, container: Container, assume: Mapping[str, object]) 
         elif table is not None:
             notes.append(f"Its {len(spec.classes)} classes are assumed to be those of {table}.")
     try:
-        spec = override(spec, assume)
+        spec = override(spec, assume, reading.keeps_rates)
     except AssumptionError as error:
         raise container.error(
             f"it can't be read as asked, for {error}", _OTHER_ASSUMPTION

@@ -34,8 +34,9 @@ _DTYPES = frozenset({
 })  # fmt: skip
 # Prefixes that wrappers of a network put before all its keys, or nearly all: a training module
 # (Lightning) may have a few tensors of its own.
-_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "base.")
 _NEARLY_ALL = 0.9
+_IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Container:
     """What a file holds: tensors by key as found, less the prefixes that wrappers add.
 
     metadata: the strings of a safetensors header; extras: what else a torch file says, such as
-    class names or the epoch, by dotted key; notes: sentences on what was left out.
+    class names or the epoch, by dotted key; notes: sentences on what was left out; wrappers: the
+    prefixes that were taken off, outermost first.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Container:
     digest: str = ""
     extras: Mapping[str, Plain] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    wrappers: tuple[str, ...] = ()
 
     def error(self, reason: str, remedy: str | None = None) -> CheckpointError:
         """Return the error to raise for this file."""
@@ -63,8 +66,11 @@ def read_container(path: Path) -> Container:
 
     At its peak it holds a torch file once and a safetensors file twice. Raises `CheckpointError`.
     Never executes code from the file; refuses files over 8 GiB, compressed or overlapping
-    archives, broken checksums, views that repeat memory, and values that are not finite.
+    archives, broken checksums, views that repeat memory, and values that are not finite. For a
+    folder that `save_pretrained` wrote, the weights in it are read.
     """
+    if (path / "config.json").is_file():
+        path = next((path / n for n in _IN_FOLDERS if (path / n).is_file()), path)
     with _opened(path) as file:
         before = _state(file)
         head = file.read(9)
@@ -82,7 +88,8 @@ def read_container(path: Path) -> Container:
     if not tensors:
         raise refusal(path, "there are no tensors in it")
     _check_tensors(path, tensors, before[0])
-    return Container(path, _stripped(tensors), metadata, digest, extras, notes)
+    plain, wrappers = _stripped(tensors)
+    return Container(path, plain, metadata, digest, extras, notes, wrappers)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -146,18 +153,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _stripped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the prefixes of wrappers such as DataParallel, one inside another."""
+def _stripped(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Drop the prefixes of wrappers such as DataParallel, one inside another; say which."""
+    wrappers: tuple[str, ...] = ()
     while True:
         for prefix in _PREFIXES:
             count = sum(key.startswith(prefix) for key in tensors)
             if count >= max(1, _NEARLY_ALL * len(tensors)):
                 shorter = {key.removeprefix(prefix): t for key, t in tensors.items()}
                 if len(shorter) == len(tensors):
-                    tensors = shorter
+                    tensors, wrappers = shorter, (*wrappers, prefix)
                     break
         else:
-            return tensors
+            return tensors, wrappers
 
 
 def _check_tensors(path: Path, tensors: dict[str, Tensor], size: int) -> None:

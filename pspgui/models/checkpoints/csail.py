@@ -1,7 +1,8 @@
 """CSAILVision/semantic-segmentation-pytorch: two files, `encoder_*.pth` and `decoder_*.pth`.
 
 Sources: mit_semseg/models/{models,resnet,mobilenet}.py, train.py. Given either file, the other is
-looked for beside it. Decoders with a pyramid (ppm, ppm_deepsup) are read.
+looked for beside it. Decoders with a pyramid (ppm, ppm_deepsup) are read, and those of one 3x3 (c1,
+c1_deepsup), which make a dilated FCN.
 """
 
 from __future__ import annotations
@@ -20,15 +21,13 @@ from pspgui.models.checkpoints.shapes import (
     resnet_backbone,
     resnet_stem,
 )
+from pspgui.models.dilated_fcn import DilatedFCNSpec
 from pspgui.models.pspnet import PSPNetSpec
-from pspgui.models.spec import SizeRule
+from pspgui.models.spec import ModelSpec, SizeRule
 
 _FIRST_LEVEL, _CLASSIFIER = "ppm.0.1.weight", "conv_last.4.weight"
 _DEEP_SUPERVISION = "cbr_deepsup.0.weight"
-_OTHER_DECODERS = {
-    "ppm_conv.0.0.weight": "its decoder is UPerNet, which is not built here",
-    "cbr.0.weight": "its decoder is C1, which has no pyramid",
-}
+_C1, _UPERNET = "cbr.0.weight", "ppm_conv.0.0.weight"
 _ASSUMED = ("output_stride", "dilation", "levels", "align_corners", "normalisation", "classes")
 _ENCODER_RULES = (
     *(
@@ -46,6 +45,11 @@ _DECODER_RULES = (
     (r"cbr_deepsup\.", "auxiliary."),
     (r"conv_last_deepsup\.", "auxiliary.4."),
 )
+_C1_RULES = (
+    (r"cbr\.", "convolutions.0."),
+    (r"conv_last\.", "classifier."),
+    *_DECODER_RULES[-2:],
+)
 
 
 class CSAIL:
@@ -61,40 +65,62 @@ class CSAIL:
         """Return the spec from both files and that repository's defaults, and renamed tensors."""
         other = _sibling(container)
         encoder, decoder = (other, container) if _is_decoder(container) else (container, other)
-        for key, reason in _OTHER_DECODERS.items():
-            if key in decoder.tensors:
-                raise decoder.error(reason)
         tensors = decoder.tensors
-        deep = tensors.get(_DEEP_SUPERVISION)
-        spec = PSPNetSpec(
-            **_backbone(encoder.tensors),
-            output_stride=8,
-            dilation="contract",
-            levels=pyramid_levels(tensors, "ppm."),
-            level_channels=tensors[_FIRST_LEVEL].shape[0],
-            bottleneck_channels=tensors["conv_last.0.weight"].shape[0],
-            # MobileNetV2's deep supervision reads the first block of the last stage, ours does not.
-            auxiliary=deep is not None and deep.shape[1] != 160,
-            auxiliary_channels=None if deep is None else deep.shape[0],
-            align_corners=False,
-            size_rule=SizeRule(multiple=8, offset=0),
-            classes=class_table(tensors[_CLASSIFIER].shape[0]),
-        )
-        state = {**_encoder_state(encoder.tensors), **renamed(tensors, _DECODER_RULES)}
+        if _UPERNET in tensors:
+            raise decoder.error("its decoder is UPerNet, which is not built here")
+        common = {**_backbone(encoder.tensors), **_common(tensors)}
+        pyramid = _FIRST_LEVEL in tensors
+        spec = _pspnet(tensors, common) if pyramid else _dilated_fcn(tensors, common)
+        rules = _DECODER_RULES if pyramid else _C1_RULES
+        state = {**_encoder_state(encoder.tensors), **renamed(tensors, rules)}
         both = hashlib.sha256((encoder.digest + decoder.digest).encode()).hexdigest()
         note = f"Read together with {short(other.path.name, 60)}."
-        return Reading(spec, state, (note,), _ASSUMED, both)
+        assumed = tuple(key for key in _ASSUMED if key in type(spec).model_fields)
+        return Reading(spec, state, (note,), assumed, both)
 
 
 FAMILY = CSAIL()
 
 
+def _common(tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the fields that every decoder shares."""
+    deep = tensors.get(_DEEP_SUPERVISION)
+    return {
+        "output_stride": 8,
+        "dilation": "contract",
+        # MobileNetV2's deep supervision reads the first block of the last stage, ours does not.
+        "auxiliary": deep is not None and deep.shape[1] != 160,
+        "auxiliary_channels": None if deep is None else deep.shape[0],
+        "align_corners": False,
+        "size_rule": SizeRule(multiple=8, offset=0),
+    }
+
+
+def _pspnet(tensors: dict[str, Tensor], common: dict[str, Any]) -> ModelSpec:
+    return PSPNetSpec(
+        **common,
+        levels=pyramid_levels(tensors, "ppm."),
+        level_channels=tensors[_FIRST_LEVEL].shape[0],
+        bottleneck_channels=tensors["conv_last.0.weight"].shape[0],
+        classes=class_table(tensors[_CLASSIFIER].shape[0]),
+    )
+
+
+def _dilated_fcn(tensors: dict[str, Tensor], common: dict[str, Any]) -> ModelSpec:
+    return DilatedFCNSpec(
+        **common,
+        dropout=0.0,
+        head_channels=tensors[_C1].shape[0],
+        classes=class_table(tensors["conv_last.weight"].shape[0]),
+    )
+
+
 def _is_decoder(container: Container) -> bool:
     keys = container.tensors.keys()
-    if "ppm_conv.0.0.weight" in keys:
+    if _UPERNET in keys:
         return True
     pyramid = "conv_last.0.weight" in keys and _FIRST_LEVEL in keys
-    return pyramid or ("conv_last.weight" in keys and "cbr.0.weight" in keys)
+    return pyramid or ("conv_last.weight" in keys and _C1 in keys)
 
 
 def _is_encoder(container: Container) -> bool:

@@ -19,7 +19,8 @@ class Reading:
 
     `assumed` names the spec's fields that the file does not tell, so that the family's default
     stands in for them; a person may override these. `digest` is of all files, where the family
-    read more than the one it was given.
+    read more than the one it was given. `keeps_rates`: its authors' atrous rates are the same at
+    every output stride.
     """
 
     spec: ModelSpec
@@ -27,6 +28,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     digest: str = ""
+    keeps_rates: bool = False
 
 
 class Family(Protocol):

@@ -36,6 +36,9 @@ _RULES = (
     (r"fc1\.bn\.", "project.1."),
     (r"fc2\.", "classifier."),
 )
+_MULTI_SCALE = (
+    "It was kept in a wrapper that takes the best score of several scales; here one scale is read."
+)
 _NORMALISATION = Normalisation(
     mean=(122.675 / 255, 116.669 / 255, 104.008 / 255), std=(1 / 255, 1 / 255, 1 / 255),
     channels="bgr",
@@ -73,7 +76,8 @@ class Kazuto1011:
             normalisation=_NORMALISATION,
             classes=class_table(tensors["fc2.weight"].shape[0]),
         )
-        return Reading(spec, state, assumed=_ASSUMED)
+        notes = (_MULTI_SCALE,) if "base." in container.wrappers else ()
+        return Reading(spec, state, notes, _ASSUMED)
 
 
 FAMILY = Kazuto1011()

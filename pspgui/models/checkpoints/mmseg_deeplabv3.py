@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pspgui.models.checkpoints.container import Container
 from pspgui.models.checkpoints.family import Reading, renamed
-from pspgui.models.checkpoints.shapes import class_table, resnet_backbone, resnet_stem
+from pspgui.models.checkpoints.mmseg_backbone import backbone_fields, nested
+from pspgui.models.checkpoints.mmseg_config import with_config
+from pspgui.models.checkpoints.shapes import class_table
 from pspgui.models.deeplabv3 import DeepLabV3Spec
 
 _POINTWISE = "decode_head.aspp_modules.0.conv.weight"
 _POOL = "decode_head.image_pool.1.conv.weight"
 _AUXILIARY = "auxiliary_head.convs.0.conv.weight"
-_LAYER1 = "backbone.layer1.0.conv1.weight"
 _ASSUMED = (
     "output_stride", "dilation", "multi_grid", "stride_in", "rates", "align_corners",
     "normalisation", "classes",
@@ -38,7 +39,7 @@ _RULES = (
 
 
 class MMSegmentationDeepLabV3:
-    """ASPPHead on ResNet, ResNetV1b or ResNetV1c."""
+    """ASPPHead on ResNet V1 to V1d, or MobileNetV2."""
 
     name = "mmsegmentation DeepLabV3"
 
@@ -47,24 +48,14 @@ class MMSegmentationDeepLabV3:
         return _POINTWISE in container.tensors and _POOL in container.tensors
 
     def read(self, container: Container) -> Reading:
-        """Return the spec from the shapes and the defaults of its R50-D8, and renamed tensors."""
+        """Return the spec from shapes, config and the defaults of R50-D8, and renamed tensors."""
         tensors = container.tensors
         if any(key.startswith("decode_head.sep_bottleneck.") for key in tensors):
             raise container.error("it is a DeepLabV3+, and only DeepLabV3 can be built")
-        if _LAYER1 not in tensors:
-            raise container.error("its backbone is not a ResNet, the only one read with this head")
-        if "backbone.layer2.0.downsample.2.weight" in tensors:
-            raise container.error("its ResNet V1d averages beside its blocks, which is not built")
-        backbone = resnet_backbone(tensors, "backbone.")
-        first = "backbone.stem.0.weight"
-        if first not in tensors:
-            first = "backbone.conv1.weight"
         auxiliary = tensors.get(_AUXILIARY)
         spec = DeepLabV3Spec(
-            backbone=backbone,
-            stem=resnet_stem(tensors, first, _LAYER1),
+            **backbone_fields(container),
             output_stride=8,
-            dilation="contract_single" if backbone in ("resnet18", "resnet34") else "contract",
             rates=(12, 24, 36),
             aspp_channels=tensors[_POINTWISE].shape[0],
             image_pool="first",
@@ -75,7 +66,8 @@ class MMSegmentationDeepLabV3:
             auxiliary_channels=None if auxiliary is None else auxiliary.shape[0],
             classes=class_table(tensors["decode_head.conv_seg.weight"].shape[0]),
         )
-        return Reading(spec, renamed(tensors, _RULES), assumed=_ASSUMED)
+        reading = Reading(spec, renamed(nested(tensors), _RULES), assumed=_ASSUMED)
+        return with_config(reading, container)
 
 
 FAMILY = MMSegmentationDeepLabV3()

@@ -1,7 +1,6 @@
 """mmsegmentation's FCN: `decode_head.convs.*`, `conv_cat`, `conv_seg` on a ResNet.
 
-Sources: mmseg/models/decode_heads/fcn_head.py, configs/_base_/models/fcn_r50-d8.py. Its ResNet
-V1c has the deep stem `backbone.stem.*`, V1 and V1b the 7x7 one.
+Sources: mmseg/models/decode_heads/fcn_head.py, configs/_base_/models/fcn_r50-d8.py.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ import re
 
 from pspgui.models.checkpoints.container import Container
 from pspgui.models.checkpoints.family import Reading, renamed
-from pspgui.models.checkpoints.shapes import class_table, resnet_backbone, resnet_stem
+from pspgui.models.checkpoints.mmseg_backbone import backbone_fields, nested
+from pspgui.models.checkpoints.mmseg_config import with_config
+from pspgui.models.checkpoints.shapes import class_table
 from pspgui.models.dilated_fcn import DilatedFCNSpec
 
 _HEAD = "decode_head.convs.0.conv.weight"
@@ -20,7 +21,8 @@ _CONVOLUTION = re.compile(r"decode_head\.convs\.\d+\.conv\.weight")
 # Heads that derive from this one (non-local, context blocks) have its keys and more.
 _OWN = re.compile(r"decode_head\.(convs\.\d+\.(conv|bn)|conv_cat\.(conv|bn)|conv_seg)\.")
 _ASSUMED = (
-    "output_stride", "dilation", "stride_in", "align_corners", "normalisation", "classes",
+    "output_stride", "dilation", "multi_grid", "stride_in", "align_corners", "normalisation",
+    "classes",
 )  # fmt: skip
 _RULES = (
     (r"decode_head\.convs\.(\d+)\.conv\.", r"convolutions.\1.0."),
@@ -35,7 +37,7 @@ _RULES = (
 
 
 class MMSegmentationFCN:
-    """FCNHead on ResNet, ResNetV1b or ResNetV1c."""
+    """FCNHead on ResNet V1 to V1d, or MobileNetV2."""
 
     name = "mmsegmentation FCN"
 
@@ -45,21 +47,11 @@ class MMSegmentationFCN:
         return _HEAD in container.tensors and all(_OWN.match(key) for key in head)
 
     def read(self, container: Container) -> Reading:
-        """Return the spec from the shapes and the defaults of its R50-D8, and renamed tensors."""
+        """Return the spec from shapes, config and the defaults of R50-D8, and renamed tensors."""
         tensors = container.tensors
-        if "backbone.layer1.0.conv1.weight" not in tensors:
-            raise container.error("its backbone is not a ResNet, the only one read with this head")
-        if "backbone.layer2.0.downsample.2.weight" in tensors:
-            raise container.error("its ResNet V1d averages beside its blocks, which is not built")
-        first = "backbone.stem.0.weight"
-        if first not in tensors:
-            first = "backbone.conv1.weight"
         auxiliary = tensors.get(_AUXILIARY)
-        bottlenecks = "backbone.layer1.0.conv3.weight" in tensors
         spec = DilatedFCNSpec(
-            backbone=resnet_backbone(tensors, "backbone."),
-            dilation="contract" if bottlenecks else "contract_single",
-            stem=resnet_stem(tensors, first, "backbone.layer1.0.conv1.weight"),
+            **backbone_fields(container),
             convolutions=sum(bool(_CONVOLUTION.fullmatch(key)) for key in tensors),
             concat_input=_JOINT in tensors,
             head_kernel=tensors[_HEAD].shape[-1],  # type: ignore[arg-type]  # checked by the spec
@@ -68,7 +60,8 @@ class MMSegmentationFCN:
             auxiliary_channels=None if auxiliary is None else auxiliary.shape[0],
             classes=class_table(tensors["decode_head.conv_seg.weight"].shape[0]),
         )
-        return Reading(spec, renamed(tensors, _RULES), assumed=_ASSUMED)
+        reading = Reading(spec, renamed(nested(tensors), _RULES), assumed=_ASSUMED)
+        return with_config(reading, container)
 
 
 FAMILY = MMSegmentationFCN()

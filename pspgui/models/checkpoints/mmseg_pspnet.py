@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from pspgui.models.checkpoints.container import Container
 from pspgui.models.checkpoints.family import Reading, renamed
-from pspgui.models.checkpoints.shapes import (
-    class_table,
-    pyramid_levels,
-    resnet_backbone,
-    resnet_stem,
-)
+from pspgui.models.checkpoints.mmseg_backbone import backbone_fields, nested
+from pspgui.models.checkpoints.mmseg_config import with_config
+from pspgui.models.checkpoints.shapes import class_table, pyramid_levels
 from pspgui.models.pspnet import PSPNetSpec
 from pspgui.models.spec import SizeRule
 
 _FIRST_LEVEL = "decode_head.psp_modules.0.1.conv.weight"
 _AUXILIARY = "auxiliary_head.convs.0.conv.weight"
-_LAYER1 = "backbone.layer1.0.conv1.weight"
 _ASSUMED = (
-    "output_stride", "dilation", "stride_in", "levels", "align_corners", "normalisation", "classes",
+    "output_stride", "dilation", "multi_grid", "stride_in", "levels", "align_corners",
+    "normalisation", "classes",
 )  # fmt: skip
 _RULES = (
     (r"decode_head\.psp_modules\.(\d+)\.1\.conv\.", r"pyramid.branches.\1.1."),
@@ -36,7 +33,7 @@ _RULES = (
 
 
 class MMSegmentationPSPNet:
-    """PSPHead on ResNet, ResNetV1b or ResNetV1c."""
+    """PSPHead on ResNet V1 to V1d, or MobileNetV2."""
 
     name = "mmsegmentation PSPNet"
 
@@ -45,22 +42,12 @@ class MMSegmentationPSPNet:
         return _FIRST_LEVEL in container.tensors
 
     def read(self, container: Container) -> Reading:
-        """Return the spec from the shapes and the defaults of its R50-D8, and renamed tensors."""
+        """Return the spec from shapes, config and the defaults of R50-D8, and renamed tensors."""
         tensors = container.tensors
-        if _LAYER1 not in tensors:
-            raise container.error("its backbone is not a ResNet, the only one read with this head")
-        if "backbone.layer2.0.downsample.2.weight" in tensors:
-            raise container.error("its ResNet V1d averages beside its blocks, which is not built")
-        backbone = resnet_backbone(tensors, "backbone.")
-        first = "backbone.stem.0.weight"
-        if first not in tensors:
-            first = "backbone.conv1.weight"
         auxiliary = tensors.get(_AUXILIARY)
         spec = PSPNetSpec(
-            backbone=backbone,
-            stem=resnet_stem(tensors, first, _LAYER1),
+            **backbone_fields(container),
             output_stride=8,
-            dilation="contract_single" if backbone in ("resnet18", "resnet34") else "contract",
             levels=pyramid_levels(tensors, "decode_head.psp_modules."),
             level_channels=tensors[_FIRST_LEVEL].shape[0],
             bottleneck_channels=tensors["decode_head.bottleneck.conv.weight"].shape[0],
@@ -70,7 +57,8 @@ class MMSegmentationPSPNet:
             size_rule=SizeRule(multiple=1, offset=0),
             classes=class_table(tensors["decode_head.conv_seg.weight"].shape[0]),
         )
-        return Reading(spec, renamed(tensors, _RULES), assumed=_ASSUMED)
+        reading = Reading(spec, renamed(nested(tensors), _RULES), assumed=_ASSUMED)
+        return with_config(reading, container)
 
 
 FAMILY = MMSegmentationPSPNet()

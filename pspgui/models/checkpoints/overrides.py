@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.palettes import PALETTES, palette
 from pspgui.models.checkpoints.errors import short
-from pspgui.models.spec import ModelSpec, Normalisation, SizeRule
+from pspgui.models.spec import ModelSpec, Normalisation, SizeRule, usual_rates
 
 _MAX_TABLE_BYTES = 16 << 20
 # What the file itself decides: the network's kind, and what was noted of its training.
@@ -29,13 +29,16 @@ class AssumptionError(ValueError):
     """An assumption that cannot hold; the message, one sentence, names field and reason."""
 
 
-def override(spec: ModelSpec, assume: Mapping[str, object]) -> ModelSpec:
+def override(
+    spec: ModelSpec, assume: Mapping[str, object], keeps_rates: bool = False
+) -> ModelSpec:
     """Return the spec with these fields replaced; values may be text, as on the command line.
 
     Text is a number, true, false, null or a word; a list as 1,2,3,6; `normalisation` also
     imagenet, half (-1..1) or unit (0..1); `size_rule` also 8n+1 or any; `classes` a published
     table's name or the path of a classes.json, with as many classes as there are. The size rule
-    follows the output stride unless it is given too. Raises `AssumptionError`.
+    follows the output stride unless it is given too, and so do DeepLabV3's usual rates, unless
+    its family `keeps_rates`. Raises `AssumptionError`.
     """
     fields: dict[str, Any] = {}
     for key, value in assume.items():
@@ -47,6 +50,9 @@ def override(spec: ModelSpec, assume: Mapping[str, object]) -> ModelSpec:
     stride = fields.get("output_stride")
     if stride in (8, 16, 32) and "size_rule" not in fields and rule.multiple == spec.output_stride:
         fields["size_rule"] = rule.model_copy(update={"multiple": stride})
+    usual = getattr(spec, "rates", None) == usual_rates(spec.output_stride)
+    if stride in (8, 16, 32) and "rates" not in fields and usual and not keeps_rates:
+        fields["rates"] = usual_rates(stride)
     try:
         return spec.changed(**fields)
     except ValidationError as error:

@@ -7,11 +7,14 @@ same. The 1x1 level has a bias where the others have a norm.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pspgui.models.checkpoints.container import Container
+from pspgui.models.checkpoints.extras import Plain
 from pspgui.models.checkpoints.family import Reading, renamed
 from pspgui.models.checkpoints.shapes import output_classes, pyramid_levels, resnet_backbone
+from pspgui.models.checkpoints.smp_config import beside, is_plain_resnet, refusal_of, stops_short
 from pspgui.models.pspnet import PSPNetSpec
 from pspgui.models.spec import SizeRule
 
@@ -41,9 +44,11 @@ class SegmentationModelsPSPNet:
         if "decoder.conv.1.running_mean" not in tensors:
             raise container.error("its decoder has no batch norm, which is not built here")
         level = tensors[_FIRST_LEVEL]
-        encoder = _encoder(container, level.shape[1])
+        config = beside(container, "PSPNet")
+        encoder = _encoder(container, config, level.shape[1])
         state = renamed(tensors, _RULES)
         classes, notes = output_classes(state)
+        notes += stops_short(config, encoder["output_stride"])
         spec = PSPNetSpec(
             **encoder,
             levels=pyramid_levels(tensors, "decoder.psp.blocks."),
@@ -53,7 +58,7 @@ class SegmentationModelsPSPNet:
             bottleneck_kernel=1,
             bottleneck_channels=tensors["decoder.conv.0.weight"].shape[0],
             classifier_kernel=3,
-            dropout=0.2,
+            dropout=_dropout(config),
             auxiliary=False,
             align_corners=True,
             size_rule=SizeRule(multiple=2 ** (encoder["stages"] + 1), offset=0),
@@ -65,18 +70,25 @@ class SegmentationModelsPSPNet:
 FAMILY = SegmentationModelsPSPNet()
 
 
-def _encoder(container: Container, channels: int) -> dict[str, Any]:
+def _encoder(
+    container: Container, config: Mapping[str, Plain], channels: int
+) -> dict[str, Any]:
     """Return the spec's backbone and how many residual layers lead to `channels`."""
     tensors = container.tensors
     if "encoder.features.17.conv.3.weight" in tensors:
-        if channels not in (32, 96):
-            raise container.error("its MobileNetV2 is read to 1280 channels, which is not built")
-        return _depth("mobilenet_v2", 2 if channels == 32 else 3)
-    if "encoder.layer1.0.conv1.weight" not in tensors:
-        raise container.error("its encoder is neither one of torchvision's ResNets nor MobileNetV2")
+        stages = {32: 2, 96: 3, 1280: 4}[channels]
+        form = "to_1280" if stages == 4 else "torchvision"
+        return {**_depth("mobilenet_v2", stages), "mobilenet": form}
+    if not is_plain_resnet(tensors):
+        raise refusal_of(container, config)
     backbone = resnet_backbone(tensors, "encoder.")
     narrow = 1 if backbone in ("resnet18", "resnet34") else 4
     return _depth(backbone, {128: 2, 256: 3, 512: 4}[channels // narrow])
+
+
+def _dropout(config: Mapping[str, Plain]) -> float:
+    share = config.get("psp_dropout")
+    return share if isinstance(share, float) and 0 <= share < 1 else 0.2
 
 
 def _depth(backbone: str, stages: int) -> dict[str, Any]:
