@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.commands.row import Parts
 from pspgui.gui.panels.adjust import AdjustPanel
+from pspgui.gui.panels.history import HistoryPanel
+from pspgui.gui.queue_wiring import review_panel, statistics_panel
 
 
 class DockRow(NamedTuple):
@@ -21,6 +23,10 @@ class DockRow(NamedTuple):
 
 
 DOCKS: Final[tuple[DockRow, ...]] = (
+    DockRow("History", Qt.DockWidgetArea.RightDockWidgetArea,
+            lambda parts, parent: HistoryPanel(parts.document, parent)),
     DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: AdjustPanel(parts.document, parent)),
+    DockRow("Review", Qt.DockWidgetArea.RightDockWidgetArea, review_panel),
+    DockRow("Statistics", Qt.DockWidgetArea.RightDockWidgetArea, statistics_panel),
 )  # fmt: skip

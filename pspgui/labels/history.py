@@ -231,6 +231,11 @@ class History:
         """Memory held by all edits."""
         return sum(edit.nbytes for edit in (*self._done, *self._undone))
 
+    @property
+    def budget_bytes(self) -> int:
+        """About how much all edits together may hold."""
+        return self._budget
+
     def set_budget(self, budget_bytes: int) -> None:
         """Keep no more than this from now on."""
         self._budget = budget_bytes
