@@ -142,8 +142,8 @@ class NewerVersionError(ProjectError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{printable(path)} was written by a newer pspgui; update pspgui to change this "
-            "project. Nothing in it was changed."
+            f"{printable(path)} was written by a newer pspgui: labels cannot be changed here "
+            "until pspgui is updated; nothing was changed."
         )
 
 

@@ -155,8 +155,12 @@ class Project:
                 f"The project's index was damaged ({damage}); it is made again from labels and "
                 f"remarks, which are untouched. The damaged one is kept in {printable(aside)}."
             )
-        elif path.exists() and database.version_in(path) < schema.version():
-            self._keep_original(path)
+        elif path.exists():
+            found = database.version_in(path)
+            if found > schema.version():
+                raise database.NewerVersionError(path)
+            if found < schema.version():
+                self._keep_original(path)
         before = self.index.database.go_on_in(path, self.network)
         database.remove_database(before)
         self._follow_log()
@@ -239,14 +243,17 @@ class Project:
         source = self.home / INDEX
         if self._shows_view() and len(self.index):
             return  # asked for the lock once more; what is shown stays
+        before = self.index.path if self._shows_view() else None
+        self.index.log = None
         view = _view_path(self._cache)
-        with contextlib.suppress(sqlite3.Error, OSError):
+        try:
             if source.exists() and database.version_in(source) <= schema.version():
                 database.copy_unopened(source, view)
-        self.index.log = None
-        was_view = self._shows_view()
-        before = self.index.database.go_on_in(view)
-        if was_view:
+            self.index.database.go_on_in(view)
+        except (ProjectError, sqlite3.Error, OSError):  # images can be looked at all the same
+            database.remove_database(view)
+            self.index.database.go_on_in(_view_path(self._cache))
+        if before is not None:
             database.remove_database(before)
 
     def _shows_view(self) -> bool:
