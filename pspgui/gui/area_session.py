@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, Protocol
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -17,6 +18,15 @@ from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp
 from pspgui.labels.shapes import tiles
+
+SMOOTH_MODES: Final = ("joint", "smooth", "grow", "shrink", "close")
+
+
+class Pending(Protocol):
+    """A tool with steps that are no edit yet, such as the corners of a polygon."""
+
+    def take_back(self) -> None:
+        """Take back the last step."""
 
 
 class AreaSession(PaintRules):
@@ -33,6 +43,8 @@ class AreaSession(PaintRules):
         self.errands = Errands(self)
         self.errands.failed.connect(self.message)
         self._selection: Stamp | None = None
+        self._pending: Pending | None = None
+        self._smooth_mode: str = SMOOTH_MODES[0]
 
     # -- the selection ------------------------------------------------------------------------
 
@@ -48,6 +60,39 @@ class AreaSession(PaintRules):
             self._selection = stamp
             self.selection_changed.emit()
             self.brush_changed.emit()
+
+    # -- tools with steps ---------------------------------------------------------------------
+
+    @property
+    def pending(self) -> Pending | None:
+        """The tool in use, while it has steps that undo would take back one by one."""
+        return self._pending
+
+    def set_pending(self, tool: Pending | None) -> None:
+        """Say which tool has steps."""
+        if tool is not self._pending:
+            self._pending = tool
+            self.history_changed.emit()
+
+    def undo(self) -> None:
+        """Undo the last step of the tool in use, the running stroke, or the latest edit."""
+        if self._pending is not None and self._stroke is None:
+            self._pending.take_back()
+            self.brush_changed.emit()
+        else:
+            super().undo()
+
+    @property
+    def smooth_mode(self) -> str:
+        """What the smoothing brush does, one of SMOOTH_MODES."""
+        return self._smooth_mode
+
+    def set_smooth_mode(self, mode: str) -> None:
+        """Choose what the smoothing brush does; raises `ValueError` for another word."""
+        if mode not in SMOOTH_MODES:
+            raise ValueError(f"{mode!r} is none of {', '.join(SMOOTH_MODES)}")
+        self._smooth_mode = mode
+        self.brush_changed.emit()
 
     # -- areas --------------------------------------------------------------------------------
 

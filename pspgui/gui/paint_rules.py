@@ -244,19 +244,24 @@ class PaintRules(LabelSession):
             return
         value, provenance, name = self.writes(kind, "Erase" if kind == "erase" else "Brush")
         diameter_px = self.pen.diameter(self._brush_diameter)
-        allowed = self.filter_at(y, x, to_class)
-        self._start(
-            Stroke(
-                self._label_map, self._history, name, diameter_px, value, allowed,
-                self._square_brush, provenance,
-            )
+        stroke = Stroke(
+            self._label_map, self._history, name, diameter_px, value,
+            self.filter_at(y, x, to_class), self._square_brush, provenance,
         )  # fmt: skip
-        self.move_stroke(y, x)
+        self.start_stroke(stroke, y, x)
+
+    def start_stroke(self, stroke: Stroke, y: float, x: float) -> None:
+        """Press a tool that made its own stroke over this label map and history."""
+        self.finish_stroke()
+        self._stroke_was_copied = False
+        self._stroke = stroke
+        self._announce(stroke.move(y, x))
 
     def move_stroke(self, y: float, x: float) -> None:
         """Sweep the pressed tool to the point (image pixels); a pen may change its width."""
         if self._stroke is not None:
-            self._stroke.diameter_px = self.pen.diameter(self._brush_diameter)
+            if self.pen.sizes:
+                self._stroke.diameter_px = self.pen.diameter(self._brush_diameter)
             self._announce(self._stroke.move(y, x))
 
     def finish_stroke(self) -> None:
@@ -293,10 +298,6 @@ class PaintRules(LabelSession):
         self.history_changed.emit()
 
     # -- inside -------------------------------------------------------------------------------
-
-    def _start(self, stroke: Stroke) -> None:
-        self._stroke_was_copied = False
-        self._stroke = stroke
 
     def _nothing_changed(self) -> str:
         why = _NO_EFFECT[self._paint_over]

@@ -22,15 +22,15 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.actions import Actions
+from pspgui.gui.commands.tools import action_ids
 from pspgui.gui.display import VIEW_MODES, VIEW_TEXTS
 from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.label_session import MAX_BRUSH_PX
-from pspgui.gui.paint_rules import ERASE_TO
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
 from pspgui.gui.tool_buttons import RuleButton, ToolGroup
-from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Eraser, Tool
+from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Tool
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
@@ -72,20 +72,18 @@ class MainToolBar(QToolBar):
         """Add the tools; those of a kind share a button."""
         group = QActionGroup(self)
         self._groups: dict[type[Tool], ToolGroup] = {}
-        erasers = [actions[f"erase_{target}"] for target in ERASE_TO]
         for tool in TOOLS:
-            if tool is Eraser:
-                self._add_group((Eraser,), erasers)
-                members = erasers
-            else:
-                members = [actions[f"tool_{tool.name}"]]
-                kind = next((k for k in TOOL_GROUPS if tool in k), None)
-                if kind is None:
-                    self.addAction(members[0])
-                elif tool is kind[0]:
-                    self._add_group(kind, [actions[f"tool_{t.name}"] for t in kind])
+            members = [actions[name] for name in action_ids(tool)]
             for action in members:
                 group.addAction(action)
+            kind = next((k for k in TOOL_GROUPS if tool in k), (tool,))
+            if tool is not kind[0]:
+                continue
+            every = [actions[name] for t in kind for name in action_ids(t)]
+            if len(every) == 1:
+                self.addAction(every[0])
+            else:
+                self._add_group(kind, every)
         self._rule = RuleButton(self._document, actions)
         self.addWidget(self._rule)
 

@@ -116,3 +116,23 @@ def tiles(stamp: Stamp, side_px: int) -> Iterator[Stamp]:
             mask = stamp.mask[rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices]
             if mask.any():
                 yield Stamp(rect, mask)
+
+
+def joined(a: Stamp, b: Stamp) -> Stamp:
+    """Return the pixels of two regions together."""
+    if a.rect.is_empty or b.rect.is_empty:
+        return b if a.rect.is_empty else a
+    rect = a.rect.union(b.rect)
+    mask = np.zeros((rect.height, rect.width), bool)
+    for stamp in (a, b):
+        mask[stamp.rect.moved(-rect.y0, -rect.x0).slices] |= stamp.mask
+    return Stamp(rect, mask)
+
+
+def without(a: Stamp, b: Stamp) -> Stamp:
+    """Return the pixels of a region that are not in another."""
+    rect = a.rect.intersect(b.rect)
+    mask = a.mask.copy()
+    part = mask[rect.moved(-a.rect.y0, -a.rect.x0).slices]
+    part &= ~b.mask[rect.moved(-b.rect.y0, -b.rect.x0).slices]
+    return Stamp(a.rect, mask) if mask.any() else NOTHING

@@ -8,6 +8,8 @@ from pspgui.gui.commands.row import ActionRow, Parts, has_prediction
 
 
 def _undo_text(parts: Parts) -> str:
+    if parts.document.pending is not None:
+        return "Undo the last step of the tool"
     names = parts.document.history.undo_names if parts.document.can_undo else ()
     return f"Undo {names[0]}" if names else "Undo"
 
@@ -19,7 +21,8 @@ def _redo_text(parts: Parts) -> str:
 
 ROWS: Final = (
     ActionRow("undo", "Undo", ("Ctrl+Z",), lambda p: p.document.undo(), "Edit", "mdi6.undo",
-              enabled=lambda p: p.document.can_undo, live=_undo_text, repeats=True),
+              enabled=lambda p: p.document.can_undo or p.document.pending is not None,
+              live=_undo_text, repeats=True),
     ActionRow("redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), lambda p: p.document.redo(), "Edit",
               "mdi6.redo", enabled=lambda p: p.document.can_redo, live=_redo_text, repeats=True),
     ActionRow("accept", "Accept the prediction as labels", ("Return", "Enter"),

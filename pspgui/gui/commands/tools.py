@@ -2,52 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pspgui.gui.commands.row import ActionRow, Parts
+from pspgui.gui.document import Document
 from pspgui.gui.paint_rules import PAINT_OVER, PAINT_OVER_TEXTS
-from pspgui.gui.tools import TOOLS, Eraser
+from pspgui.gui.tools import TOOLS, Eraser, SmoothBrush, Tool
 
 _ERASERS: Final = {
     "prediction": ("Eraser (back to the prediction)", ("E",), "mdi6.eraser"),
     "unlabelled": ("Eraser (to unlabelled)", ("Shift+E",), "mdi6.eraser-variant"),
     "first": ("Eraser (to the first class)", (), "mdi6.numeric-0-box-outline"),
 }
+_SMOOTHERS: Final = {
+    "joint": ("Smoothing brush (all classes)", ("Shift+B",), "mdi6.blur"),
+    "smooth": ("Smoothing brush (the class)", (), "mdi6.chart-bell-curve"),
+    "grow": ("Growing brush", (), "mdi6.arrow-expand-all"),
+    "shrink": ("Shrinking brush", (), "mdi6.arrow-collapse-all"),
+    "close": ("Gap-closing brush", (), "mdi6.arrow-collapse-horizontal"),
+}
+
+
+def action_ids(tool: type[Tool]) -> tuple[str, ...]:
+    """Return the rows that choose a tool: one, or one for each of its variants."""
+    if tool is Eraser:
+        return tuple(f"erase_{target}" for target in _ERASERS)
+    if tool is SmoothBrush:
+        return tuple(f"smooth_{mode}" for mode in _SMOOTHERS)
+    return (f"tool_{tool.name}",)
 
 
 def _tool_rows() -> tuple[ActionRow, ...]:
     rows: list[ActionRow] = []
     for tool in TOOLS:
         if tool is Eraser:
-            rows.extend(_eraser_rows())
-            continue
-        rows.append(
-            ActionRow(
-                f"tool_{tool.name}", tool.text, (tool.key,),
-                lambda p, tool=tool: p.canvas.set_tool(tool), "Tools", tool.icon,
-                checked=lambda p, tool=tool: p.canvas.tool is tool,
-            )
-        )  # fmt: skip
+            rows.extend(_variant_rows("erase", tool, _ERASERS, Document.set_erase_to,
+                                      lambda d: d.erase_to))  # fmt: skip
+        elif tool is SmoothBrush:
+            rows.extend(_variant_rows("smooth", tool, _SMOOTHERS, Document.set_smooth_mode,
+                                      lambda d: d.smooth_mode))  # fmt: skip
+        else:
+            rows.append(
+                ActionRow(
+                    f"tool_{tool.name}", tool.text, (tool.key,),
+                    lambda p, tool=tool: p.canvas.set_tool(tool), "Tools", tool.icon,
+                    checked=lambda p, tool=tool: p.canvas.tool is tool,
+                )
+            )  # fmt: skip
     return tuple(rows)
 
 
-def _eraser_rows() -> tuple[ActionRow, ...]:
-    def use(target: str) -> Callable[[Parts], None]:
+def _variant_rows(
+    prefix: str,
+    tool: type[Tool],
+    variants: Mapping[str, tuple[str, tuple[str, ...], str]],
+    choose: Callable[[Document, str], None],
+    chosen: Callable[[Document], str],
+) -> Iterator[ActionRow]:
+    """Yield a row for each variant of a tool; it chooses tool and variant together."""
+
+    def use(variant: str) -> Callable[[Parts], None]:
         def verb(parts: Parts) -> None:
-            parts.document.set_erase_to(target)
-            parts.canvas.set_tool(Eraser)
+            choose(parts.document, variant)
+            parts.canvas.set_tool(tool)
 
         return verb
 
-    def in_use(target: str) -> Callable[[Parts], bool]:
-        return lambda p: p.canvas.tool is Eraser and p.document.erase_to == target
-
-    return tuple(
-        ActionRow(f"erase_{target}", text, keys, use(target), "Tools", icon,
-                  checked=in_use(target))
-        for target, (text, keys, icon) in _ERASERS.items()
-    )  # fmt: skip
+    for variant, (text, keys, icon) in variants.items():
+        yield ActionRow(
+            f"{prefix}_{variant}", text, keys, use(variant), "Tools", icon,
+            checked=lambda p, variant=variant: p.canvas.tool is tool
+            and chosen(p.document) == variant,
+        )  # fmt: skip
 
 
 def _next_rule(parts: Parts) -> None:

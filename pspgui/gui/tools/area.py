@@ -34,6 +34,7 @@ class AreaTool(Tool):
     """
 
     verb: ClassVar[str]
+    steps: ClassVar[bool] = False  # whether it stays while the mouse is up, and undo goes by steps
     cursor = Qt.CursorShape.CrossCursor
     marks_pixel = False
 
@@ -43,7 +44,7 @@ class AreaTool(Tool):
         self.allowed: PaintFilter = OPEN
         self.running = False
         self.drop()
-        document.image_changed.connect(self.drop)
+        document.image_changed.connect(self.image_changed)
 
     # -- what a tool of this kind says of itself ----------------------------------------------
 
@@ -62,10 +63,16 @@ class AreaTool(Tool):
     def drop(self) -> None:
         """Forget the area."""
         self.running = False
+        if self.document.pending is self:
+            self.document.set_pending(None)
 
     def note(self) -> str:
         """Return what to write beside the mouse."""
         return ""
+
+    def image_changed(self) -> None:
+        """Drop the area: it was another image's."""
+        self.drop()
 
     # -- mouse and keys -----------------------------------------------------------------------
 
@@ -80,6 +87,7 @@ class AreaTool(Tool):
         erases = erases or event.button == Qt.MouseButton.RightButton
         self.kind = "erase" if erases else "brush"
         self.running = self.document.can_paint(self.kind)
+        self._mark_pending()
         self.allowed = self.document.filter_at(event.y, event.x, to_class)
         return self.running
 
@@ -105,6 +113,14 @@ class AreaTool(Tool):
     def leave(self) -> None:
         """Drop an area whose release will not come."""
         self.drop()
+
+    def hover(self, event: ToolEvent) -> None:
+        """Claim undo for the steps of an area under way."""
+        self._mark_pending()
+
+    def _mark_pending(self) -> None:
+        if self.steps and self.running:
+            self.document.set_pending(self)
 
     def takes_key(self, event: QKeyEvent) -> bool:
         """Undo while an area is drawn means the area, and not the edit before it."""
@@ -161,12 +177,16 @@ class AreaTool(Tool):
 
     def paint_inside(self, painter: QPainter, camera: Camera, path: QPainterPath) -> None:
         """Draw an outline tinted; where some pixels are spared, stripes over the others."""
-        if self.allowed.is_open:
-            paint_outline(painter, path, self.colour)
-            return
-        paint_path(painter, camera, path, self.colour, self.document, self.allowed, self.kind)
+        self.paint_tint(painter, camera, path)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         two_toned(painter, lambda: painter.drawPath(path))
+
+    def paint_tint(self, painter: QPainter, camera: Camera, path: QPainterPath) -> None:
+        """Tint what is inside of an outline; where some pixels are spared, the others alone."""
+        if self.allowed.is_open:
+            tint(painter, path, self.colour)
+        else:
+            paint_path(painter, camera, path, self.colour, self.document, self.allowed, self.kind)
 
 
 def is_undo(event: QKeyEvent) -> bool:
@@ -174,16 +194,14 @@ def is_undo(event: QKeyEvent) -> bool:
     return event.matches(QKeySequence.StandardKey.Undo)
 
 
-def paint_outline(painter: QPainter, path: QPainterPath, colour: QColor | None) -> None:
-    """Draw an outline readable on any ground, its inside tinted; hatched where it erases."""
+def tint(painter: QPainter, path: QPainterPath, colour: QColor | None) -> None:
+    """Tint the inside of an outline; hatch it where it erases."""
     if colour is None:
         painter.fillPath(path, Qt.BrushStyle.BDiagPattern)
     else:
-        tint = QColor(colour)
-        tint.setAlphaF(_FILL)
-        painter.fillPath(path, tint)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    two_toned(painter, lambda: painter.drawPath(path))
+        paint = QColor(colour)
+        paint.setAlphaF(_FILL)
+        painter.fillPath(path, paint)
 
 
 def paint_dot(painter: QPainter, centre: QPointF, colour: QColor | None) -> None:

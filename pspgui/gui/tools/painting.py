@@ -47,10 +47,14 @@ class PaintingTool(Tool):
         if event.holds(_SHIFT) and self._last is not None:
             start = self._last
         self._running_kind = kind
-        self.document.begin_stroke(*start, kind, to_class=event.holds(_CTRL))
+        self.begin(*start, kind, event.holds(_CTRL))
         if start != (event.y, event.x):
             self.document.move_stroke(event.y, event.x)
         self._last = (event.y, event.x)
+
+    def begin(self, y: float, x: float, kind: str, to_class: bool) -> None:
+        """Begin a stroke; tools with strokes of their own begin those instead."""
+        self.document.begin_stroke(y, x, kind, to_class)
 
     def move(self, event: ToolEvent) -> None:
         """Carry the stroke on, or resize."""

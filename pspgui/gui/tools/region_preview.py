@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 
 from pspgui.geometry import Rect
@@ -25,18 +26,20 @@ def paint_region(
     camera: Camera,
     stamp: Stamp,
     colour: QColor | None,
-    allowed: np.ndarray | None = None,
+    changing: Callable[[Rect], np.ndarray] | None = None,
 ) -> None:
     """Draw the part of a region in view in stripes.
 
-    `allowed` is what `would_change` said of the viewport.
+    `changing` tells of device pixels which would change, as `would_change` does; the others are
+    left out.
     """
-    shown = camera.device_rect(camera.viewport)
+    area = camera.to_widget_rect(stamp.rect).adjusted(-1, -1, 1, 1)
+    shown = camera.device_rect(area.intersected(camera.viewport))
     if stamp.rect.is_empty or shown.is_empty:
         return
     inside = seen(stamp, shown, camera)
-    if allowed is not None:
-        inside &= allowed
+    if changing is not None:
+        inside &= changing(shown)
     _draw(painter, camera, shown, striped(inside, shown, camera, colour))
 
 
@@ -124,8 +127,3 @@ def _filled(path: QPainterPath, shown: Rect, camera: Camera) -> np.ndarray:
 def _draw(painter: QPainter, camera: Camera, shown: Rect, picture: QImage) -> None:
     corner = QPointF(shown.x0 / camera.ratio, shown.y0 / camera.ratio)
     painter.drawImage(corner, picture)
-
-
-def whole_view(camera: Camera) -> QRectF:
-    """Return the bounds of a preview that may lie anywhere."""
-    return camera.viewport
