@@ -11,6 +11,7 @@ from pspgui.gui.commands import (
     editing,
     files,
     keeping,
+    queue,
     tools,
     viewing,
 )
@@ -25,6 +26,7 @@ TOPICS: Final = (
     cleaning,
     classes,
     class_table,
+    queue,
     viewing,
 )
 

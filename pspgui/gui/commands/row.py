@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pspgui.gui.batch_session import BatchSession
     from pspgui.gui.canvas.canvas import Canvas
     from pspgui.gui.document import Document
     from pspgui.gui.panels.images import ImagesPanel
     from pspgui.gui.project_session import ProjectSession
+    from pspgui.gui.queue_session import QueueSession
+    from pspgui.gui.review_session import ReviewSession
     from pspgui.gui.session import Session
     from pspgui.gui.window_verbs import WindowVerbs
 
@@ -25,6 +28,9 @@ class Parts:
     images: ImagesPanel
     window: WindowVerbs
     project: ProjectSession
+    queue: QueueSession
+    batch: BatchSession
+    review: ReviewSession
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def _toggle_solo(parts: Parts) -> None:
 
 
 ROWS: Final = (
-    ActionRow("fit", "Fit to window", ("F", "Ctrl+0"), lambda p: p.canvas.fit(), "View",
+    ActionRow("fit", "Fit to window", ("Ctrl+0",), lambda p: p.canvas.fit(), "View",
               "mdi6.fit-to-screen-outline", enabled=has_image),
     ActionRow("actual", "Actual size", ("Ctrl+1",), lambda p: p.canvas.actual_size(), "View",
               "mdi6.magnify", enabled=has_image),
