@@ -367,9 +367,16 @@ class LabelSession(QObject):
             self._take_map(LabelMap(full_map(shape, kind, self._table.ignore), marks))
             self._announce(Rect(0, 0, *shape))
 
-    def _follow_prediction(self, prediction: Prediction) -> None:
-        """Let unpainted labels start as the prediction, while no person has edited or saved."""
-        if self._label_map is None:
+    def _follow_prediction(
+        self, prediction: Prediction, fresh: LabelMap | None = None
+    ) -> None:
+        """Let unpainted labels start as the prediction, while no person has edited or saved.
+
+        fresh: a map of the prediction's labels that nobody else holds, taken over without a copy.
+        """
+        if self._label_map is None and fresh is not None:
+            self._take_map(fresh)
+        elif self._label_map is None:
             marks = full_map(prediction.labels.shape, np.uint8, MODEL)
             self._take_map(LabelMap(copied(prediction.labels), marks))
         elif not self.is_touched:

@@ -202,7 +202,8 @@ class ModelSession(QObject):
         if image is None or self._model is None:
             return None
         name = "" if document.image_path is None else printable(document.image_path)
-        return Shown(image, name, document.score_class, document.table)
+        labels = document.table, document.label_map is None
+        return Shown(image, name, document.score_class, *labels)
 
     @Slot(int)
     def _redraw_views(self, _score_class: int) -> None:
@@ -330,7 +331,9 @@ class ModelSession(QObject):
             if shown is not None:  # classes were added while it was at work
                 self._ask_about_image("predict", retell(self._room, shown))
             return False
-        self._document.set_prediction(result.prediction, result.views, result.evidence)
+        self._document.set_prediction(
+            result.prediction, result.views, result.evidence, fresh=result.fresh
+        )
         self._predicted_by = self._model_revision
         if result.score_class not in (None, self._document.score_class):
             self._redraw_views(self._document.score_class)  # another was chosen meanwhile

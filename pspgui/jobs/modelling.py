@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.imaging.scratch import copied, full_map
 from pspgui.jobs.class_tables import Explains, Translation
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
 from pspgui.jobs.readings import cost
 from pspgui.jobs.windowed import WindowEvidence, WindowPrediction, window_around
 from pspgui.labels.classes import ClassTable
+from pspgui.labels.label_map import LabelMap
+from pspgui.labels.provenance import MODEL
 
 if TYPE_CHECKING:
-    from pspgui.evidence.psp import PSPEvidence
+    from pspgui.evidence import Evidence
     from pspgui.inference.activations import Activations, Prediction
     from pspgui.inference.modes import InferenceMode
     from pspgui.inference.predictor import Predictor
@@ -43,7 +46,8 @@ class PredictionResult:
 
     Everything is numbered like `labels`, with the model's further classes behind them as in
     `Translation.reading`. preview: from the image at half its size; a better one follows.
-    score_class: the class that was wanted for the score map among the views.
+    score_class: the class that was wanted for the score map among the views. fresh: a writable
+    map that starts as the prediction, made here since copies of large images take their time.
     """
 
     prediction: Prediction | WindowPrediction
@@ -53,6 +57,7 @@ class PredictionResult:
     preview: bool = False
     notes: tuple[str, ...] = ()
     score_class: int | None = None
+    fresh: LabelMap | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +65,14 @@ class Shown:
     """What a prediction is asked for: the pixels (H, W, 3) uint8, and how it will be shown.
 
     score_class: the class of the strip's score map; labels: the classes of the image's labels,
-    None for the model's own.
+    None for the model's own; bare: whether the image has no label map yet.
     """
 
     pixels: np.ndarray
     image_id: str
     score_class: int
     labels: ClassTable | None = None
+    bare: bool = False
 
 
 class ModelRoom:
@@ -81,7 +87,7 @@ class ModelRoom:
     def forget(self) -> None:
         """Drop what belongs to an image."""
         self.activations: Activations | None = None
-        self.evidence: PSPEvidence | None = None
+        self.evidence: Evidence | None = None
         self.raw: Callable[[Translation], Prediction | WindowPrediction] | None = None
         self.notes: tuple[str, ...] = ()
         self._pixels: np.ndarray | None = None
@@ -253,8 +259,13 @@ def _told(room: ModelRoom, shown: Shown) -> PredictionResult:
     engine = translation.evidence(room.evidence)
     return PredictionResult(
         prediction, views, engine, translation.labels, notes=room.notes,
-        score_class=shown.score_class,
+        score_class=shown.score_class, fresh=_fresh(prediction.labels) if shown.bare else None,
     )  # fmt: skip
+
+
+def _fresh(labels: np.ndarray) -> LabelMap:
+    """Return a label map of its own that holds the same labels, all of them the model's."""
+    return LabelMap(copied(labels), full_map((labels.shape[0], labels.shape[1]), np.uint8, MODEL))
 
 
 def preview(room: ModelRoom, shown: Shown) -> Job:
@@ -363,15 +374,16 @@ def _takes_long(room: ModelRoom, predictor: Predictor, pixels: np.ndarray) -> bo
 
 
 def _views(
-    activations: Activations, evidence: PSPEvidence | None, score_class: int | None
+    activations: Activations, evidence: Evidence | None, score_class: int | None
 ) -> tuple[LevelView, ...]:
     """Return the strip's maps, and last how much the pyramid decides each cell's winner."""
+    from pspgui.evidence.psp import PSPEvidence
     from pspgui.inference.views import LevelView, pyramid_views
 
     views = pyramid_views(activations, score_class)
     if score_class is None:  # the model does not know the class: the map is the winner's
         views = tuple(v._replace(title="Best score") if v.name == "score" else v for v in views)
-    if evidence is None:
+    if not isinstance(evidence, PSPEvidence):
         return views
     return (*views, LevelView("share", "Share", None, evidence.context_share()))
 

@@ -12,6 +12,7 @@ from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
 from pspgui.labels.classes import ClassTable, LabelClass, table
+from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
 
 SHAPE = (60, 80)
@@ -37,6 +38,19 @@ def test_labels_begin_as_the_prediction_and_are_no_work_of_anyone(document):
     assert np.array_equal(document.label_map.labels, np.ones(SHAPE))
     assert (document.label_map.provenance == MODEL).all()
     assert not document.is_dirty and not document.can_undo and not document.has_saved_labels
+
+
+def test_a_map_made_beforehand_is_taken_over_where_there_is_none(document):
+    document.set_image(fake_image(*SHAPE), PATH, "street.png")
+    first, second = (LabelMap(np.full(SHAPE, n, np.uint8)) for n in (2, 3))
+    document.set_prediction(fake_prediction(np.full(SHAPE, 2, np.uint8)), fresh=first)
+    assert document.label_map is first and not document.is_touched
+
+    stroke(document)
+    painted = first.labels.copy()
+    document.set_prediction(fake_prediction(np.full(SHAPE, 3, np.uint8)), fresh=second)
+    assert document.label_map is first
+    assert np.array_equal(first.labels, painted)
 
 
 def test_a_stroke_is_one_edit_that_undo_and_redo_swap(document):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from fakes import fake_image
 
 from pspgui.jobs.messages import JobCancelled, Turn
 from pspgui.jobs.modelling import ModelRoom, Shown, predict, redraw_views, retell
+from pspgui.labels.provenance import MODEL
 
 TURN = Turn(lambda step: None, lambda: False)
 
@@ -68,3 +70,17 @@ def test_weights_loaded_while_predicting_leave_nothing_of_the_older_ones(room, p
     with pytest.raises(JobCancelled):
         finish(steps)
     assert room.raw is None and room.activations is None
+
+
+def test_an_image_without_labels_gets_a_map_of_its_own(room):
+    from dataclasses import replace
+
+    bare = replace(shown(1), bare=True)
+    found = finish(predict(room, bare)(TURN))
+
+    assert np.array_equal(found.fresh.labels, found.prediction.labels)
+    assert (found.fresh.provenance == MODEL).all()
+    assert not np.shares_memory(found.fresh.labels, found.prediction.labels)
+    again = finish(retell(room, bare)(TURN))  # each answer has its own, or one could be taken twice
+    assert not np.shares_memory(again.fresh.labels, found.fresh.labels)
+    assert finish(predict(room, shown(1))(TURN)).fresh is None
