@@ -55,31 +55,22 @@ def _of(title: str, about: str, scheme: type[Scheme], is_lossy: bool = False) ->
 
 FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat(
-        "folder", "Data set folder", "Lossless. Images, palette PNGs of labels, classes.json; "
-        "what pspgui trains on.", export_dataset, needs_images=True,
+        "folder", "Data set folder", "Lossless. Palette PNGs, classes.json; what pspgui trains on",
+        export_dataset, needs_images=True,
     ),
-    _of("PASCAL VOC", "Lossless. Palette PNGs, 255 unlabelled, lists of names.", VocScheme),
-    _of("Cityscapes", "Lossless. gtFine label PNGs with published ids where the classes are "
-        "those; images become PNG.", CityscapesScheme),
-    _of("ADE20K", "Lossless. Grey PNGs that count from 1; 0 is unlabelled.", Ade20kScheme),
-    _of("CVAT mask 1.1", "Lossless. Colour PNGs and labelmap.txt, to upload to CVAT.",
-        CvatMaskScheme),
-    _of("CVAT XML 1.1", "Lossless. One mask a class, which CVAT edits with its brush.",
-        CvatXmlScheme),
-    _of("MMSegmentation", "Lossless. PNGs and a config that trains as it is.", MmsegScheme),
-    _of("COCO", "Lossless. Panoptic PNGs, and run lengths as instances: one region a class.",
-        CocoScheme),
-    _of("Ultralytics semantic", "Lossless. Grey PNGs, 255 unlabelled, and data.yaml.",
-        UltralyticsScheme),
-    _of("YOLO polygons", "Lossy. Outlines without holes; what is lost is counted by class.",
-        YoloScheme, True),
-    _of("labelme", "Lossless. A JSON beside each image, one mask a class, labels.txt.",
-        LabelmeScheme),
-    _of("Label Studio", "Lossless. Tasks with one brush region a class, and the labelling "
-        "config.", LabelStudioScheme),
-    _of("Hugging Face parquet", "Lossless. Shards with images and PNGs of labels inside, "
-        "id2label.json.", ParquetScheme),
-    _of("numpy arrays", "Lossless. One .npy an image, with values of your choice.", NumpyScheme),
+    _of("PASCAL VOC", "Lossless. Palette PNGs, 255 unlabelled, lists", VocScheme),
+    _of("Cityscapes", "Lossless. gtFine PNGs; images become PNG", CityscapesScheme),
+    _of("ADE20K", "Lossless. Grey PNGs from 1 on, 0 unlabelled", Ade20kScheme),
+    _of("CVAT mask 1.1", "Lossless. Colour PNGs and labelmap.txt", CvatMaskScheme),
+    _of("CVAT XML 1.1", "Lossless. One mask a class, for CVAT's brush", CvatXmlScheme),
+    _of("MMSegmentation", "Lossless. PNGs and a config that trains as it is", MmsegScheme),
+    _of("COCO", "Lossless. Panoptic, and run lengths by class", CocoScheme),
+    _of("Ultralytics semantic", "Lossless. Grey PNGs, 255 unlabelled, a YAML", UltralyticsScheme),
+    _of("YOLO polygons", "Lossy. Outlines without holes; losses counted", YoloScheme, True),
+    _of("labelme", "Lossless. JSON beside each image, labels.txt", LabelmeScheme),
+    _of("Label Studio", "Lossless. Brush regions by class, and the config", LabelStudioScheme),
+    _of("Hugging Face parquet", "Lossless. Images and PNGs inside, id2label", ParquetScheme),
+    _of("numpy arrays", "Lossless. One .npy an image, values as you like", NumpyScheme),
 )  # fmt: skip
 
 __all__ = [

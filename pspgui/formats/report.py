@@ -73,8 +73,8 @@ class ExportReport:
         head = f"{self.images} images with labels written to {printable(self.destination)}"
         from_ = shares(self.provenance)
         told = ", ".join(f"{name} {share:.1%}" for name, share in from_.items())
-        where = [f"labels by {told}"] if from_ else []
-        left = [f"{len(self.skipped)} images left out, as chosen"] if self.skipped else []
+        where = [f"labels come from: {told}"] if from_ else []
+        left = [f"left out, sizes differing: {len(self.skipped)}"] if self.skipped else []
         refused = [f"not exported: {why}" for _, why in self.failed]
         return [head, *rows, *([self.proof()] if self.read_back else []), *where, *left,
                 *self.notes, *refused]  # fmt: skip

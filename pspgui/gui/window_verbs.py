@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from pspgui.durable import printable
+from pspgui.gui.data_sets import DataSets
 from pspgui.gui.document import Document
 from pspgui.gui.session import WEIGHT_SUFFIXES, Session
 from pspgui.gui.settings import Settings
@@ -40,6 +41,7 @@ class WindowVerbs(QObject):
         self._settings = settings
         self._window = window
         self._theme = settings.theme
+        self.data_sets = DataSets(document, session, settings, window)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -69,13 +71,12 @@ class WindowVerbs(QObject):
             self._session.open_weights(Path(name))
 
     def export_labels(self) -> None:
-        """Ask for an empty folder and export all labels into it."""
-        name = QFileDialog.getExistingDirectory(
-            self._window, "Export labels to an empty folder", self._settings.folder("export")
-        )
-        if name:
-            self._settings.set_folder("export", Path(name).parent)
-            self._session.export_to(Path(name))
+        """Ask how, and export all labels."""
+        self.data_sets.export()
+
+    def import_labels(self) -> None:
+        """Ask for a data set, and import its labels."""
+        self.data_sets.import_()
 
     def _open(self, name: str, purpose: str) -> None:
         if name:

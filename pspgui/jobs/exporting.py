@@ -146,12 +146,12 @@ class ExportOutcome(NamedTuple):
     def lines(self) -> list[str]:
         """Return everything as lines of text."""
         aside = (
-            (self.unlabelled, "images have no labels and were left out"),
-            (self.unwanted, "images were left out, not being accepted"),
+            (self.unlabelled, "left out, having no labels"),
+            (self.unwanted, "left out, not being accepted"),
         )
         return [
             *self.report.lines(), *(f"not exported: {reason}" for reason in self.unreadable),
-            *(f"{count:,} {what}" for count, what in aside if count),
+            *(f"{what}: {count:,}" for count, what in aside if count),
         ]  # fmt: skip
 
     def sentence(self) -> str:

@@ -128,18 +128,18 @@ class ImportReport:
             for name, count in self.pixels.items()
         ]
         told = (
-            (self.copied, "images were copied into the folder"),
-            (self.replaced, "images had labels, which were replaced and are in the backups"),
-            (self.kept, "images have labels already, which were kept"),
-            (self.empty, "images have no labelled pixel in the data set and were left out"),
-            (self.skipped, "images were skipped, their labels being of another size"),
-            (self.absent, "images are neither in the folder nor in the data set"),
+            (self.copied, "images copied into the folder"),
+            (self.replaced, "images whose earlier labels were replaced; those are in the backups"),
+            (self.kept, "images that kept the labels they had"),
+            (self.empty, "images left out, having no labelled pixel in the data set"),
+            (self.skipped, "images left out, their labels being of another size"),
+            (self.absent, "images left out, being neither in the folder nor in the data set"),
         )
         new = f"new classes: {', '.join(map(printable, self.new_classes))}"
         return [
             f"labels of {self.images} images imported into {printable(self.folder)}", *rows,
             *([new] if self.new_classes else []),
-            *(f"{count:,} {what}" for count, what in told if count), *self.notes,
+            *(f"{what}: {count:,}" for count, what in told if count), *self.notes,
             *([f"backup: {self.backup}"] if self.backup else []),
             *(f"not imported: {reason}" for _, reason in self.failed),
         ]  # fmt: skip

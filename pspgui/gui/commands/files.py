@@ -23,6 +23,8 @@ ROWS: Final = (
               "File", "mdi6.refresh", enabled=has_image),
     ActionRow("save", "Save labels now", ("Ctrl+S",), lambda p: p.session.save_now(), "File",
               "mdi6.content-save-outline", enabled=has_image, line=True),
+    ActionRow("import", "Import labels…", ("Ctrl+I",), lambda p: p.window.import_labels(), "File",
+              "mdi6.import", line=True),
     ActionRow("export", "Export labels…", ("Ctrl+E",), lambda p: p.window.export_labels(), "File",
               "mdi6.export-variant", enabled=has_image),
     ActionRow("start_page", "Start page", ("Ctrl+Home",), lambda p: p.window.show_start(), "File",
