@@ -19,8 +19,8 @@ from pspgui.imaging.opencv import cv2
 from pspgui.inference.activations import (
     Activations,
     CellScores,
-    ClassifierWeights,
     Frame,
+    HeadWeights,
     Prediction,
     Stamp,
 )
@@ -69,18 +69,20 @@ class Predictor:
         max_pixels: int = MAX_PIXELS,
         backend: str = "auto",
         samples: Sequence[np.ndarray] = (),
+        progress: Progress | None = None,
     ) -> Predictor:
         """Read a checkpoint and place it on a device.
 
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps; backend: auto (torch, or
         OpenVINO for int8), torch, openvino, compile; precision: auto (bf16 on CUDA where
         supported, else fp32), fp32, bf16, fp16 (CUDA), int8 (OpenVINO), which concerns the heavy
-        part alone. samples: images (H, W, 3) uint8 RGB that int8 takes its ranges from; drawn
-        street scenes if there are none. Raises `CheckpointError`, `DeviceError`.
+        part alone. samples: images (H, W, 3) uint8 RGB that int8 is fitted to and compared with
+        fp32 on, once; drawn street scenes if there are none. progress(share, text) is told
+        while that lasts. Raises `CheckpointError`, `DeviceError`.
         """
         choose(device, precision, backend)  # before a large file is read in vain
         loaded = load_checkpoint(Path(path))
-        return cls.of(loaded, device, precision, max_pixels, backend, samples)
+        return cls.of(loaded, device, precision, max_pixels, backend, samples, progress)
 
     @classmethod
     def of(
@@ -91,6 +93,7 @@ class Predictor:
         max_pixels: int = MAX_PIXELS,
         backend: str = "auto",
         samples: Sequence[np.ndarray] = (),
+        progress: Progress | None = None,
     ) -> Predictor:
         """Place a copy of a loaded network as `load` does; the network itself stays as it is."""
         choice = choose(device, precision, backend)
@@ -103,6 +106,8 @@ class Predictor:
             f"{_digest(samples)}",
             spec.size_rule.padded,
             lambda: _sample_inputs(spec, samples),
+            head.scores,
+            lambda share, text: _report(progress, share, text),
         )
         return cls(loaded, head, build_backend(choice.backend, request), max_pixels)
 
@@ -115,6 +120,11 @@ class Predictor:
     def precision(self) -> str:
         """What its heavy part computes in."""
         return self.backend.precision
+
+    @property
+    def precision_note(self) -> str:
+        """What else there is to say of the precision, in words; may be empty."""
+        return str(getattr(self.backend, "note", ""))
 
     @property
     def exact(self) -> bool:
@@ -142,7 +152,7 @@ class Predictor:
         return self.loaded.family
 
     @cached_property
-    def weights(self) -> ClassifierWeights | None:
+    def weights(self) -> HeadWeights | None:
         """The last layer in numpy, which evidence needs; None where there is no evidence yet."""
         return self.head.weights()
 

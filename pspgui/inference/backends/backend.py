@@ -42,7 +42,8 @@ class TrunkRequest(NamedTuple):
     `choose_device`, `choose_precision`. description: with the weights it says exactly which
     network this is; padded: the smallest side it accepts that holds so many pixels. samples:
     normalised images (1, 3, H, W) float32 on the CPU, drawn on only where a backend must see how
-    large the maps' values become.
+    large the maps' values become. scores: (N, h, w) float32 of the trunk's outputs, for a backend
+    that compares labels. report(share, text): told while building takes long.
     """
 
     trunk: nn.Module
@@ -51,3 +52,5 @@ class TrunkRequest(NamedTuple):
     description: str = ""
     padded: Callable[[int], int] = int
     samples: Callable[[], Iterator[Tensor]] = lambda: iter(())
+    scores: Callable[[tuple[Tensor, ...]], Tensor] = lambda outputs: outputs[-1][0]
+    report: Callable[[float, str], None] = lambda share, text: None

@@ -11,26 +11,29 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pspgui.inference.backends.backend import TrunkRequest
+from pspgui.inference.backends.mixing import Mixture, mixed
 from pspgui.inference.errors import DeviceError
 from pspgui.places import cache_folder
 
 # Raised whenever what is written for the same network changes.
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 12
+_GRAPH, _MIXTURE = "trunk.xml", "mixture.json"
 # Sides that the conversion runs at, and then others that it is checked at.
 _EXAMPLE, _CHECK = (97, 129), (121, 73)
 _TOLERANCE = 1e-3
+# The side of images that int8 is fitted to; larger ones are cut.
+_LARGEST = 385
 
 
 @contextlib.contextmanager
@@ -52,27 +55,46 @@ def silent() -> Iterator[None]:
             sys.modules[name] = before
 
 
-def graph_for(request: TrunkRequest) -> Any:
+class Graph(NamedTuple):
+    """A trunk for OpenVINO; mixture: what the search for its layers in 8 bits came to, if any."""
+
+    model: Any
+    mixture: Mixture | None = None
+
+
+def graph_for(request: TrunkRequest) -> Graph:
     """Return the trunk as an OpenVINO model of any image size, from the cache where it is there.
 
-    Raises `DeviceError` where OpenVINO cannot convert it or computes something else.
+    Making one of int8 takes up to minutes, told to `request.report`. Raises `DeviceError` where
+    OpenVINO cannot convert it or computes something else.
     """
-    with silent():
-        import openvino
     place = _place(request)
-    if (place / "trunk.xml").is_file():
-        try:
-            found = openvino.Core().read_model(place / "trunk.xml")
-            os.utime(place)
-            return found
-        except (RuntimeError, OSError):  # cut short, or made by a version that wrote differently
-            shutil.rmtree(place, ignore_errors=True)
-    made = converted(request.trunk, tuple(request.padded(s) for s in _EXAMPLE))
-    _check(made, request)
+    found = _kept(place, request.precision)
+    if found is not None:
+        return found
+    made = Graph(converted(request.trunk, tuple(request.padded(s) for s in _EXAMPLE)))
+    _check(made.model, request)
     if request.precision == "int8":
-        made = _quantised(made, list(request.samples()))
+        made = _quantised(made.model, request)
     _keep(made, place)
     return made
+
+
+def _kept(place: Path, precision: str) -> Graph | None:
+    """Return the graph in a cache folder, or None, and an empty place, where it cannot be used."""
+    with silent():
+        import openvino
+    if not (place / _GRAPH).is_file():
+        return None
+    try:
+        model = openvino.Core().read_model(place / _GRAPH)
+        mixture = Mixture.read(place / _MIXTURE) if precision == "int8" else None
+        os.utime(place)
+        return Graph(model, mixture)
+    # Cut short, or made by a version that wrote differently.
+    except (RuntimeError, OSError, ValueError, TypeError):
+        shutil.rmtree(place, ignore_errors=True)
+        return None
 
 
 def converted(trunk: nn.Module, size: tuple[int, ...]) -> Any:
@@ -109,45 +131,28 @@ def _check(made: Any, request: TrunkRequest) -> None:
             )
 
 
-def _quantised(model: Any, samples: list[Tensor]) -> Any:
-    """Return the model with weights and maps in 8 bits, ranges taken from the samples.
-
-    The first convolution, which reads the image itself, and depthwise ones, whose channels differ
-    most in range, stay in float32: they are little of the work.
-    """
-    if find_spec("nncf") is None:
-        raise DeviceError("int8 needs nncf, which is not installed: install pspgui[openvino].")
+def _quantised(model: Any, request: TrunkRequest) -> Graph:
+    """Return the model with the layers in 8 bits that keep the labels; see `mixing`."""
+    samples = [_cut(sample, request.padded).numpy() for sample in request.samples()]
     if not samples:
         raise DeviceError("int8 needs sample images, and there are none.")
     with silent():
-        import nncf
-
-        nncf.set_log_level(logging.ERROR)
-        ignored = nncf.IgnoredScope(names=spared(model), validate=False)
-        return nncf.quantize(
-            model,
-            nncf.Dataset([s.numpy() for s in samples]),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(samples),
-            fast_bias_correction=True,
-            ignored_scope=ignored,
-        )
+        return Graph(*mixed(model, samples, request.scores, request.report))
 
 
-def spared(model: Any) -> list[str]:
-    """Return the names of the layers that `int8` leaves in float32."""
-    layers = [op for op in model.get_ordered_ops() if "Convolution" in op.get_type_name()]
-    plain = [op for op in layers if op.get_type_name() == "Convolution"]
-    grouped = [op for op in layers if op.get_type_name() == "GroupConvolution"]
-    return [op.get_friendly_name() for op in [*plain[:1], *grouped]]
+def _cut(sample: Tensor, padded: Callable[[int], int]) -> Tensor:
+    """Return the middle of an image, no larger than it takes to see what maps hold."""
+    height, width = sample.shape[-2:]
+    sides = min(height, padded(_LARGEST)), min(width, padded(_LARGEST))
+    top, left = (height - sides[0]) // 2, (width - sides[1]) // 2
+    return sample[..., top : top + sides[0], left : left + sides[1]].contiguous()
 
 
 def _place(request: TrunkRequest) -> Path:
     """Return the cache folder of a request's graph: by its weights, what it is and who made it."""
     digest = hashlib.sha256()
     quantised = request.precision == "int8"
-    makers = ("openvino", "torch", "nncf") if quantised else ("openvino", "torch")
-    versions = [f"{m} {version(m)}" for m in makers if find_spec(m)]
+    versions = [f"{maker} {version(maker)}" for maker in ("openvino", "torch")]
     for text in (str(_FORMAT), *versions, request.description, "int8" if quantised else "float"):
         digest.update(text.encode() + b"\0")
     for name, tensor in request.trunk.state_dict().items():
@@ -156,7 +161,7 @@ def _place(request: TrunkRequest) -> Path:
     return cache_folder() / "openvino" / digest.hexdigest()[:32]
 
 
-def _keep(model: Any, place: Path) -> None:
+def _keep(graph: Graph, place: Path) -> None:
     """Write a graph whole or not at all, and drop those not used for longest.
 
     A cache that cannot be written costs the next start a conversion, and is no error.
@@ -167,7 +172,9 @@ def _keep(model: Any, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=place.parent, prefix="."))
         try:
-            openvino.save_model(model, beside / "trunk.xml", compress_to_fp16=False)
+            openvino.save_model(graph.model, beside / _GRAPH, compress_to_fp16=False)
+            if graph.mixture is not None:
+                graph.mixture.write(beside / _MIXTURE)
             beside.replace(place)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
