@@ -123,8 +123,9 @@ class Predictor:
 
     @property
     def precision_note(self) -> str:
-        """What else there is to say of the precision, in words; may be empty."""
-        return str(getattr(self.backend, "note", ""))
+        """A sentence on what the precision came to, for a person; may be empty."""
+        note = getattr(self.backend, "note", "")
+        return f"{self.precision}: {note}." if note else ""
 
     @property
     def exact(self) -> bool:

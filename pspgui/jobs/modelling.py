@@ -136,11 +136,11 @@ def load_model(room: ModelRoom, choice: ModelChoice, remembered: Remembered | No
         torch.set_num_threads(_threads())
         yield Step(f"Loading {choice.path.name}")
         overrides = choice.overrides or {}
-        predictor = _predictor(choice, overrides)
+        predictor = _predictor(choice, overrides, turn)
         known = (remembered or {}).get(predictor.digest)
         if choice.overrides is None and known:
             overrides = known
-            predictor = _predictor(choice, overrides)
+            predictor = _predictor(choice, overrides, turn)
         turn.check()
         room.predictor, room.mode, room.seconds_a_pixel = predictor, choice.mode, None
         room.forget()
@@ -150,8 +150,13 @@ def load_model(room: ModelRoom, choice: ModelChoice, remembered: Remembered | No
     return job
 
 
-def _predictor(choice: ModelChoice, overrides: Mapping[str, Any]) -> Predictor:
+def _predictor(choice: ModelChoice, overrides: Mapping[str, Any], turn: Turn) -> Predictor:
     """Return the predictor of a choice; the one place that knows how it is made."""
+
+    def tell(share: float, text: str) -> None:
+        turn.report(share, text)
+        turn.check()
+
     from pspgui.inference.devices import choose
     from pspgui.inference.predictor import Predictor
     from pspgui.labels.classes import ClassTable
@@ -162,14 +167,17 @@ def _predictor(choice: ModelChoice, overrides: Mapping[str, Any]) -> Predictor:
     if isinstance(fields.get("classes"), Mapping):
         fields["classes"] = ClassTable.from_json(fields["classes"])
     loaded = load_checkpoint(choice.path, fields)
-    return Predictor.of(loaded, choice.device, choice.precision, backend=choice.backend)
+    return Predictor.of(
+        loaded, choice.device, choice.precision, backend=choice.backend, progress=tell
+    )
 
 
 def _facts(predictor: Predictor, choice: ModelChoice, devices: tuple[str, ...]) -> ModelFacts:
     loaded = predictor.loaded
     return ModelFacts(
         choice.path, choice.path.stem, predictor.family, predictor.device, predictor.precision,
-        predictor.digest, predictor.classes, tuple(loaded.notes), devices,
+        predictor.digest, predictor.classes,
+        tuple(n for n in (*loaded.notes, predictor.precision_note) if n), devices,
         backend=predictor.backend.name,
         backends=_BACKENDS if _has_openvino() else _BACKENDS[:2],
         precisions=_precisions(devices),

@@ -143,7 +143,7 @@ def test_the_dialog_tells_reloads_and_keeps_the_model_on_an_error(place, models,
 
     before = session.model
 
-    def refuse(choice, overrides):
+    def refuse(choice, overrides, turn):
         raise modelling.NoModelError("The weights were moved away.")
 
     monkeypatch.setattr(modelling, "_predictor", refuse)

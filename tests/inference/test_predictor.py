@@ -177,7 +177,7 @@ def test_memory_that_torch_does_not_get_is_said_in_a_sentence():
 def test_evidence_adds_up_to_the_logit_that_is_shown(backend, precision, tmp_path, monkeypatch):
     if backend == "torch" and precision == "int8":
         pytest.skip("int8 is OpenVINO's")
-    needed = {"torch": (), "openvino": ("openvino", "nncf")[: 1 + (precision == "int8")]}
+    needed = {"torch": (), "openvino": ("openvino",)}
     if not all(map(find_spec, needed[backend])):
         pytest.skip("the extra openvino is not installed")
     monkeypatch.setattr("pspgui.inference.backends.openvino_graphs.cache_folder", lambda: tmp_path)

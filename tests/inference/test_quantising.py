@@ -1,4 +1,4 @@
-"""Layers in eight bits: near the float ones, nearer than plain rounding, and no more than needed."""
+"""Layers in eight bits: near the float ones, nearer than plain rounding, only where they may."""
 
 from __future__ import annotations
 
