@@ -24,6 +24,7 @@ _LAB_FROM_LMS = np.array(
      [1.9779984951, -2.4285922050, 0.4505937099],
      [0.0259040371, 0.7827717662, -0.8086757660]]
 )  # fmt: skip
+_RGB_FROM_LMS, _LMS_FROM_LAB = np.linalg.inv(_LMS_FROM_RGB), np.linalg.inv(_LAB_FROM_LMS)
 
 
 def diverging_lut(theme: Theme | None = None) -> np.ndarray:
@@ -98,8 +99,7 @@ def _oklab_from_hex(colour: str) -> np.ndarray:
 
 
 def _linear_from_oklab(lab: np.ndarray) -> np.ndarray:
-    lms = (lab @ np.linalg.inv(_LAB_FROM_LMS).T) ** 3
-    return lms @ np.linalg.inv(_LMS_FROM_RGB).T
+    return (lab @ _LMS_FROM_LAB.T) ** 3 @ _RGB_FROM_LMS.T
 
 
 def _in_gamut(lab: np.ndarray) -> np.ndarray:

@@ -331,9 +331,8 @@ class ModelSession(QObject):
             if shown is not None:  # classes were added while it was at work
                 self._ask_about_image("predict", retell(self._room, shown))
             return False
-        self._document.set_prediction(
-            result.prediction, result.views, result.evidence, fresh=result.fresh
-        )
+        answer = result.prediction, result.views, result.evidence
+        self._document.set_prediction(*answer, fresh=result.fresh)
         self._predicted_by = self._model_revision
         if result.score_class not in (None, self._document.score_class):
             self._redraw_views(self._document.score_class)  # another was chosen meanwhile

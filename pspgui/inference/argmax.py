@@ -42,10 +42,11 @@ def full_resolution_labels(
 ) -> np.ndarray:
     """Return argmax over classes of the scores upsampled to `padded_shape`, cropped to the image.
 
-    scores: (N, h, w) float32; result (H, W) uint8, or uint16 above 255 classes. Equal to
-    torch's bilinear interpolation followed by argmax wherever the two best logits differ by more
-    than float32 rounding; exactly tied cells go to the lower class. Memory beyond the result is
-    bounded. `stop` is called between pieces of work, beginning before the first, and may raise.
+    scores: (N, h, w) float32; result (H, W) uint8, or uint16 above 255 classes, C-contiguous.
+    Equal to torch's bilinear interpolation followed by argmax wherever the two best logits differ
+    by more than float32 rounding; exactly tied cells go to the lower class. Memory beyond the
+    result is bounded. `stop` is called between pieces of work, beginning before the first, and may
+    raise.
     """
     stop = stop or (lambda: None)
     stop()
@@ -59,7 +60,8 @@ def full_resolution_labels(
     )
     winners = scores.argmax(axis=0).astype(kind)
     stop()
-    labels: np.ndarray = winners[rows.low][:, columns.low]
+    # Indexing by [:, columns] would give the transpose of a C-contiguous array.
+    labels: np.ndarray = winners[rows.low].take(columns.low, axis=1)
     stop()
     row_runs, column_runs = _runs(rows), _runs(columns)
     mixed = _mixed_blocks(winners, row_runs, column_runs)

@@ -27,7 +27,7 @@ SEGMENTATION = (
 )
 BACKBONES = (
     "mobilenet_v2", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101",
-    "resnet152", "vgg16", "shortsighted",
+    "resnet152", "vgg16",
 )  # fmt: skip
 # torchvision's own licence; its weights carry no other, though their training images may.
 LICENCE = "BSD-3-Clause"

@@ -24,7 +24,7 @@ def mismatches(
     """Return how many labels differ from torch's, and the widest top-two gap among those."""
     logits = upsampled(scores, padded, align_corners)[:, : image[0], : image[1]]
     labels = full_resolution_labels(scores, padded, image, align_corners)
-    assert labels.shape == image
+    assert labels.shape == image and labels.flags.c_contiguous
     differ = labels != logits.argmax(axis=0)
     chosen = np.take_along_axis(logits, labels[None].astype(np.int64), axis=0)[0]
     return int(differ.sum()), float((logits.max(axis=0) - chosen)[differ].max(initial=0.0))

@@ -175,7 +175,8 @@ def test_later_stages_need_not_be_built(backbone, channels):
     assert not hasattr(net, "layer3")
 
 
-@pytest.mark.parametrize("backbone", sorted(BACKBONES))
+# The short-sighted one has a stride and stages of its own.
+@pytest.mark.parametrize("backbone", sorted(set(BACKBONES) - {"shortsighted"}))
 @pytest.mark.parametrize("stride", [8, 16, 32])
 def test_every_backbone_keeps_the_output_stride(backbone, stride):
     net = build_backbone(spec("resnet18" if backbone in ("resnet101", "resnet152") else backbone,

@@ -32,7 +32,8 @@ def test_the_grid_has_one_cell_a_stride_and_logits_have_the_image_size(backbone,
     assert scores.main.shape == scores.auxiliary.shape == (1, 11, 65, 97)
 
 
-@pytest.mark.parametrize("backbone", sorted(BACKBONES))
+# The short-sighted one has a stride and stages of its own.
+@pytest.mark.parametrize("backbone", sorted(set(BACKBONES) - {"shortsighted"}))
 def test_every_backbone_can_be_built_and_says_its_channels(backbone):
     with torch.device("meta"):
         net = PSPNet(spec(backbone=backbone))
