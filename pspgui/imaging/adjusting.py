@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from pspgui.imaging.scratch import let_go
+
 BINS: Final = 256
 _MOST_SAMPLES: Final = 2_000_000
 _AUTO_TAIL: Final = 0.005
@@ -51,14 +53,15 @@ def histogram(samples: np.ndarray, white: int = 255) -> np.ndarray:
     sampled evenly, about two million pixels of them. Any thread.
     """
     step = max(1, int(np.sqrt(samples.shape[0] * samples.shape[1] / _MOST_SAMPLES)))
-    thin = samples[::step, ::step]
-    planes = thin[..., None] if thin.ndim == 2 else thin
-    counts = np.zeros((planes.shape[2], BINS), np.int64)
-    for channel in range(planes.shape[2]):
-        found = np.bincount(planes[..., channel].ravel(), minlength=white + 1)
-        where = np.arange(len(found)) * BINS // (white + 1)
-        counts[channel] = np.bincount(np.minimum(where, BINS - 1), found, BINS).astype(np.int64)
-    return counts
+    planes = samples[..., None] if samples.ndim == 2 else samples
+    counts = np.zeros((planes.shape[2], white + 1), np.int64)
+    for y in range(0, len(planes), 64 * step):
+        thin = planes[y : y + 64 * step : step, ::step]
+        for channel, count in enumerate(counts):
+            count += np.bincount(thin[..., channel].ravel(), minlength=white + 1)[: white + 1]
+        let_go(samples)
+    where = np.arange(white + 1) * BINS // (white + 1)
+    return np.stack([np.bincount(where, count, BINS) for count in counts]).astype(np.int64)
 
 
 def auto_window(counts: np.ndarray) -> tuple[float, float]:

@@ -19,6 +19,8 @@ from pspgui.imaging.georeferencing import Georeference, georeference
 from pspgui.imaging.sources import MAX_BYTES, DecodeError, read_file
 from pspgui.imaging.windowed import decode_windowed, windowed_header, windowed_thumbnail
 
+_STRIP_ROWS = 256
+
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
@@ -181,7 +183,16 @@ def _rgb(opened: OpenedImage, image: Image.Image, orientation: int) -> np.ndarra
     elif image.has_transparency_data:
         image = _on_white(opened, image)
     # convert copies even RGB to RGB, which at 8192 x 8192 is 0.2 GB for nothing
-    return np.ascontiguousarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return _array_of(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _array_of(image: Image.Image) -> np.ndarray:
+    """Return an RGB image's pixels; by strips, since Pillow makes two more copies on the way."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for y in range(0, image.height, _STRIP_ROWS):
+        stop = min(y + _STRIP_ROWS, image.height)
+        pixels[y:stop] = np.asarray(image.crop((0, y, image.width, stop)))
+    return pixels
 
 
 def _has_more_pictures(image: Image.Image) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from pspgui.places import cache_folder
 
-LARGE_BYTES: Final = 256 << 20
+LARGE_BYTES: Final = 128 << 20
 _FILL_BYTES: Final = 64 << 20
 
 Shape = tuple[int, ...]
@@ -163,10 +163,11 @@ class _Spares:
 
     def pop(self, shape: tuple[int, int], dtype: np.dtype[Any], value: int) -> np.ndarray | None:
         with self._lock:
-            kept, self._kept = self._kept, None
-        if kept is not None and (kept[0].shape, kept[0].dtype, kept[1]) == (shape, dtype, value):
+            kept = self._kept
+            if kept is None or (kept[0].shape, kept[0].dtype, kept[1]) != (shape, dtype, value):
+                return None
+            self._kept = None
             return kept[0]
-        return None
 
 
 _SPARES: Final = _Spares()

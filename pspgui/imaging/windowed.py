@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 
 from pspgui.imaging.deep import WHITE, DeepSamples, quantised, white_of
 from pspgui.imaging.georeferencing import (
@@ -36,6 +37,7 @@ _STRIP_BYTES: Final = 48 << 20
 _MOST_BLOCK_BYTES: Final = 256 << 20
 _MOST_RATIO: Final = 1100  # deflate reaches 1032 at most
 _MOST_SIDE: Final = 100_000
+_MIDDLE_SIDE: Final = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,23 +92,42 @@ def decode_windowed(
 def windowed_thumbnail(
     path: str | os.PathLike[str], header: TiffHeader, side_px: int
 ) -> np.ndarray:
-    """Return a small picture (h, w, 3) uint8 of a large TIFF, by its overviews if it has any.
+    """Return a small picture (h, w, 3) uint8 of a large TIFF, by its overviews.
 
+    Without overviews that would mean to decode all of it: it is then its middle that is shown.
     Raises `DecodeError`.
     """
     path = Path(path)
     _judge_size(path, header)
     rasterio = gdal()
-    scale = side_px / max(header.height, header.width)
-    shape = max(1, round(header.height * scale)), max(1, round(header.width * scale))
+    from rasterio.windows import Window
+
     try:
-        with rasterio.Env(**GDAL_OPTIONS), rasterio.open(gdal_name(path), driver="GTiff") as file:
-            reading = _Reading(path, file)
-            reading.judge()
-            values = file.read(reading.bands, out_shape=(len(reading.bands), *shape))
-            return reading.small(np.ascontiguousarray(np.moveaxis(values, 0, -1)))
+        with rasterio.Env(**GDAL_OPTIONS):
+            level = _smallest_overview(path, header, side_px)
+            chosen = {} if level is None else {"overview_level": level}
+            with rasterio.open(gdal_name(path), driver="GTiff", **chosen) as file:
+                reading = _Reading(path, file)
+                reading.judge()
+                height, width = (min(side, _MIDDLE_SIDE) for side in file.shape)
+                corner = (file.width - width) // 2, (file.height - height) // 2
+                # Not read at a smaller size: GDAL takes seconds for that.
+                values = file.read(reading.bands, window=Window(*corner, width, height))
+                middle = reading.small(np.ascontiguousarray(np.moveaxis(values, 0, -1)))
     except rasterio.errors.RasterioError as error:
         raise DecodeError(path, "the file is truncated or damaged") from error
+    small = Image.fromarray(middle)
+    small.thumbnail((side_px, side_px), Image.Resampling.BOX, reducing_gap=None)
+    return np.ascontiguousarray(small)
+
+
+def _smallest_overview(path: Path, header: TiffHeader, side_px: int) -> int | None:
+    """Return which overview to make a thumbnail from; None where there is none small enough."""
+    with gdal().open(gdal_name(path), driver="GTiff") as file:
+        factors = list(file.overviews(1))
+    side = max(header.height, header.width)
+    fits = [k for k, f in enumerate(factors) if side_px <= side // f <= _MIDDLE_SIDE]
+    return fits[-1] if fits else None
 
 
 def _judge_size(path: Path, header: TiffHeader) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from pspgui.geometry import Rect
-from pspgui.imaging.scratch import LARGE_BYTES, ScratchError, let_go, zeros
+from pspgui.imaging.scratch import LARGE_BYTES, ScratchError, is_mapped, let_go, zeros
 from pspgui.labels.halving import halve, halved_rect, halved_shape
 
 _SMALLEST_SIDE: Final = 256
@@ -114,14 +114,15 @@ class MipStore(QObject):
         """Return what to sample at this zoom, and how often it is halved.
 
         A pixel of it covers one device pixel at least and less than two, so that sampling skips
-        none. Until the levels are built these are the maps themselves.
+        none. Until the levels are built these are the maps themselves; nothing of maps that lie
+        over files, which would all be read for it.
         """
         shift = max(0, math.ceil(-math.log2(zoom) - 1e-9))
         if not shift:
             return maps, 0
         found = [self._of(array) for array in maps]
         if not all(mips.is_ready for mips in found):
-            return maps, 0
+            return (() if any(map(is_mapped, maps)) else maps), 0
         shift = min(shift, *(len(mips.levels) for mips in found))
         if not shift:
             return maps, 0

@@ -101,6 +101,8 @@ class LabelLayer:
         if self._look is None:
             self._look = self._make_look(camera)
         drawn, shift = self.mips.fitting(maps, camera.zoom)
+        if not drawn:
+            return  # large maps are drawn once their levels are built
         painter.save()
         if document.has_aid("split"):
             painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)

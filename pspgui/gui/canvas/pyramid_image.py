@@ -23,6 +23,8 @@ from pspgui.imaging.scratch import ScratchError, is_mapped, let_go
 _NEAREST_FROM_ZOOM: Final = 2.0
 _BLOCK: Final = 256  # toned parts begin and end at multiples, so that small pans need none anew
 
+_ROWS_AT_ONCE: Final = 64
+
 Levels = tuple[np.ndarray, ...]
 
 
@@ -155,7 +157,7 @@ class PyramidImage(QObject):
             return
         rows, columns = sources(camera, area)
         if camera.zoom < 1:
-            image = self._toned(np.ascontiguousarray(sample(source, rows, columns)))
+            image = self._toned(_thinned(source, rows, columns))
         else:
             seen = Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
             small = self._toned(source[seen.slices])
@@ -219,3 +221,12 @@ class PyramidImage(QObject):
         if pixels is self._pixels and self._full is not None:
             self._images = tuple(argb_image(level) for level in levels)
         self.levels_ready.emit()
+
+
+def _thinned(source: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return samples at rows and columns far apart; of a mapped array little is held at once."""
+    parts = []
+    for k in range(0, len(rows), _ROWS_AT_ONCE):
+        parts.append(sample(source, rows[k : k + _ROWS_AT_ONCE], columns))
+        let_go(source)
+    return np.concatenate(parts)

@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from pspgui.geometry import Rect
+from pspgui.imaging.scratch import let_go
 
 TILE_PX = 256
 
@@ -54,6 +55,7 @@ class AreaCounter:
             self._counts[row, col] = fresh
             if time.perf_counter() >= end:
                 break
+        let_go(self._labels)
         return self.is_done
 
     def shares(self) -> np.ndarray:
