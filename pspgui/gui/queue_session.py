@@ -352,10 +352,13 @@ class QueueSession(QObject):
         if self._listing is None:
             self._needs_index()
             return
-        before = self._remember((image,))
+        known = self.known(image)
+        moves = known is None or known.status != status
+        before = self._remember((image,)) if moves else None
 
         def change(index: ProjectIndex) -> None:
-            before.fill(index)
+            if before is not None:
+                before.fill(index)
             index.set_review(image, reviewer, comment, status)
 
         self._change(change, (image,), reviewer=reviewer, comment=comment, status=status)

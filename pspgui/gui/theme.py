@@ -273,9 +273,9 @@ def _style_sheet(t: Theme) -> str:
     QPushButton[primary="true"]:disabled {{
         background: {t.raised}; color: {t.disabled}; border-color: {t.line}; }}
     QPushButton[primary="true"]:focus {{ border-color: {t.text}; }}
-    QLineEdit {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
+    QLineEdit, QPlainTextEdit {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; selection-background-color: {t.accent}; }}
-    QLineEdit:focus {{ border-color: {t.accent}; }}
+    QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {t.accent}; }}
     QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; }}
     QComboBox::drop-down {{ border: 0; width: 20px; }}

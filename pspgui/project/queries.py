@@ -338,7 +338,7 @@ class _Parser:
         if known is None:
             near = [name for key, name in self._classes.items() if text.casefold() in key]
             shown = near or list(self._classes.values())
-            raise QueryError(f"No class is called “{text}”; there are {_listed(shown)}.",
+            raise QueryError(f"No class is called “{text}”; there are {_listed(shown, 8)}.",
                              at, self._at)  # fmt: skip
         return known
 

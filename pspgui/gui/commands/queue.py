@@ -29,9 +29,8 @@ def _mark_done(parts: Parts) -> None:
 def _type_into(field: str, parts: Parts) -> None:
     details = parts.images.details
     if details is not None:
-        target = getattr(details, field)
-        target.setFocus()
-        target.selectAll()
+        details.set_paths(parts.images.selected())
+        details.type_into(getattr(details, field))
 
 
 def predict_images(parts: Parts, images: Sequence[Path], keep_labels: bool) -> None:

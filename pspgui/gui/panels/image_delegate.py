@@ -127,7 +127,8 @@ class TileDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         _paint_ground(painter, theme, option, path == model.current, above=True)
-        frame = QRectF(rect.left() + 8, rect.top() + 8, self.side_px, self.side_px * 3 / 4)
+        left = rect.left() + (rect.width() - self.side_px) / 2
+        frame = QRectF(left, rect.top() + 8, self.side_px, self.side_px * 3 / 4)
         paint_picture(painter, theme, frame, model.thumbnails.get(path))
         below = frame.bottom() + 4
         painter.setFont(quiet_font(widget))

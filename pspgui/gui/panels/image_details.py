@@ -40,6 +40,7 @@ class ImageDetails(QWidget):
         self._paths: Sequence[Path] = ()
         self._status = QToolButton(popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self._flag = QToolButton(checkable=True)
+        self._tag_button, self._note_button = QToolButton(), QToolButton()
         self._tags, self._note = QLineEdit(), QLineEdit()
         self._build()
         queue.known_changed.connect(self.refresh)
@@ -56,7 +57,16 @@ class ImageDetails(QWidget):
         self._flag.setToolTip("Flag this image (F)")
         self._flag.setAccessibleName("Flag")
         self._flag.clicked.connect(self._toggle_flag)
-        for button in (self._status, self._flag):
+        for button, name, words in (
+            (self._tag_button, "tag-outline", "Tags (Ctrl+T)"),
+            (self._note_button, "note-text-outline", "Note (Ctrl+Shift+T)"),
+        ):
+            button.setIcon(icon(name))
+            button.setToolTip(words)
+            button.setAccessibleName(words.partition(" ")[0])
+        self._tag_button.clicked.connect(lambda: self.type_into(self._tags))
+        self._note_button.clicked.connect(lambda: self.type_into(self._note))
+        for button in (self._status, self._flag, self._tag_button, self._note_button):
             button.setIconSize(QSize(ICON_PX, ICON_PX))
         for field, name, words in (
             (self._tags, "tag-outline", "Tags"), (self._note, "note-text-outline", "Note"),
@@ -69,10 +79,11 @@ class ImageDetails(QWidget):
         self._tags.setToolTip("Tags, words with spaces between them")
         self._note.setToolTip("A note about the image")
         top = QHBoxLayout()
-        top.setSpacing(GRID_PX // 2)
+        top.setSpacing(2)
         top.addWidget(self._status)
         top.addStretch(1)
-        top.addWidget(self._flag)
+        for button in (self._tag_button, self._note_button, self._flag):
+            top.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, GRID_PX // 2, 12, GRID_PX)
         column.setSpacing(GRID_PX // 2)
@@ -95,6 +106,12 @@ class ImageDetails(QWidget):
         """The button that shows the status and opens the menu of statuses."""
         return self._status
 
+    def type_into(self, field: QLineEdit) -> None:
+        """Show one of the fields, which are out of sight while empty, and type into it."""
+        field.setVisible(True)
+        field.setFocus()
+        field.selectAll()
+
     def set_paths(self, paths: Sequence[Path]) -> None:
         """Show what is said of these images; what was typed about others is kept first."""
         if tuple(paths) == tuple(self._paths):
@@ -112,12 +129,14 @@ class ImageDetails(QWidget):
         paths, queue = self._paths, self._queue
         known = queue.known(paths[0]) if paths else None
         able = bool(paths) and queue.index is not None and not queue.read_only
-        for widget in (self._status, self._flag, self._tags, self._note):
+        for widget in (
+            self._status, self._flag, self._tag_button, self._note_button, self._tags, self._note,
+        ):  # fmt: skip
             widget.setEnabled(able)
         many = f"{len(paths)} images" if len(paths) > 1 else ""
         status = "new" if known is None else known.status
         self._status.setIcon(icon(STATUS_ICONS.get(status, "circle-outline")))
-        self._status.setText(many or (status.capitalize() if paths else "No image"))
+        self._status.setText(f" {many or (status.capitalize() if paths else 'No image')}")
         self._status.setToolTip(
             f"Set the status of {many or 'this image'}" if able else "There is no image to mark yet"
         )
@@ -133,6 +152,7 @@ class ImageDetails(QWidget):
                 if field.text() != wanted:
                     field.setText(wanted)
                     field.setCursorPosition(0)
+                field.setVisible(bool(wanted) or field.hasFocus())
 
     @Slot()
     def _keep_words(self) -> None:
@@ -143,6 +163,7 @@ class ImageDetails(QWidget):
         if self._note.isModified():
             self._note.setModified(False)
             self._queue.set_note(self._paths, self._note.text().strip())
+        self.refresh()
 
     @Slot()
     def _leave(self) -> None:

@@ -85,8 +85,9 @@ class FilterField(QLineEdit):
         self._build()
 
     def _build(self) -> None:
-        self.setPlaceholderText("Filter, as in status:done car")
+        self.setPlaceholderText("Filter images")
         self.setAccessibleName("Filter images")
+        self.setToolTip('Words look into names; or ask, as in status:done class:car>5% (/)')
         self.setClearButtonEnabled(True)
         self.addAction(icon("magnify", "quiet"), QLineEdit.ActionPosition.LeadingPosition)
         help_action = self.addAction(

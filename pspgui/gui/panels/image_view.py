@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from pspgui.gui.panels.drawing import draw_empty
@@ -60,11 +60,28 @@ class ImageView(QListView):
         self.setItemDelegate(delegate)
         if old is not None and old is not delegate:
             old.deleteLater()
-        self.setGridSize(delegate.size if grid else QSize())
+        self.setGridSize(QSize())
+        self._fit_grid()
         self.verticalScrollBar().setSingleStep((delegate.size.height() if grid else ROW_PX) // 2)
         self.doItemsLayout()
         if self.currentIndex().isValid():
             self.scrollTo(self.currentIndex())
+
+    def _fit_grid(self) -> None:
+        """Share the width out among as many tiles as fit side by side."""
+        delegate = self.itemDelegate()
+        if not isinstance(delegate, TileDelegate):
+            return
+        size, width = delegate.size, self.viewport().width()
+        across = max(1, width // size.width())
+        wanted = QSize(max(size.width(), width // across), size.height())
+        if wanted != self.gridSize():
+            self.setGridSize(wanted)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the tiles into the new width."""
+        self._fit_grid()
+        super().resizeEvent(event)
 
     def rows_in_sight(self) -> list[int]:
         """Return the rows in sight, then some after and before them, most wanted first."""
@@ -85,7 +102,7 @@ class ImageView(QListView):
 
     def _row_near(self, y: int) -> int:
         for x in (4, 40):
-            found = self.indexAt(self.viewport().rect().topLeft() + type(self.pos())(x, y + 4))
+            found = self.indexAt(QPoint(x, y + 4))
             if found.isValid():
                 return found.row()
         return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.panels.image_details import ImageDetails
@@ -57,7 +57,7 @@ class ImagesPanel(QWidget):
         known = (lambda path: None) if queue is None else queue.known
         self._model = ImageModel(self._thumbnails, known, self)
         self._filter = FilterField()
-        self._count = QuietLabel()
+        self._count, self._complaint = QuietLabel(), QuietLabel()
         self._sort, self._look = QToolButton(), QToolButton()
         self._view = ImageView()
         self._view.setModel(self._model)
@@ -78,9 +78,11 @@ class ImagesPanel(QWidget):
         head.setContentsMargins(12, 0, 12, 0)
         head.setSpacing(4)
         head.addWidget(self._filter)
+        self._complaint.setWordWrap(True)
+        self._complaint.setVisible(False)
+        head.addWidget(self._complaint)
         row = QHBoxLayout()
         row.setSpacing(2)
-        self._count.setWordWrap(True)
         row.addWidget(self._count, 1)
         for button, name, words in (
             (self._sort, "sort", "Order of the images"),
@@ -91,7 +93,7 @@ class ImagesPanel(QWidget):
             button.setToolTip(words)
             button.setAccessibleName(words)
             button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(button)
         self._sort.setMenu(self._sort_menu())
         self._look.setMenu(self._look_menu())
         self._sort.setVisible(self._queue is not None)
@@ -173,8 +175,13 @@ class ImagesPanel(QWidget):
 
     @property
     def count_text(self) -> str:
-        """How many images there are, or what is wrong with the filter."""
+        """How many images pass the filter."""
         return self._count.text()
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the filter; "" when it can be read."""
+        return self._complaint.text()
 
     def sizeHint(self) -> QSize:
         """The width of a narrow side panel."""
@@ -327,27 +334,19 @@ class ImagesPanel(QWidget):
 
     @Slot(str)
     def _on_complaint(self, text: str) -> None:
-        if text:
-            self._colour_count(current_theme().warning)
-            self._count.setText(text)
-        else:
-            self._show_count()
+        palette = QPalette(self._complaint.palette())
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(current_theme().warning))
+        self._complaint.setPalette(palette)
+        self._complaint.setText(text)
+        self._complaint.setVisible(bool(text))
 
     def _show_count(self) -> None:
-        if self._filter.error is not None:
-            return
-        self._colour_count(current_theme().quiet)
         shown, total = self._model.rowCount(), self._model.total
         plural = "" if total == 1 else "s"
         self._count.setText(
             "" if not total else f"{total} image{plural}" if shown == total
             else f"{shown} of {total} images"
         )  # fmt: skip
-
-    def _colour_count(self, colour: str) -> None:
-        palette = QPalette(self._count.palette())
-        palette.setColor(QPalette.ColorRole.WindowText, QColor(colour))
-        self._count.setPalette(palette)
 
     @Slot()
     def _on_left(self) -> None:
@@ -429,6 +428,4 @@ class ImagesPanel(QWidget):
     def _type_into(self, field: str) -> None:
         if self._details is not None:
             self._details.set_paths(self.selected())
-            target: QLineEdit = getattr(self._details, field)
-            target.setFocus()
-            target.selectAll()
+            self._details.type_into(getattr(self._details, field))

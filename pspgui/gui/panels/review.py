@@ -132,11 +132,11 @@ class ReviewPanel(QWidget):
         self._document, self._queue, self._review = document, queue, review
         self.setObjectName("review_panel")
         self.setAutoFillBackground(True)
-        self._mode = QPushButton("Begin the review", checkable=True)
+        self._mode = QPushButton(" Begin the review", checkable=True)
         self._counts = QuietLabel()
         self._name = QLineEdit()
         self._comment = QPlainTextEdit()
-        self._accept, self._reject = QPushButton("Accept"), QPushButton("Reject")
+        self._accept, self._reject = QPushButton(" Accept"), QPushButton(" Reject")
         self._model = CommentModel(self)
         self._view = _CommentView()
         self._build()
@@ -228,7 +228,7 @@ class ReviewPanel(QWidget):
     def _refresh(self) -> None:
         review = self._review
         self._mode.setChecked(review.active)
-        self._mode.setText("End the review" if review.active else "Begin the review")
+        self._mode.setText(" End the review" if review.active else " Begin the review")
         counts = review.counts
         self._counts.setText(
             f"{counts.get('done', 0)} to review · {counts.get('accepted', 0)} accepted · "

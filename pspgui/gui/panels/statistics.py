@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from pspgui.gui.colours import sequential_lut
@@ -158,9 +158,8 @@ class ConfusionMap(QWidget):
         self._cell: tuple[int, int] | None = None
         self.setMouseTracking(True)
         self.setAccessibleName("Confusion of model and person")
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(self._height(280))
 
     def set_counts(self, counts: Mapping[tuple[str, str], int], order: Sequence[str]) -> None:
         """Show pixels by (predicted, labelled); classes come in the order of `order`."""
@@ -173,7 +172,7 @@ class ConfusionMap(QWidget):
             if predicted in place and labelled in place:
                 pixels[place[predicted], place[labelled]] = px
         self._names, self._pixels = names, pixels
-        self.updateGeometry()
+        self.setFixedHeight(self._height(self.width()))
         self.update()
 
     @property
@@ -190,18 +189,19 @@ class ConfusionMap(QWidget):
             return f"{said}: {px:,} px kept, {share} of what the model called {said}"
         return f"{said} corrected to {meant}: {px:,} px, {share} of what the model called {said}"
 
-    def hasHeightForWidth(self) -> bool:
-        """Cells are square."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
+    def _height(self, width: int) -> int:
         """As high as the cells, with the names of the columns above and a line below."""
         count = len(self._names)
-        return 80 if not count else int(self._side(width) * count) + self._above() + 24
+        return 40 if not count else int(self._side(width) * count) + self._above() + 24
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the cells square."""
+        super().resizeEvent(event)
+        self.setFixedHeight(self._height(self.width()))
 
     def sizeHint(self) -> QSize:
         """Follows the width."""
-        return QSize(280, self.heightForWidth(280))
+        return QSize(280, self._height(self.width()))
 
     def _left(self) -> int:
         return 2 * GRID_PX + 84
@@ -211,7 +211,7 @@ class ConfusionMap(QWidget):
 
     def _side(self, width: int) -> float:
         count = max(1, len(self._names))
-        return max(6.0, min(28.0, (width - self._left() - 2 * GRID_PX) / count))
+        return max(6.0, min(28.0, (width - self._left() - 5 * GRID_PX) / count))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint cells on the sequential map, darker for less, with names at both sides."""
