@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +45,7 @@ class DataSets(QObject):
         self._settings, self._window = settings, window
         self.dialog: QDialog | None = None
         self.report: QDialog | None = None
+        self._only: tuple[Path, ...] | None = None  # the images that an export was asked for
         for kind, slot in (
             ("exportable", self._ask_export), ("export_set", self._on_exported),
             ("import_ready", self._ask_import), ("import_plan", self._on_planned),
@@ -55,13 +56,14 @@ class DataSets(QObject):
 
     # -- export -------------------------------------------------------------------------------
 
-    def export(self) -> None:
-        """Find out what there is to export, then ask how."""
+    def export(self, only: Sequence[Path] | None = None) -> None:
+        """Find out what there is to export, then ask how; `only` these images, else all."""
         self._document.finish_stroke()
         if self._is_asking():
             return
+        self._only = None if only is None else tuple(only)
         index = self._session.project.index
-        job = find_exportable(self._images(), set(self._unsaved()), self._session.store, index)
+        job = find_exportable(self._only or self._images(), set(self._unsaved()), self._session.store, index)
         self._session.ask("files", "exportable", _prepared(job), Urgency.LOOK)
 
     @Slot(object)
@@ -98,7 +100,7 @@ class DataSets(QObject):
             {image: s.provenance for image, s in unsaved.items()},
             any_size=options is not None and options.misfits == "resize",
         )  # fmt: skip
-        images = self._images()
+        images = self._only or self._images()
         first = () if own is None or shown is None else (shown,)  # its numbers are those seen
 
         def table(check: Callable[[], None]) -> ClassTable:

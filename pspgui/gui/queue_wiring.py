@@ -27,7 +27,7 @@ def wire_queue(parts: Parts, actions: Actions) -> None:
         predict_images(parts, paths, keep_labels)
 
     images.predict_wanted.connect(predict)
-    images.export_wanted.connect(lambda paths: parts.window.export_labels(paths))
+    images.export_wanted.connect(parts.window.data_sets.export)
     for signal in (
         queue.project_changed, queue.counts_changed, queue.found_changed, batch.running_changed,
         review.active_changed, parts.session.model_changed,

@@ -273,7 +273,8 @@ def _style_sheet(t: Theme) -> str:
     QPushButton[primary="true"]:disabled {{
         background: {t.raised}; color: {t.disabled}; border-color: {t.line}; }}
     QPushButton[primary="true"]:focus {{ border-color: {t.text}; }}
-    QLineEdit, QPlainTextEdit {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
+    QLineEdit, QPlainTextEdit {{
+        background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; selection-background-color: {t.accent}; }}
     QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {t.accent}; }}
     QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
