@@ -63,7 +63,8 @@ class DataSets(QObject):
             return
         self._only = None if only is None else tuple(only)
         index = self._session.project.index
-        job = find_exportable(self._only or self._images(), set(self._unsaved()), self._session.store, index)
+        images = self._only or self._images()
+        job = find_exportable(images, set(self._unsaved()), self._session.store, index)
         self._session.ask("files", "exportable", _prepared(job), Urgency.LOOK)
 
     @Slot(object)
