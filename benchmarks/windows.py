@@ -2,8 +2,8 @@
 
 First what putting windows together costs, with a network that returns noise at once: full arrays
 over all pixels and classes, as semseg and mmsegmentation keep them, against bands of rows, at a
-size that both can hold; then bands alone at --side, next to their forecast. Then a real network,
-PSPNet MobileNetV2 with random weights: the whole image in one pass against windows.
+size that both can hold; then bands alone at --side, next to their forecast. Then the bundled
+network, which is all that --network takes: the whole image in one pass against windows.
 Every figure is taken in a process of its own: wall and CPU seconds, and how much the resident
 memory grew at its fullest. Linux only.
 """
@@ -30,9 +30,8 @@ from pspgui.inference.protocols import protocol
 from pspgui.inference.running import run_mode
 from pspgui.inference.windows import WindowPlan
 from pspgui.labels.classes import ClassTable, LabelClass
-from pspgui.models.checkpoints import LoadedModel
-from pspgui.models.pspnet import PSPNet, PSPNetSpec
 from pspgui.models.spec import SizeRule
+from pspgui.places import bundled_model
 
 
 class Measured(NamedTuple):
@@ -71,11 +70,9 @@ def class_table(classes: int) -> ClassTable:
     return ClassTable(tuple(LabelClass(i, f"class {i}", (0, 0, i)) for i in range(classes)))
 
 
-def small_network(classes: int) -> Predictor:
-    torch.manual_seed(0)
-    spec = PSPNetSpec(classes=class_table(classes), auxiliary=False, output_stride=8)
-    model = PSPNet(spec).eval()
-    return Predictor.of(LoadedModel(model, spec, "random", Path(), "", ()), "cpu")
+def bundled_network(classes: int) -> Predictor:
+    """Return the bundled network; it has its own classes."""
+    return Predictor.load(bundled_model(), "cpu", "fp32")
 
 
 def in_bands(scorer: object, pixels: np.ndarray, mode: InferenceMode) -> None:
@@ -147,29 +144,36 @@ def main() -> None:
     options.add_argument("--classes", type=int, default=150)
     options.add_argument("--small", type=int, default=1024, help="side that full arrays can hold")
     options.add_argument("--side", type=int, default=4096)
+    options.add_argument("--network", action="store_true", help="compare with a network alone")
     chosen = options.parse_args()
     classes, threads = chosen.classes, chosen.threads
     slide = protocol("whole", crop=(473, 473))
     print(f"torch {torch.__version__}, {threads} threads, {classes} classes, windows of 473, "
           "stride 2/3")  # fmt: skip
 
-    print(f"no network, {chosen.small} x {chosen.small}")
-    full = alone(NoiseScorer, in_full_arrays, classes, chosen.small, slide, threads)
-    bands = alone(NoiseScorer, in_bands, classes, chosen.small, slide, threads)
+    if not chosen.network:
+        _without_network(chosen.small, chosen.side, classes, threads, slide)
+    print(f"bundled PSPNet MobileNetV2 /8, {chosen.small} x {chosen.small}")
+    whole = alone(bundled_network, in_bands, classes, chosen.small, InferenceMode(), threads)
+    windows = alone(bundled_network, in_bands, classes, chosen.small, slide, threads)
+    compare("whole", whole, "windows", windows)
+
+
+def _without_network(
+    small: int, side: int, classes: int, threads: int, slide: InferenceMode
+) -> None:
+    print(f"no network, {small} x {small}")
+    full = alone(NoiseScorer, in_full_arrays, classes, small, slide, threads)
+    bands = alone(NoiseScorer, in_bands, classes, small, slide, threads)
     compare("full arrays", full, "bands", bands)
 
-    print(f"no network, {chosen.side} x {chosen.side}")
+    print(f"no network, {side} x {side}")
     for mode in (slide, slide.changed(mirror=True)):
-        foreseen = forecast(NoiseScorer(classes), (chosen.side, chosen.side), mode)
-        found = alone(NoiseScorer, in_bands, classes, chosen.side, mode, threads)
+        foreseen = forecast(NoiseScorer(classes), (side, side), mode)
+        found = alone(NoiseScorer, in_bands, classes, side, mode, threads)
         name = "bands, mirrored" if mode.mirror else "bands"
         print(f"  {name:<24} {found}  forecast {byte_text(foreseen.bytes)}, "
               f"{foreseen.passes} passes")  # fmt: skip
-
-    print(f"PSPNet MobileNetV2 /8, {chosen.small} x {chosen.small}")
-    whole = alone(small_network, in_bands, classes, chosen.small, InferenceMode(), threads)
-    windows = alone(small_network, in_bands, classes, chosen.small, slide, threads)
-    compare("whole", whole, "windows", windows)
 
 
 if __name__ == "__main__":
