@@ -70,6 +70,7 @@ class KeepingSession(QObject):
         lost = self._lost
         if lost is None or not self._document.recover(lost):
             return False
+        self._autosave.strokes.note_recovery(lost.keys)
         self._recovered.add(lost.image)
         self._set_lost(None)
         if not self._document.is_dirty:  # they were there already

@@ -66,6 +66,11 @@ class StrokeKeeper(QObject):
         self._awaits_labels = self._document.label_map is None
         self._document.restore_history(self._found.done, self._found.undone)
 
+    def note_recovery(self, keys: tuple[str, ...]) -> None:
+        """Note that the last edit brought back the strokes of journals with these keys."""
+        if self._image is not None and self._follows:
+            self.journals.record_recovery(self._image, self._operation, keys)
+
     def put_lost_away(self) -> None:
         """Move strokes that were offered for recovery to the backups."""
         if self._image is not None:

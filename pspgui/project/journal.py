@@ -24,7 +24,9 @@ from pspgui.labels.history import AfterTile, Edit, OpenTile, Plane, Tile, unpack
 SUFFIX: Final = ".strokes"
 VERSION: Final = 1
 
-HEADER, EDIT, UNDO, REDO, MARK, PART, KEPT, KEPT_UNDONE, DROPPED, SET_ASIDE = range(1, 11)
+HEADER, EDIT, UNDO, REDO, MARK, PART, KEPT, KEPT_UNDONE, DROPPED, SET_ASIDE, RECOVERED = range(
+    1, 12
+)
 OPERATIONS: Final = (EDIT, UNDO, REDO)
 _FRAME: Final = struct.Struct("<4sBIII")  # mark, kind, operation, length, CRC-32
 _SYNC: Final = b"\xa5PJ1"
@@ -112,6 +114,20 @@ class Journal:
         marks = [frame.operation for frame in self.frames if frame.kind == MARK]
         return max(marks, default=self.header.first if self.header.base else -1)
 
+    @property
+    def key(self) -> str:
+        """A name of this very file as it is, which setting it aside does not change."""
+        return f"{self.header.token}-{self.header.at}-{self.last}"
+
+    @property
+    def recovered(self) -> frozenset[str]:
+        """The keys of journals whose strokes were recovered by an operation of this one."""
+        last, keys = self.last, set()
+        for frame in self.frames:
+            if frame.kind == RECOVERED and frame.operation <= last:
+                keys.update(self._bytes(frame).decode("ascii", "replace").split())
+        return frozenset(keys)
+
     def matching(self, digest: str) -> int | None:
         """Return after which operation the label file with this SHA-256 was saved, or None."""
         for frame in reversed(self.frames):
@@ -159,7 +175,7 @@ class Journal:
         """Return what a frame holds. Raises `JournalError` for what makes no sense."""
         try:
             return _stroke(self._bytes(frame), self.header, with_after)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
             raise JournalError(f"a stroke in {self.path.name} makes no sense ({error})") from error
 
     def payload(self, frame: Frame) -> bytes:
@@ -243,7 +259,8 @@ def frame_bytes(kind: int, operation: int, payload: bytes = b"") -> bytes:
 def kept_frames(journal: Journal, until: int, budget_bytes: int) -> Iterator[bytes]:
     """Yield the frames of a shorter journal that begins after operation `until`.
 
-    They are its edits that stand and those taken back, the newest within the budget.
+    They are its edits that stand and those taken back, the newest within the budget, and what it
+    says of strokes that were recovered.
     """
     done, undone = journal.stacks(until)
     left = budget_bytes
@@ -253,6 +270,9 @@ def kept_frames(journal: Journal, until: int, budget_bytes: int) -> Iterator[byt
     while first > 0 and (left >= done[first - 1].length or first == len(done)):
         first -= 1
         left -= done[first].length
+    for frame in journal.frames:
+        if frame.kind == RECOVERED and frame.operation <= until:
+            yield frame_bytes(RECOVERED, frame.operation, journal.payload(frame))
     for frame in done[first:]:
         yield frame_bytes(KEPT, until, journal.payload(frame))
     for frame in undone:

@@ -129,6 +129,13 @@ class StrokeJournals:
         """Write that the edit under way was taken back."""
         self._put(image, _Item(operation, lambda: frames.frame_bytes(frames.DROPPED, operation)))
 
+    def record_recovery(self, image: Path, operation: int, keys: Iterable[str]) -> None:
+        """Write that `operation` brought back the strokes of the journals with these keys."""
+        content = " ".join(keys).encode("ascii")
+        self._put(image, _Item(
+            operation, lambda: frames.frame_bytes(frames.RECOVERED, operation, content)
+        ))  # fmt: skip
+
     def put_away(self, image: Path) -> None:
         """Move strokes that were offered for recovery into the backups: they are dealt with."""
         self._put(image, _Item(0, task=JournalFile.put_away))

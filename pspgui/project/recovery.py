@@ -62,7 +62,8 @@ class Lost:
     """Strokes that are in a journal but in no label file, ready to be shown and recovered.
 
     `mask` (h, w) bool tells which pixels of `rect` they change, `labels` (h, w) and `provenance`
-    (h, w) uint8 what these become; `started` and `ended` are seconds since the epoch.
+    (h, w) uint8 what these become; `started` and `ended` are seconds since the epoch. `keys` name
+    the journals that hold them.
     """
 
     image: Path
@@ -73,6 +74,7 @@ class Lost:
     mask: np.ndarray
     labels: np.ndarray
     provenance: np.ndarray
+    keys: tuple[str, ...] = ()
 
     @property
     def strokes(self) -> int:
@@ -147,6 +149,10 @@ def look_up(opened: Opened, homes: Iterable[Path], budget_bytes: int) -> Found:
     mine = _journal_of(opened, homes, notes)
     aside = [path for home in homes for path in set_aside_paths(home, opened.image)]
     others = [j for path in aside if (j := _read(path, opened, notes)) is not None]
+    # A crash may have come before these were put away.
+    read = others if mine is None else [mine, *others]
+    done = {key for journal in read for key in journal.recovered}
+    others = [journal for journal in others if journal.key not in done]
     found = Found() if mine is None else _history(mine, opened, budget_bytes)
     tails = [(journal, _aside_from(journal)) for journal in others]
     if mine is not None and found.resume is not None and found.resume.tail:
@@ -269,9 +275,10 @@ def _lost(opened: Opened, tails: list[tuple[Journal, int]]) -> Lost | None:
         return None
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     rect = Rect(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-    parts = (np.ascontiguousarray(part[rect.slices]) for part in (mask, labels, marks))
+    cut = [np.ascontiguousarray(part[rect.slices]) for part in (mask, labels, marks)]
     return Lost(
-        opened.image, tuple(replay.names), min(replay.times), max(replay.times), rect, *parts,
+        opened.image, tuple(replay.names), min(replay.times), max(replay.times), rect,
+        cut[0], cut[1], cut[2], tuple(journal.key for journal, _ in tails),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ class RecoveryDialog(QDialog):
         roles = QDialogButtonBox.ButtonRole
         self.accept_button = box.addButton("Recover", roles.AcceptRole)
         self.later_button = box.addButton("Later", roles.RejectRole)
-        self.discard_button = box.addButton("Discard", roles.DestructiveRole)
+        self.discard_button = box.addButton("Discard", roles.ResetRole)
         self.discard_button.setToolTip("Offer them no more; their journal goes to the backups")
         self.accept_button.setDefault(True)
         box.accepted.connect(self._recover)

@@ -1,0 +1,279 @@
+"""A journal gives back what was written, whatever became of its end or of a bit in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from workbench import SHAPE, Workbench, bench_at
+
+from pspgui.labels.editing import Stroke
+from pspgui.labels.history import History
+from pspgui.labels.label_map import LabelMap
+from pspgui.labels.provenance import PERSON
+from pspgui.project import LabelStore, StrokeJournals
+from pspgui.project.journal import (
+    EDIT,
+    JournalError,
+    frame_bytes,
+    header_frame,
+    kept_frames,
+    read_journal,
+)
+from pspgui.project.recovery import Opened, journal_path, look_up, set_aside_paths
+
+
+def file_of(folder: Path) -> Path:
+    return journal_path(folder / ".pspgui", folder / "x.jpg")
+
+
+def painted(folder: Path, strokes: int, seed: int = 2):
+    """Return a bench with strokes that are in its journal, some of them taken back."""
+    bench = bench_at(folder)
+    rng = np.random.default_rng(seed)
+    for number in range(strokes):
+        bench.stroke(rng)
+        if number % 3 == 2:
+            bench.history.undo()
+    assert bench.journals.close(20)
+    return bench
+
+
+def test_history_comes_back_after_closing(tmp_path: Path) -> None:
+    bench = painted(tmp_path, 7)
+    bench.journals = StrokeJournals(bench.store.homes)  # closed by `painted`
+    bench.journals.follow(bench.image, SHAPE, np.dtype(np.uint8), None)
+    bench = bench_at(tmp_path)
+    bench.recover()
+    bench.stroke(np.random.default_rng(1))
+    bench.stroke(np.random.default_rng(2))
+    bench.history.undo()
+    bench.save()
+    bench.journals.close(20)
+    again = bench_at(tmp_path)
+    assert again.found.lost is None
+    assert again.found.note == ""
+    assert again.state() == bench.state()
+    assert again.history.undo_names == bench.history.undo_names
+    assert again.history.redo_names == bench.history.redo_names
+    again.walk_history()
+    assert again.history.redo() is not None
+    again.journals.close(20)
+    third = bench_at(tmp_path)
+    third.recover()
+    assert third.state() == again.state()
+
+
+def test_strokes_in_no_file_are_offered_and_nothing_is_written_by_looking(tmp_path: Path) -> None:
+    bench = painted(tmp_path, 5)
+    before = file_of(tmp_path).read_bytes()
+    again = bench_at(tmp_path)
+    lost = again.found.lost
+    assert lost is not None and lost.strokes == len(bench.history.edits) == 4
+    assert lost.started <= lost.ended
+    again.recover()
+    assert again.state() == bench.state()
+    assert file_of(tmp_path).read_bytes() == before
+
+
+def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
+    first = painted(tmp_path, 2)
+    first_lost = first.state()
+    later = bench_at(tmp_path)  # not now, says the person, and paints
+    later.stroke(np.random.default_rng(50))
+    later.save()
+    later.journals.close(20)
+    assert set_aside_paths(tmp_path / ".pspgui", later.image)
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.lost.strokes == 2
+    assert len(again.found.done) == 1
+    again.recover()
+    changed = np.frombuffer(first_lost[1], np.uint8).reshape(SHAPE) == PERSON
+    wanted = np.frombuffer(first_lost[0], np.uint8).reshape(SHAPE)
+    assert np.array_equal(again.map.labels[changed], wanted[changed])
+    again.save()
+    again.journals.close(20)
+    assert not set_aside_paths(tmp_path / ".pspgui", again.image)
+    assert list((tmp_path / ".pspgui" / "backups").iterdir())  # kept even so
+    assert bench_at(tmp_path).found.lost is None
+
+
+def test_labels_changed_by_others_begin_a_new_history(tmp_path: Path) -> None:
+    bench = painted(tmp_path, 3)
+    bench = bench_at(tmp_path)
+    bench.recover()
+    bench.save()
+    bench.journals.close(20)
+    other = LabelStore(tmp_path / "elsewhere")
+    other.save(bench.image, np.ones(SHAPE, np.uint8), np.ones(SHAPE, np.uint8),
+               np.zeros((256, 3), np.uint8))  # fmt: skip
+    again = bench_at(tmp_path)
+    assert again.found.done == () and again.found.lost is None
+    assert "begins anew" in again.found.note
+    assert again.stroke(np.random.default_rng(7))
+    again.save()
+    again.journals.close(20)
+    third = bench_at(tmp_path)
+    assert len(third.found.done) == 1 and third.found.note == ""
+    third.walk_history()
+
+
+def test_every_torn_end_is_cut_off(tmp_path: Path) -> None:
+    painted(tmp_path, 4)
+    whole = file_of(tmp_path).read_bytes()
+    journal = read_journal(file_of(tmp_path))
+    ends = [frame.start + frame.length for frame in journal.frames]
+    (header,) = {frame.start for frame in journal.frames[:1]}
+    for size in range(header, len(whole), 97):
+        file_of(tmp_path).write_bytes(whole[:size])
+        torn = read_journal(file_of(tmp_path))
+        assert torn.end == max((end for end in ends if end <= size), default=torn.end)
+        assert len(torn.frames) == sum(end <= size for end in ends)
+        assert not torn.damaged
+    file_of(tmp_path).write_bytes(whole[:-5])
+    bench = bench_at(tmp_path)
+    bench.recover()
+    bench.save()
+    bench.journals.close(20)
+    assert not read_journal(file_of(tmp_path)).damaged
+    bench_at(tmp_path).walk_history()
+
+
+def test_a_flipped_bit_is_noticed_and_costs_one_stroke_at_most(tmp_path: Path) -> None:
+    painted(tmp_path, 4)
+    whole = file_of(tmp_path).read_bytes()
+    frames = read_journal(file_of(tmp_path)).frames
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        bit = int(rng.integers(frames[0].start * 8, len(whole) * 8))
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << (bit % 8)
+        file_of(tmp_path).write_bytes(broken)
+        found = read_journal(file_of(tmp_path))
+        assert len(found.frames) == len(frames) - 1
+        assert found.damaged or found.end < len(whole)
+        bench = bench_at(tmp_path)  # what is whole is still offered
+        assert bench.found.lost is not None
+        assert bench.found.done == ()
+
+
+def test_what_is_no_journal_is_named_and_kept(tmp_path: Path) -> None:
+    painted(tmp_path, 1)
+    file_of(tmp_path).write_bytes(b"not a journal")
+    with pytest.raises(JournalError, match="does not begin"):
+        read_journal(file_of(tmp_path))
+    bench = bench_at(tmp_path)
+    assert "cannot be read" in bench.found.note
+    bench.stroke(np.random.default_rng(1))
+    bench.journals.close(20)
+    (kept,) = set_aside_paths(tmp_path / ".pspgui", bench.image)
+    assert kept.read_bytes() == b"not a journal"
+
+
+def test_a_frame_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    painted(tmp_path, 1)
+    path = file_of(tmp_path)
+    header = read_journal(path).header
+    for payload in (b"", b"\xff\xff\xff\xff", b"\x02\0\0\0{}", b"\x04\0\0\0null"):
+        path.write_bytes(header_frame(header) + frame_bytes(EDIT, 1, payload))
+        journal = read_journal(path)
+        with pytest.raises(JournalError, match="makes no sense"):
+            journal.edit(journal.frames[0])
+        assert bench_at(tmp_path).found.lost is None
+
+
+def test_a_long_journal_is_shortened_to_its_budget(tmp_path: Path) -> None:
+    bench = bench_at(tmp_path)
+    bench.journals.close()
+    bench.journals = StrokeJournals(bench.store.homes, budget_bytes=20_000)
+    bench.journals.follow(bench.image, SHAPE, np.dtype(np.uint8), None)
+    rng = np.random.default_rng(4)
+    sizes = []
+    for _ in range(40):
+        noise = rng.integers(0, 255, SHAPE).astype(np.uint8)
+        bench.before = bench.checksum()
+        bench.history.begin("noise")
+        bench.history.touch(bench.map.rect)
+        bench.map.labels[:] = noise
+        bench.history.commit()
+        for _ in range(2):
+            bench.stroke(rng)
+    assert bench.journals.drain(bench.image, 20)
+    bench.history.undo()
+    for _ in range(3):
+        bench.journals.budget_bytes = 20_000
+        bench.save()
+        bench.journals.drain(bench.image, 20)
+        sizes.append(file_of(tmp_path).stat().st_size)
+        bench.stroke(rng)
+    bench.save()
+    bench.journals.close(20)
+    journal = read_journal(file_of(tmp_path))
+    total = sum(len(part) for part in kept_frames(journal, journal.last, 20_000))
+    assert total < 40_000
+    again = bench_at(tmp_path)
+    assert again.state() == bench.state()
+    assert again.found.lost is None
+    again.walk_history()
+
+
+def test_a_stroke_under_way_is_recovered_and_one_taken_back_is_not(tmp_path: Path) -> None:
+    bench = bench_at(tmp_path)
+    stroke = Stroke(bench.map, bench.history, "Brush", 20, 7)
+    stroke.move(30, 30)
+    bench.journals.record_part(bench.image, bench.operation, "Brush", bench.history.touched(99))
+    stroke.move(60, 90)
+    bench.journals.record_part(bench.image, bench.operation, "Brush", bench.history.touched(99))
+    bench.journals.drain(bench.image, 20)
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.lost.strokes == 1
+    again.recover()
+    assert np.array_equal(again.map.labels, bench.map.labels)
+    stroke.abort()
+    bench.journals.drop_part(bench.image, bench.operation)
+    bench.journals.close(20)
+    assert bench_at(tmp_path).found.lost is None
+
+
+def test_sixteen_bits_and_another_width_are_kept_apart(tmp_path: Path) -> None:
+    image = tmp_path / "y.jpg"
+    store = LabelStore(tmp_path / "elsewhere")
+    journals = StrokeJournals(store.homes)
+    label_map = LabelMap(np.zeros((300, 280), np.uint16))
+    history = History(label_map)
+    journals.follow(image, label_map.shape, label_map.labels.dtype, None)
+    history.listener = lambda change: journals.record(image, 1, change)
+    stroke = Stroke(label_map, history, "Brush", 30, 40_000)
+    stroke.move(255, 255)
+    stroke.finish()
+    assert journals.close(20)
+    homes = store.homes(image)
+    found = look_up(Opened(image, (300, 280), None, None, ""), homes, 1 << 20)
+    assert found.lost is not None and (found.lost.labels[found.lost.mask] == 40_000).all()
+    narrow = np.zeros((300, 280), np.uint8)
+    assert look_up(Opened(image, (300, 280), narrow, narrow, "x"), homes, 1 << 20).lost is None
+    other = look_up(Opened(image, (30, 28), None, None, ""), homes, 1 << 20)
+    assert other.lost is None and "another size" in other.note
+
+
+def test_old_journals_of_saved_strokes_are_thinned(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / "elsewhere")
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+    bench = painted(tmp_path, 6)  # nothing of it is saved
+    names = []
+    for number in range(4):
+        image = tmp_path / f"{number}.jpg"
+        image.touch()
+        journals = StrokeJournals(store.homes, total_bytes=1)
+        other = Workbench(image, store, journals)
+        other.stroke(np.random.default_rng(number))
+        other.save()
+        journals.close(20)
+        names.append(journal_path(tmp_path / ".pspgui", image))
+    assert file_of(tmp_path).exists()  # its strokes are in no file
+    assert [path.exists() for path in names] == [False, False, False, True]
+    again = bench_at(tmp_path)
+    again.recover()
+    assert again.state() == bench.state()
