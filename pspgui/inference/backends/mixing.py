@@ -139,22 +139,28 @@ def mixed(
 def _least_float(
     model: Any, fitted: Mapping[str, Fitted], judge: Judge, report: Report
 ) -> tuple[Any, Mixture]:
-    """Return the graph with the fewest layers in float32 that keeps the target, by bisection."""
+    """Return the graph with the fewest layers not in eight bits that keeps the target.
+
+    Found by bisection. Those layers are computed in bf16 where that alone would keep the target.
+    """
     order = _by_harm(model, fitted, judge, report)
     enough, too_few = len(order), 0
-    best, agreement = model, 1.0
+    rest, best, agreement = "f32", model, 1.0
+    half = judge.measure(model, "bf16").agreement
+    if half >= _GOAL:
+        rest, agreement = "bf16", half
     while enough - too_few > 1:
         tried = (enough + too_few) // 2
         floating = {name for group in order[:tried] for name in group}
         made = quantised(model, {n: f for n, f in fitted.items() if n not in floating})
-        found = judge.measure(made).agreement
+        found = judge.measure(made, rest).agreement
         if found >= _GOAL:
             enough, best, agreement = tried, made, found
         else:
             too_few = tried
         report(0.95, "Choosing the layers in 8 bits")
     kept = sum(len(group) for group in order[enough:])
-    return best, Mixture("f32", agreement, kept, len(fitted))
+    return best, Mixture(rest, agreement, kept, len(fitted))
 
 
 def _by_harm(
