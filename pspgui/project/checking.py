@@ -14,20 +14,26 @@ from typing import Any, Final
 import numpy as np
 
 from pspgui.durable import printable
-from pspgui.imaging import DecodeError, decode_image, image_size, labels_from_bytes, list_images
+from pspgui.imaging import (
+    DecodeError,
+    decode_image,
+    image_size,
+    labels_from_bytes,
+    list_images,
+    read_file,
+)
 from pspgui.imaging.label_files import DecodedLabels
 from pspgui.labels.classes import ClassTable
 from pspgui.project import backups, class_files, database, remarks, schema
 from pspgui.project.errors import ProjectError
 from pspgui.project.lock import owner_of
 from pspgui.project.png_check import png_faults
-from pspgui.project.project import INDEX, LOCK, fault_of_seal, project_home
+from pspgui.project.project import INDEX, LOCK, PENDING, damage_of_index, project_home
 from pspgui.project.statistics import Owners, count_labels
 
 FOLDERS: Final = (
     "", "labels", "provenance", "provenance-next", "classes", "strokes", "strokes/lost", "backups",
 )  # fmt: skip
-PENDING: Final = "pending-change.json"
 
 
 @dataclass(frozen=True)
@@ -180,14 +186,9 @@ def _check_labels(
 def read_sound(file: Path) -> DecodedLabels | str:
     """Return what a PNG of labels or provenance holds, or what is wrong with it."""
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        return f"it cannot be read ({error.strerror or error})"
-    faults = png_faults(content)
-    if faults:
-        return "; ".join(faults[:3])
-    try:
-        return labels_from_bytes(file, content)
+        content = read_file(file)
+        faults = png_faults(content)
+        return "; ".join(faults[:3]) if faults else labels_from_bytes(file, content)
     except DecodeError as error:
         return error.reason
 
@@ -345,7 +346,7 @@ def _check_index(
     if not path.exists():
         report.notes.append("there is no index yet; it is made when the folder is opened")
         return
-    fault = fault_of_seal(path) or database.damage_of(path)
+    fault = damage_of_index(path)
     if fault:
         report.problems.append(Problem("index", path, fault, repairable=True))
         return
@@ -355,7 +356,7 @@ def _check_index(
             report.notes.append("the index was written by a newer pspgui; it was not looked into")
             return
         if version == schema.version():
-            _compare_index(report, path, checked)
+            _compare_index(report, path, images, checked)
         else:
             report.notes.append("the index is of an earlier version; opening the folder updates it")
     except (sqlite3.Error, ProjectError) as error:
@@ -365,10 +366,13 @@ def _check_index(
 
 
 def _compare_index(
-    report: CheckReport, path: Path, checked: dict[str, CheckedLabels | None]
-) -> None:
+    report: CheckReport, path: Path, images: Iterable[Path],
+    checked: dict[str, CheckedLabels | None],
+) -> None:  # fmt: skip
     """Compare what the index says of labels and remarks with the files themselves."""
     rows, areas = _read_index(path)
+    there = {os.fsencode(image.name) for image in images}
+    rows = {image: row for image, row in rows.items() if image in there}
     by_image = {
         os.fsencode(c.image.name): c for c in checked.values() if c is not None and c.image
     }

@@ -71,6 +71,8 @@ def fault_of(path: Path) -> str:
 
     A file from before there were digests is sound when it can be read.
     """
+    if not path.is_file():
+        return "it is no file"
     try:
         table = ClassTable.load(path)
         told: Any = json.loads(path.read_bytes())

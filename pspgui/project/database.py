@@ -201,7 +201,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     A database that was closed in order, so that its digest lies beside it, is taken as a file that
     nobody changes: otherwise SQLite would leave files of its own behind. Raises `sqlite3.Error`.
     """
-    closed = digest_beside(path).exists()
+    closed = digest_beside(path).is_file()
     for how in ("mode=ro&immutable=1",) if closed else ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(f"{_uri(path)}?{how}", uri=True, timeout=_BUSY_MS / 1000)
         try:

@@ -29,6 +29,7 @@ _TURN_S: Final = 2.0
 _SETTLE_S: Final = 0.4
 _FAR: Final = 1 << 30  # Windows locks bytes, so one that nobody reads
 _MOST_BYTES: Final = 1 << 16
+_QUICKLY: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True)
@@ -167,11 +168,13 @@ class Lock:
 def owner_of(path: Path) -> Owner | None:
     """Return who holds a lock by its file, dead or alive; None for nobody. Any thread."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | _QUICKLY)
     except OSError:
         return None
     try:
         return _read(handle)
+    except OSError:  # no file, but a pipe or a device
+        return None
     finally:
         os.close(handle)
 
@@ -179,7 +182,7 @@ def owner_of(path: Path) -> Owner | None:
 @contextlib.contextmanager
 def _turn(path: Path) -> Iterator[int]:
     """Open the file and be the only one to change it; raises `OSError`."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _QUICKLY, 0o666)
     try:
         _wait_for_turn(handle)
         yield handle

@@ -7,14 +7,14 @@ import zlib
 from typing import Final
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_PIXELS: Final = frozenset({"IHDR", "IDAT", "IEND"})
+_PIXELS: Final = frozenset({b"IHDR", b"IDAT", b"IEND"})
 
 
 def png_faults(content: bytes) -> list[str]:
     """Return what is wrong with the bytes of a PNG file, a few words each; none for a whole one.
 
     A chunk whose checksum is wrong is named; any one flipped bit shows. Faults of chunks that hold
-    no pixels leave the labels sound, see `spares_pixels`.
+    no pixels leave the labels sound, see `pixels_only`.
     """
     if content[:8] != _SIGNATURE:
         return ["it does not begin as a PNG file does"]
@@ -39,26 +39,36 @@ def png_faults(content: bytes) -> list[str]:
     return faults
 
 
-def spares_pixels(content: bytes) -> bool:
-    """Whether the labels in a damaged PNG file are sound: only its remarks or colours are not."""
-    at, stream, seen = 8, b"", set()
+def pixels_only(content: bytes) -> bytes | None:
+    """Return a damaged PNG file without its remarks and colours; None if its pixels are hit, too.
+
+    Palette indices stay; every one gets a grey of its own.
+    """
     if content[:8] != _SIGNATURE:
-        return False
+        return None
+    at, kept = 8, [_SIGNATURE]
+    stream, seen = b"", set()
     while at + 12 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, at)
-        end = at + 12 + length
-        if end > len(content):
-            return False
-        name = kind.decode("ascii", "replace")
-        (found,) = struct.unpack_from(">I", content, end - 4)
+        (length,) = struct.unpack_from(">I", content, at)
+        chunk = content[at : at + 12 + length]
+        name, body = chunk[4:8], chunk[8:-4]
+        if len(chunk) < 12 + length:
+            return None
         if name in _PIXELS:
-            if zlib.crc32(content[at + 4 : end - 4]) != found:
-                return False
+            if _chunk(name, body) != chunk:
+                return None
             seen.add(name)
-            stream += content[at + 8 : end - 4] if name == "IDAT" else b""
-        at = end
+            stream += body if name == b"IDAT" else b""
+            kept.append(chunk)
+            if name == b"IHDR" and body[9:10] == b"\x03":
+                kept.append(_chunk(b"PLTE", bytes(v for v in range(256) for _ in range(3))))
+        at += len(chunk)
     try:
         zlib.decompress(stream)  # a chunk of pixels whose name was hit would be missing here
     except zlib.error:
-        return False
-    return seen == _PIXELS
+        return None
+    return b"".join(kept) if seen == _PIXELS else None
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -35,6 +35,7 @@ from pspgui.project.store import FOLDER, home_elsewhere
 
 INDEX: Final = "project.sqlite"
 LOCK: Final = "lock"
+PENDING: Final = "pending-change.json"
 _views = itertools.count(1)
 
 
@@ -57,7 +58,7 @@ class Project:
         self.network = is_remote(self.home)
         self._turn = threading.RLock()
         self._closed = False
-        self._waits_for_lock = False
+        self._waits_for_lock = self._was_lost = False
         self._lock: Lock | None = None
         self._cache = _cache_of(root)
         self.established = self.home.is_dir()
@@ -83,6 +84,9 @@ class Project:
         """
         with self._turn:
             if self.read_only and self._waits_for_lock and not self._closed:
+                if self._was_lost:
+                    self._was_lost = False
+                    self._give_up(self.reason, waits=True)
                 self._begin()
             return not self.read_only
 
@@ -142,10 +146,12 @@ class Project:
         """Use the index of the project folder, made again where it is damaged."""
         from pspgui.project.pending import roll_back
 
+        if (self.home / PENDING).exists() and not (self.home / PENDING).is_file():
+            raise ProjectError(f"{printable(self.home / PENDING)} is no file; take it away")
         told = roll_back(self.home)
         self._note(told)
         path = self.home / INDEX
-        damage = _damage_of_index(path)
+        damage = damage_of_index(path)
         with contextlib.suppress(FileNotFoundError):
             database.digest_beside(path).unlink()  # true of a closed index only
         if damage:
@@ -267,13 +273,10 @@ class Project:
         self._refuse(reason, waits)
 
     def _on_lost(self, owner: Owner | None) -> None:
-        """Stop changing things at once (the lock's own thread)."""
-        self.read_only = True
+        """Stop changing things at once (the lock's own thread, which must never wait)."""
+        self.read_only = self._waits_for_lock = self._was_lost = True
         who = "another program" if owner is None else owner.text()
         self.reason = f"This project was taken over by {who}; labels cannot be changed here."
-        with self._turn:
-            if not self._closed:
-                self._refuse(self.reason, waits=True)
 
     def _on_beat(self) -> None:
         log = self.index.log
@@ -362,7 +365,7 @@ def _held_by(owner: Owner) -> str:
     return f"This project is open in {owner.text()}; labels cannot be changed here."
 
 
-def fault_of_seal(path: Path) -> str:
+def _fault_of_seal(path: Path) -> str:
     """Return what is wrong with a closed index by its digest; "" without one, or while in use."""
     with contextlib.suppress(OSError):
         sealed = database.digest_beside(path).read_bytes()
@@ -371,10 +374,12 @@ def fault_of_seal(path: Path) -> str:
     return ""
 
 
-def _damage_of_index(path: Path) -> str:
+def damage_of_index(path: Path) -> str:
     """Return what is wrong with an index that nobody has open."""
-    if database.digest_beside(path).exists():
-        return fault_of_seal(path)
+    if path.exists() and not path.is_file():
+        return "it is no file"
+    if database.digest_beside(path).is_file():
+        return _fault_of_seal(path)
     return database.damage_of(path)
 
 
@@ -394,7 +399,7 @@ __all__ = [
     "INDEX",
     "LOCK",
     "Project",
-    "fault_of_seal",
+    "damage_of_index",
     "is_writable",
     "open_project",
     "project_home",

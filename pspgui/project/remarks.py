@@ -7,6 +7,7 @@ The index can be made again from label files, these cannot: so each change is al
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -72,6 +73,7 @@ class RemarkLog:
 
     def _add(self, lines: bytes) -> int:
         try:
+            _check_is_file(self.path)
             with self._lock, self.path.open("ab") as file:
                 start = file.tell()
                 # A torn end is closed first, or it would swallow the new line.
@@ -109,6 +111,7 @@ def read(path: Path, start: int = 0) -> tuple[list[Remark], list[int]]:
     A last line without its end is what a crash leaves: damaged, too. A missing file is empty.
     Raises `OSError`.
     """
+    _check_is_file(path)
     try:
         with path.open("rb") as file:
             file.seek(start)
@@ -165,6 +168,12 @@ def _parsed(line: bytes) -> Remark | None:
         return Remark(float(told["t"]), images, values)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _check_is_file(path: Path) -> None:
+    """Raise `OSError` for a pipe or the like, which would keep its reader waiting."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
 
 
 def _ends_a_line(path: Path) -> bool:

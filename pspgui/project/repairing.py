@@ -33,7 +33,7 @@ from pspgui.project.checking import (
     read_sound,
 )
 from pspgui.project.errors import ProjectError
-from pspgui.project.png_check import spares_pixels
+from pspgui.project.png_check import pixels_only
 from pspgui.project.project import INDEX, Project, open_project
 from pspgui.project.statistics import Owners, changed_labels, compared, measure_labels
 from pspgui.project.store import owner_text
@@ -133,9 +133,10 @@ class _Repair:
         """Restore damaged labels from the newest sound backup, else set them aside."""
         content = file.read_bytes()
         image = self._owners.of(file)
-        if spares_pixels(content):
+        bare = pixels_only(content)
+        if bare is not None:
             with contextlib.suppress(DecodeError):
-                decoded = labels_from_bytes(file, content)
+                decoded = labels_from_bytes(file, bare)
                 kept = backups.back_up(self._home, "repair", [file])
                 self._write_labels(file, decoded, image)
                 return f"its remarks or colours were damaged; the old file is in {kept.name}"
@@ -253,6 +254,8 @@ class _Repair:
     def _measure(self, project: Project, everything: bool) -> None:
         """Count labels that the index does not know as they are, or all of them."""
         project.index.add_images(self._images)
+        if everything:
+            project.index.take_over(remarks.read(self._home / remarks.NAME)[0])
         known = {} if everything else project.index.labels_stamps()
         changed = compared(changed_labels(self._home, self._images, known))
         counted = {image for image, _ in changed.measured_otherwise}

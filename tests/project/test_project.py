@@ -1,8 +1,10 @@
 """A project: made on the first change, one writer, rebuilt when damaged, migrated when old."""
 
+import json
 import os
 import sqlite3
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -154,11 +156,17 @@ def test_who_lost_the_lock_stops_at_once(folder, images, opened, monkeypatch):
     project = opened(folder)
     project.index.set_note(images[0], "mine")
     taker = locks.Owner("pspgui", 7, "other", "elsewhere", "", 0.0, "theirs")
+    with locks._turn(folder / ".pspgui" / "lock") as handle:
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(asdict(taker)).encode())
+    project._lock.held = False
     project._on_lost(taker)
     assert project.read_only
     assert "taken over by pspgui (pid 7 on other)" in project.reason
     with pytest.raises(ProjectError, match="taken over"):
         project.index.set_note(images[0], "x")
+    assert not project.try_again()
+    assert "is open in pspgui (pid 7 on other)" in project.reason
     project.index.record_prediction(images[0], 0.1, 0.1, 1)
     with sqlite3.connect(folder / ".pspgui" / "project.sqlite") as c:
         assert c.execute("SELECT note, margin FROM images").fetchall() == [("mine", None)]
