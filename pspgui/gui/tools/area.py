@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter, QPainterPath, QPen
 
 from pspgui.gui.canvas.camera import Camera
@@ -23,6 +23,7 @@ _FILL = 0.4
 _DOT_AT, _DOT = 14.0, 5.0
 _NOTE_AT = QPointF(14.0, -26.0)
 _NOTE_HEIGHT = 20.0
+_NOTE_REACH = 320.0  # a long one is moved left at the right edge
 DRAGGED = 3.0  # a press that moves less than this, in widget units, is a click
 
 
@@ -156,7 +157,8 @@ class AreaTool(Tool):
         reach = _DOT_AT + _DOT + 4
         bounds = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
         if self.running:
-            note = QRectF(at + _NOTE_AT, at + _NOTE_AT + QPointF(180, _NOTE_HEIGHT))
+            reach = QPointF(_NOTE_REACH, 0)
+            note = QRectF(at + _NOTE_AT - reach, at + reach)
             edge = self.outline(camera, at).controlPointRect().adjusted(-8, -8, 8, 8)
             bounds = bounds.united(note).united(edge)
         return bounds.intersected(camera.viewport)
@@ -220,7 +222,10 @@ def paint_note(painter: QPainter, at: QPointF, text: str) -> None:
     if not text:
         return
     width = painter.fontMetrics().horizontalAdvance(text) + 12
-    box = QRectF(at + _NOTE_AT, at + _NOTE_AT + QPointF(width, _NOTE_HEIGHT))
+    corner = at + _NOTE_AT
+    edge = painter.device().width()  # of a widget: in its own units
+    corner.setX(max(0.0, min(corner.x(), edge - width - 4)))
+    box = QRectF(corner, QSizeF(width, _NOTE_HEIGHT))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(DARK)
     painter.drawRoundedRect(box, 4, 4)

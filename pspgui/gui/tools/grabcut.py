@@ -200,13 +200,6 @@ class GrabCut(AreaTool):
             path.addRect(camera.to_widget_rect(self._box))
         return path
 
-    def cursor_bounds(self, camera: Camera, at: QPointF) -> QRectF:
-        """Return room for the box, and for a longer note."""
-        bounds = super().cursor_bounds(camera, at)
-        if self.running:
-            bounds = bounds.united(QRectF(at.x(), at.y() - 30, 340, 60))
-        return bounds.intersected(camera.viewport)
-
     def paint_area(self, painter: QPainter, camera: Camera, at: QPointF) -> None:
         """Draw the box, the thing in stripes, and the hints."""
 

@@ -100,6 +100,12 @@ class StepwiseTool(AreaTool):
 
     # -- keys and clicks ----------------------------------------------------------------------
 
+    def move(self, event: ToolEvent) -> None:
+        """Nothing goes by dragging, unless a tool says otherwise."""
+
+    def release(self, event: ToolEvent) -> None:
+        """The area is filled at its end, not by a release."""
+
     def starts(self, event: ToolEvent) -> bool:
         """Whether there is an area under way, begun with this press if there was none."""
         erases = event.holds(_ALT) or event.holds(_CTRL)
