@@ -59,7 +59,9 @@ class Project:
         self._turn = threading.RLock()
         self._closed = False
         self._waits_for_lock = self._was_lost = False
-        self._lock: Lock | None = None
+        # This user's own on this machine, and that of the project folder once there is one.
+        self._locks: list[Lock] = []
+        self._asked: dict[Path, Lock] = {}  # the same ones are asked again: they remember beats
         self._cache = _cache_of(root)
         self.established = self.home.is_dir()
         self._first_notes()
@@ -96,17 +98,16 @@ class Project:
             if self._closed:
                 return
             self._closed = True
-            lock, self._lock = self._lock, None
+            is_writer = bool(self._locks) and all(lock.held for lock in self._locks)
             if self.index.log is not None:
                 self.index.log.sync()
             path, was_view = self.index.path, self._shows_view()
             self.index.close()
-            if lock is not None and lock.held:
-                if path.parent == self.home:
-                    _seal(path)
-                    with contextlib.suppress(OSError):
-                        backups.thin(self.home, time.time())
-                lock.release()
+            if is_writer and path.parent == self.home:
+                _seal(path)
+                with contextlib.suppress(OSError):
+                    backups.thin(self.home, time.time())
+            self._unlock()
             if was_view:
                 database.remove_database(path)
 
@@ -115,23 +116,20 @@ class Project:
     def _begin(self) -> None:
         """Become the writer if nobody else is one, else show what there is."""
         self.established = self.home.is_dir()
-        where = self.home if self.established else self._cache
-        lock = Lock(where / LOCK, self.program, self.network and self.established)
+        self.read_only, self.reason, self._waits_for_lock = False, "", False
         try:
-            where.mkdir(parents=True, exist_ok=True)
-            owner = lock.acquire()
+            owner = self._take(self._cache, network=False)
+            if owner is None and self.established:
+                owner = self._take(self.home, self.network)
         except OSError as error:
-            self._refuse(
-                f"{printable(where)} cannot be written ({error.strerror or error}); labels cannot "
-                "be changed here."
+            self._give_up(
+                f"{printable(self.home)} cannot be written ({error.strerror or error}); labels "
+                "cannot be changed here."
             )
             return
         if owner is not None:
-            self._refuse(_held_by(owner), waits=True)
+            self._give_up(_held_by(owner), waits=True)
             return
-        lock.on_lost, lock.on_beat = self._on_lost, self._on_beat
-        self._lock, self.read_only, self.reason = lock, False, ""
-        self._waits_for_lock = False
         try:
             if self.established:
                 self._open_home()
@@ -141,6 +139,21 @@ class Project:
             self._give_up(str(error))
         except (ProjectError, SaveError, OSError) as error:
             self._give_up(f"{str(error).rstrip('.')}; labels cannot be changed here.")
+
+    def _take(self, folder: Path, network: bool) -> Owner | None:
+        """Take the lock in a folder, made if need be; return who has it. Raises `OSError`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = self._asked.setdefault(folder, Lock(folder / LOCK, self.program, network))
+        owner = lock.acquire()
+        if owner is None and lock not in self._locks:
+            lock.on_lost, lock.on_beat = self._on_lost, self._on_beat
+            self._locks.append(lock)
+        return owner
+
+    def _unlock(self) -> None:
+        locks, self._locks = self._locks, []
+        for lock in reversed(locks):
+            lock.release()
 
     def _open_home(self) -> None:
         """Use the index of the project folder, made again where it is damaged."""
@@ -167,8 +180,14 @@ class Project:
                 raise database.NewerVersionError(path)
             if found < schema.version():
                 self._keep_original(path)
-        before = self.index.database.go_on_in(path, self.network)
-        database.remove_database(before)
+        before = self.index.path
+        if not path.exists() and (self._cache / INDEX).exists():  # from when it was looked at
+            self.index.database.go_on_in(self._cache / INDEX)
+            database.remove_database(self.index.database.move_to(path, self.network))
+        else:
+            self.index.database.go_on_in(path, self.network)
+        if before != path:
+            database.remove_database(before)
         self._follow_log()
 
     def _keep_original(self, path: Path) -> None:
@@ -215,9 +234,7 @@ class Project:
     def _establish(self) -> None:
         """Make the project folder, and move there what is known of its images."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            lock = Lock(self.home / LOCK, self.program, self.network)
-            owner = lock.acquire()
+            owner = self._take(self.home, self.network)
         except OSError as error:
             raise ProjectError(
                 f"{printable(self.home)} could not be made ({error.strerror or error}); nothing "
@@ -227,8 +244,6 @@ class Project:
         if owner is not None:
             self._give_up(_held_by(owner), waits=True)
             return
-        lock.on_lost, lock.on_beat = self._on_lost, self._on_beat
-        before, self._lock = self._lock, lock
         old = self.index.path
         if (self.home / INDEX).exists():  # somebody made it meanwhile
             known = self.index.paths(self.index.select())
@@ -238,8 +253,6 @@ class Project:
             self.index.database.move_to(self.home / INDEX, self.network)
             self._follow_log()
             database.remove_database(old)
-        if before is not None:
-            before.release()
 
     # -- read-only ----------------------------------------------------------------------------
 
@@ -267,9 +280,7 @@ class Project:
         return self.index.path.parent == self._cache and self.index.path.name != INDEX
 
     def _give_up(self, reason: str, waits: bool = False) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+        self._unlock()
         self._refuse(reason, waits)
 
     def _on_lost(self, owner: Owner | None) -> None:

@@ -104,7 +104,7 @@ def test_the_second_window_only_reads_and_says_who_writes(folder, images, opened
         first.index.set_note(images[0], "mine")
     second = opened(folder)
     assert second.read_only
-    at = f"{time.strftime('%H:%M', time.localtime(locks.owner_of(first._lock.path).since))}"
+    at = f"{time.strftime('%H:%M', time.localtime(locks.owner_of(first._locks[-1].path).since))}"
     host = locks.processes.host()
     assert second.reason == (
         f"This project is open in pspgui (pid {os.getpid()} on {host}) since {at}; "
@@ -159,7 +159,7 @@ def test_who_lost_the_lock_stops_at_once(folder, images, opened, monkeypatch):
     with locks._turn(folder / ".pspgui" / "lock") as handle:
         os.ftruncate(handle, 0)
         os.write(handle, json.dumps(asdict(taker)).encode())
-    project._lock.held = False
+    project._locks[-1].held = False
     project._on_lost(taker)
     assert project.read_only
     assert "taken over by pspgui (pid 7 on other)" in project.reason
