@@ -17,7 +17,12 @@ from pspgui.imaging.checked_pillow import MAX_PIXELS, OpenedImage, open_image, t
 from pspgui.imaging.deep import DeepSamples, deep_samples
 from pspgui.imaging.georeferencing import Georeference, georeference
 from pspgui.imaging.sources import MAX_BYTES, DecodeError, read_file
-from pspgui.imaging.windowed import decode_windowed, windowed_header, windowed_thumbnail
+from pspgui.imaging.windowed import (
+    decode_windowed,
+    judge_size,
+    windowed_header,
+    windowed_thumbnail,
+)
 
 _STRIP_ROWS = 256
 
@@ -120,6 +125,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     path = Path(path)
     large = windowed_header(path)
     if large is not None:
+        judge_size(path, large)
         return large.height, large.width
     opened = open_image(path, read_file(path))
     height, width = opened.shape

@@ -71,7 +71,7 @@ def decode_windowed(
     Closing the generator gives up and frees everything. Any thread. Raises `DecodeError`.
     """
     path = Path(path)
-    _judge_size(path, header)
+    judge_size(path, header)
     rasterio = gdal()
     try:
         with rasterio.Env(**GDAL_OPTIONS), rasterio.open(gdal_name(path), driver="GTiff") as file:
@@ -98,7 +98,7 @@ def windowed_thumbnail(
     Raises `DecodeError`.
     """
     path = Path(path)
-    _judge_size(path, header)
+    judge_size(path, header)
     rasterio = gdal()
     from rasterio.windows import Window
 
@@ -130,7 +130,8 @@ def _smallest_overview(path: Path, header: TiffHeader, side_px: int) -> int | No
     return fits[-1] if fits else None
 
 
-def _judge_size(path: Path, header: TiffHeader) -> None:
+def judge_size(path: Path, header: TiffHeader) -> None:
+    """Refuse what the header already shows to be too much; raises `DecodeError`."""
     if header.pixels > MAX_WINDOWED_PIXELS or max(header.height, header.width) > _MOST_SIDE:
         raise DecodeError(
             path,
