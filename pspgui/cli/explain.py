@@ -21,7 +21,7 @@ from pspgui.cli.options import (
 from pspgui.imaging import decode_image
 
 if TYPE_CHECKING:
-    from pspgui.evidence.psp import PSPEvidence
+    from pspgui.evidence import Evidence
     from pspgui.evidence.readings import PixelEvidence, Target
     from pspgui.labels.classes import ClassTable
 
@@ -59,8 +59,8 @@ def explain(
     evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
     if evidence is None:
         raise ValueError(
-            f"{predictor.spec.title} can't be explained: evidence is read from a PSPNet whose "
-            "classifier is 1x1"
+            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets with a "
+            "1x1 classifier, DeepLabV3 and dilated FCNs"
         )
     target = _target(evidence, pixel, predictor.classes, class_name, versus)
     found = evidence.at(pixel, target)
@@ -72,7 +72,7 @@ def explain(
 
 
 def _target(
-    evidence: PSPEvidence,
+    evidence: Evidence,
     pixel: tuple[int, int],
     table: ClassTable,
     class_name: str | None,
@@ -96,13 +96,24 @@ def _print(found: PixelEvidence, table: ClassTable) -> None:
     shown = found.to_json(table)
     print(f"{shown['class']} ({shown['target']}) at {found.pixel.x},{found.pixel.y}: "
           f"{found.logit:+.4f}")  # fmt: skip
-    print(f"  local     {found.local:+9.4f}")
-    for level, total in found.level_sums.items():
-        print(f"  {f'{level}x{level}':<9} {total:+9.4f}")
-    print(f"  constant  {found.constant:+9.4f}")
-    strongest = sorted(found.sources[1:], key=lambda s: -abs(s.value))[:6]
-    print("  strongest bins:")
+    for name, value in _sums(found):
+        print(f"  {name:<14} {value:+9.4f}")
+    print(f"  {'constant':<14} {found.constant:+9.4f}")
+    strongest = sorted(found.sources[found.first_bin :], key=lambda s: -abs(s.value))[:6]
+    if not found.grids:
+        return
+    print("  strongest:")
     for s in strongest:
         y0, x0, y1, x1 = s.region
-        print(f"    {s.level}x{s.level} row {s.row} column {s.col}  {s.value:+9.4f}  "
-              f"pixels {x0},{y0} to {x1},{y1}")  # fmt: skip
+        name = s.title or f"{s.level}x{s.level} row {s.row} column {s.col}"
+        print(f"    {name}  {s.value:+9.4f}  pixels {x0},{y0} to {x1},{y1}")
+
+
+def _sums(found: PixelEvidence) -> list[tuple[str, float]]:
+    """Return what is printed first: local and levels of a pyramid, or every branch."""
+    from pspgui.evidence.readings import PyramidEvidence
+
+    if isinstance(found, PyramidEvidence):
+        levels = [(f"{level}x{level}", total) for level, total in found.level_sums.items()]
+        return [("local", found.local), *levels]
+    return [(source.title, source.value) for source in found.sources]

@@ -7,35 +7,14 @@ sign and size: what they are drawn with must not stretch them to a common range.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.psp_reads import Cells, LevelReads, cells_of, checked_pixel
-from pspgui.evidence.readings import LOCAL, Source, Target
+from pspgui.evidence.readings import LOCAL, OpenedSource, Source, Target
 from pspgui.evidence.targets import aim, row_of
 from pspgui.geometry import bin_span
 from pspgui.inference.activations import LevelWeights
-
-
-@dataclass(frozen=True, eq=False)
-class OpenedSource:
-    """What the cells of the backbone's grid add through one source: constant + sum == value.
-
-    values: (h, w) float, in logits, zero at cells that the source does not read; `constant` is
-    what its biases add. `source` is the source as the split has it.
-    """
-
-    source: Source
-    target: Target
-    values: np.ndarray
-    constant: float
-
-    @property
-    def total(self) -> float:
-        """The source's value again, up to rounding."""
-        return self.constant + float(self.values.sum())
 
 
 def open_source(

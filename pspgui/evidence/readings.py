@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -31,17 +32,20 @@ class Target(NamedTuple):
 
 
 class Source(NamedTuple):
-    """One thing that adds to the logit: the local features, or one bin of one pyramid level.
+    """One thing that adds to the logit: local features, a pyramid's bin, a branch, a score map.
 
-    level:  bins a side of its level (0 for local); row, col: the bin's place in that level
+    level:  bins a side of a bin's level, the place of a branch or score map among its like, and 0
+            for local; row, col: a bin's place in its level
     value:  what it adds to the logit, signed
     weight: the mean interpolation weight, 0..1, with which the bottleneck's taps around the
-            pixel read the bin; taps outside the map read nothing (1 for local)
-    reachable: whether any tap reads the bin at all; if not, its value is zero by construction
-    region: where it looks, in image pixels: the rectangle a bin pools, or the cells local reads
+            pixel read the bin; taps outside the map read nothing. Of a branch the share of its
+            taps that do not fall into the padding; else 1
+    reachable: whether any tap reads it at all; if not, its value is zero by construction
+    region: where it looks, in image pixels: the rectangle a bin pools, or around the cells read
+    title:  the name of a branch or score map
     """
 
-    kind: Literal["local", "bin"]
+    kind: Literal["local", "bin", "branch", "score"]
     level: int
     row: int
     col: int
@@ -49,6 +53,7 @@ class Source(NamedTuple):
     weight: float
     reachable: bool
     region: Rect
+    title: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; the local source has no level, row or column."""
@@ -62,7 +67,7 @@ class Source(NamedTuple):
             "value": self.value,
             "reachable": self.reachable,
             "region": [x0, y0, x1, y1],
-        }
+        } | ({"title": self.title} if self.title else {})
 
 
 class LevelReading(NamedTuple):
@@ -95,6 +100,16 @@ class PixelEvidence:
         raise NotImplementedError
 
     @property
+    def grids(self) -> Mapping[int, LevelReading]:
+        """The sources that lie in grids, by bins a side."""
+        return {}
+
+    @property
+    def first_bin(self) -> int:
+        """The place of the first grid's first source among all sources."""
+        return 0
+
+    @property
     def total(self) -> float:
         """Constant plus all sources: the logit again, up to rounding, unless sources interact."""
         return self.constant + sum(source.value for source in self.sources)
@@ -117,6 +132,55 @@ class PixelEvidence:
 
 
 @dataclass(frozen=True, eq=False)
+class BranchEvidence(PixelEvidence):
+    """The evidence of a network whose parts stand beside each other: branches or score maps."""
+
+    parts: tuple[Source, ...]
+    reading: Reading = "split"
+    baseline: str = ZERO
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Branches, score maps or taps, in the network's order."""
+        return self.parts
+
+    @cached_property
+    def grids(self) -> Mapping[int, LevelReading]:
+        """The grid of a convolution's taps; empty for branches and score maps."""
+        side = self.parts[0].level if self.parts else 0
+        if len(self.parts) != side * side or any(s.kind != "local" for s in self.parts):
+            return {}
+        grid = (side, side)
+        regions = [source.region for source in self.parts]
+        reading = LevelReading(
+            np.array([source.value for source in self.parts]).reshape(grid),
+            np.array([source.weight for source in self.parts]).reshape(grid),
+            np.array([source.reachable for source in self.parts]).reshape(grid),
+            tuple(tuple(regions[row * side : (row + 1) * side]) for row in range(side)),
+        )
+        return {side: reading}
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedSource:
+    """What the cells of the backbone's grid add through one source: constant + sum == value.
+
+    values: (h, w) float, in logits, zero at cells that the source does not read; `constant` is
+    what its biases add. `source` is the source as the split has it.
+    """
+
+    source: Source
+    target: Target
+    values: np.ndarray
+    constant: float
+
+    @property
+    def total(self) -> float:
+        """The source's value again, up to rounding."""
+        return self.constant + float(self.values.sum())
+
+
+@dataclass(frozen=True, eq=False)
 class PyramidEvidence(PixelEvidence):
     """The evidence of a PSPNet: local features and bins, by levels.
 
@@ -128,6 +192,16 @@ class PyramidEvidence(PixelEvidence):
     levels: dict[int, LevelReading]
     reading: Reading = "split"
     baseline: str = ZERO
+
+    @property
+    def grids(self) -> Mapping[int, LevelReading]:
+        """The levels."""
+        return self.levels
+
+    @property
+    def first_bin(self) -> int:
+        """Behind the local source."""
+        return 1
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:

@@ -143,6 +143,10 @@ class Prediction:
         return result
 
 
+class HeadWeights:
+    """What evidence needs of a network's last layers; one kind for each kind of head."""
+
+
 class LevelWeights(NamedTuple):
     """How one level becomes part of z: pooled, reduced to C_l channels, read by the bottleneck.
 
@@ -157,7 +161,7 @@ class LevelWeights(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ClassifierWeights:
+class ClassifierWeights(HeadWeights):
     """What turns the hidden pre-activation z into logits: classifier @ relu(z) + classifier_bias.
 
     classifier (N, K), classifier_bias (N,), bottleneck_bias (K,) which is part of z; numpy. What

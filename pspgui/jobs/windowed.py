@@ -101,12 +101,22 @@ class WindowEvidence:
         """Return the evidence of a pixel of the image within the frame."""
         y, x = self.frame.y0, self.frame.x0
         found = self.engine.at(Pixel(pixel[0] - y, pixel[1] - x), target)
-        return replace(
-            found,
-            pixel=Pixel(*pixel),
-            local_region=found.local_region.moved(y, x),
-            levels={level: _moved(r, y, x) for level, r in found.levels.items()},
-        )
+        return moved_evidence(found, Pixel(*pixel), y, x)
+
+
+def moved_evidence(
+    found: PixelEvidence, pixel: Pixel, down: int, across: int
+) -> PixelEvidence:
+    """Return evidence of a window as that of the image: at `pixel`, its regions moved."""
+    from pspgui.evidence.readings import BranchEvidence, PyramidEvidence
+
+    if isinstance(found, PyramidEvidence):
+        levels = {level: _moved(r, down, across) for level, r in found.levels.items()}
+        region = found.local_region.moved(down, across)
+        return replace(found, pixel=pixel, local_region=region, levels=levels)
+    assert isinstance(found, BranchEvidence)
+    parts = tuple(s._replace(region=s.region.moved(down, across)) for s in found.parts)
+    return replace(found, pixel=pixel, parts=parts)
 
 
 def _moved(reading: LevelReading, down: int, across: int) -> LevelReading:

@@ -147,8 +147,10 @@ class DeepLabV3(Segmenter):
         height, width = features.shape[-2], features.shape[-1]
         # Interpolated from one cell, a pooled image is the same everywhere.
         joint = torch.cat([m.expand(-1, -1, height, width) for m in maps.values()], dim=1)
-        projected = self.project(joint)
-        return Cells(self.classifier(self.decoder(projected)), {**maps, "Project": projected})
+        maps["Project"] = decoded = self.project(joint)
+        if self.spec.decoder != "none":
+            maps["Decoder"] = decoded = self.decoder(decoded)
+        return Cells(self.classifier(decoded), maps)
 
 
 def separable_bn_relu(inputs: int, outputs: int, rate: int) -> nn.Sequential:

@@ -64,8 +64,16 @@ class DilatedFCN(Segmenter):
 
     def cells(self, stages: tuple[Tensor, ...], size: tuple[int, int]) -> Cells:
         """Return the logits at the grid of cells."""
-        features = stages[-1]
-        hidden = self.convolutions(features)
+        features = hidden = stages[-1]
+        maps = {}
+        for title, convolution in zip(self.titles, self.convolutions, strict=True):
+            hidden = maps[title] = convolution(hidden)
         if self.joint is not None:
             hidden = self.joint(torch.cat([features, hidden], dim=1))
-        return Cells(self.classifier(self.dropout(hidden)))
+        return Cells(self.classifier(self.dropout(hidden)), maps)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The names of the maps after the head's convolutions, in order."""
+        count = self.spec.convolutions
+        return ("Hidden",) if count == 1 else tuple(f"Hidden {i + 1}" for i in range(count))

@@ -96,14 +96,14 @@ class BinGrids(QWidget):
         self._evidence = evidence
         if evidence is not None:
             peak = max(
-                (float(np.abs(r.values).max()) for r in evidence.levels.values()), default=0.0
+                (float(np.abs(r.values).max()) for r in evidence.grids.values()), default=0.0
             )
             self._limit = nice_limit(peak)
-            if tuple(evidence.levels) != levels_before:
+            if tuple(evidence.grids) != levels_before:
                 self._place_frames()
                 self.updateGeometry()
         if self._pointed is not None:
-            known = evidence is not None and self._pointed.level in evidence.levels
+            known = evidence is not None and self._pointed.level in evidence.grids
             self._point(self._pointed if known else None, force=True)
         self.update()
 
@@ -140,7 +140,7 @@ class BinGrids(QWidget):
         self.updateGeometry()
 
     def _place_frames(self) -> None:
-        levels = tuple(self._evidence.levels) if self._evidence else tuple(self._frames)
+        levels = tuple(self._evidence.grids) if self._evidence else tuple(self._frames)
         columns = max(1, min(4, len(levels)))
         side = (self.width() - (columns - 1) * _GAP) / columns
         high = side * self._aspect
@@ -171,8 +171,8 @@ class BinGrids(QWidget):
     def _source(self, place: Place) -> Source | None:
         if self._evidence is None:
             return None
-        index = 1 + place.row * place.level + place.col
-        for level in self._evidence.levels:
+        index = self._evidence.first_bin + place.row * place.level + place.col
+        for level in self._evidence.grids:
             if level == place.level:
                 return self._evidence.sources[index]
             index += level * level
@@ -254,7 +254,7 @@ class BinGrids(QWidget):
         self, p: QPainter, theme: Theme, metrics: QFontMetrics, index: int, level: int
     ) -> None:
         assert self._evidence is not None
-        reading = self._evidence.levels[level]
+        reading = self._evidence.grids[level]
         frame = self._frames[level]
         p.fillRect(
             QRectF(frame.left(), frame.top() - _TITLE + 4, 8, 8),
@@ -277,7 +277,7 @@ class BinGrids(QWidget):
     ) -> None:
         """Colour the bins that reach the pixel; print the value where there is room."""
         assert self._evidence is not None
-        reading = self._evidence.levels[level]
+        reading = self._evidence.grids[level]
         frame = self._frames[level]
         steps = np.clip(np.rint((reading.values / self._limit + 1) * 127.5), 0, 255)
         colours = diverging_lut(theme)[steps.astype(np.uint8)].tolist()

@@ -23,7 +23,7 @@ from pspgui.gui.icons import icon
 from pspgui.gui.panels.bin_grids import BinGrids
 from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
 from pspgui.gui.panels.evidence_bar import EvidenceBar
-from pspgui.gui.panels.evidence_sums import sums_of, target_words
+from pspgui.gui.panels.evidence_sums import Part, sums_of, target_words
 from pspgui.gui.theme import ICON_PX, current_theme, heading_font, quiet_font, text_font
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ class EvidencePanel(QWidget):
         d.image_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self._on_other_image)
         self._grids.bin_pointed.connect(self._on_bin)
+        self._bar.part_pointed.connect(self._on_part)
         self._class_box.activated.connect(self._on_target)
         self._versus_box.activated.connect(self._on_target)
         self._pin_button.clicked.connect(self._on_pin)
@@ -205,6 +206,7 @@ class EvidencePanel(QWidget):
             frame = self._document.window_frame or Rect(0, 0, *self._document.image.shape[:2])
             self._grids.set_aspect(frame.height, frame.width)
         self._grids.set_evidence(evidence)
+        self._grids.setVisible(evidence is None or bool(evidence.grids))
         if evidence is None:
             self._empty.title, self._empty.hint = self._what_to_do()
             self._empty.update()
@@ -258,7 +260,7 @@ class EvidencePanel(QWidget):
             )
         return (
             "Point at a pixel",
-            "Move the mouse over the image to see which pyramid bins drive its class. "
+            "Move the mouse over the image to see what drives its class. "
             "Click with the probe (H) to pin a pixel.",
         )
 
@@ -331,6 +333,15 @@ class EvidencePanel(QWidget):
     @Slot(object)
     def _on_bin(self, source: Source | None) -> None:
         self._document.set_hovered_bin(source)
+
+
+    @Slot(object)
+    def _on_part(self, part: Part | None) -> None:
+        """Show where a branch or a score map looks."""
+        if self._shown is None or self._shown.grids:
+            return
+        by_name = {source.title: source for source in self._shown.sources}
+        self._document.set_hovered_bin(None if part is None else by_name.get(part.name))
 
 
 def _box(name: str) -> QComboBox:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from pspgui.gui.colours import nice_limit, readable_on
@@ -39,11 +47,16 @@ class EvidenceBar(QWidget):
 
     A triangle marks the sum; below are the legend with the printed amounts, and the identity.
     Everything is painted from one frozen `Sums`; nothing is created on a hover.
+    `part_pointed(Part | None)` follows the mouse over bar and legend.
     """
+
+    part_pointed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sums: Sums | None = None
+        self._pointed: Part | None = None
+        self.setMouseTracking(True)
         self._segments: list[tuple[Part, float, float]] = []
         self._low, self._high = -1.0, 1.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -92,6 +105,29 @@ class EvidenceBar(QWidget):
             if self._x(low) <= position.x() < self._x(high):
                 return part
         return None
+
+    def legend_at(self, position: QPointF) -> Part | None:
+        """Return the part whose line of the legend is under a point of the widget."""
+        if self._sums is None:
+            return None
+        rows = (len(self._sums.parts) + 1) // 2
+        row = int((position.y() - _MARK - _BAR - _AXIS) // _LEGEND_ROW)
+        index = row + rows * (position.x() > self.width() / 2)
+        known = 0 <= row < rows and index < len(self._sums.parts)
+        return self._sums.parts[index] if known else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Point at the part under the mouse, in the bar or in the legend."""
+        self._point(self.part_at(event.position()) or self.legend_at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Point at nothing when the mouse goes."""
+        self._point(None)
+
+    def _point(self, part: Part | None) -> None:
+        if part != self._pointed:
+            self._pointed = part
+            self.part_pointed.emit(part)
 
     def event(self, event: QEvent) -> bool:
         """Tell the exact amount of the part under the mouse."""
@@ -169,7 +205,8 @@ class EvidenceBar(QWidget):
             p.fillRect(QRectF(x, y + 4, 10, 10), part_colour(part, sums, theme))
             row = QRectF(x + 18, y, column - 18, _LEGEND_ROW)
             p.setPen(quiet)
-            p.drawText(row, int(Qt.AlignmentFlag.AlignVCenter), part.name)
+            amount = p.fontMetrics().horizontalAdvance(signed(part.shown)) + 8
+            draw_elided(p, row.adjusted(0, 0, -amount, 0), part.name)
             p.setPen(text)
             p.drawText(
                 row,
@@ -182,15 +219,14 @@ class EvidenceBar(QWidget):
         """Paint local + bins + constant = shown: amounts above, their names below."""
         p.fillRect(QRectF(0, top, self.width(), 1), QColor(theme.line))
         p.setFont(text_font(self))
-        amounts = [sums.local, sums.bins, sums.constant, sums.total]
-        names = ["local", "bins", "constant", sums.words]
+        names, amounts = zip(*sums.terms, strict=True)
         numbers = QFontMetrics(text_font(self))
         words = QFontMetrics(quiet_font(self))
         widths = [
             max(numbers.horizontalAdvance(signed(a)), words.horizontalAdvance(n))
             for a, n in zip(amounts, names, strict=True)
         ]
-        space = max(4.0, (self.width() - sum(widths)) / 3)
+        space = max(4.0, (self.width() - sum(widths)) / (len(widths) - 1))
         x, high = 0.0, numbers.height()
         for i, (amount, name, width) in enumerate(zip(amounts, names, widths, strict=True)):
             last = i == len(amounts) - 1
@@ -224,7 +260,7 @@ def _axis(left: float, right: float) -> tuple[float, float]:
 def _explain(part: Part) -> str:
     what = {
         "local": "the features around the pixel itself",
-        "level": f"all bins of the {part.name} level",
+        "level": f"all that comes by {part.name}",
         "constant": "all biases; the same for every pixel that opens the same gates",
     }[part.kind]
     return f"{part.name}  {signed(part.value, 4)}\n{what}"

@@ -36,6 +36,14 @@ class Sums:
     parts: tuple[Part, ...]
     total: float
     words: str
+    between: str = "bins"
+
+    @property
+    def terms(self) -> tuple[tuple[str, float], ...]:
+        """The sum in few words: (name, printed amount) of its terms, and last of what they make."""
+        local = [("local", self.local)] if any(p.kind == "local" for p in self.parts) else []
+        rest = (self.between, self.bins), ("constant", self.constant), (self.words, self.total)
+        return (*local, *rest)
 
     @property
     def local(self) -> float:
@@ -55,6 +63,9 @@ class Sums:
 
 def sums_of(evidence: PixelEvidence) -> Sums:
     """Return the parts of a pixel's evidence, printed amounts adding up to the printed logit."""
+    words = "shown logit" if evidence.target.versus is None else "shown margin"
+    if not hasattr(evidence, "level_sums"):
+        return _sums_of_parts(evidence, words)
     levels = evidence.level_sums
     values = [evidence.local, *levels.values(), evidence.constant]
     shown = rounded_to_sum(values, evidence.logit)
@@ -69,8 +80,24 @@ def sums_of(evidence: PixelEvidence) -> Sums:
         ),
         Part("constant", "constant", values[-1], shown[-1]),
     ]
-    words = "shown logit" if evidence.target.versus is None else "shown margin"
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
+
+
+def _sums_of_parts(evidence: PixelEvidence, words: str) -> Sums:
+    """Return the sums of branches or score maps, or of a convolution's taps taken together."""
+    if evidence.grids:
+        named = [("taps", sum(source.value for source in evidence.sources))]
+    else:
+        named = [(source.title, source.value) for source in evidence.sources]
+    shown = rounded_to_sum([*(v for _, v in named), evidence.constant], evidence.logit)
+    parts = [
+        Part("level", name, value, digits, index)
+        for index, ((name, value), digits) in enumerate(zip(named, shown[:-1], strict=True))
+    ]
+    parts.append(Part("constant", "constant", evidence.constant, shown[-1]))
+    kinds = {source.kind for source in evidence.sources}
+    between = "taps" if evidence.grids else "branches" if "branch" in kinds else "scores"
+    return Sums(tuple(parts), round(evidence.logit, DECIMALS), words, between)
 
 
 def rounded_to_sum(

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from torch import Tensor, nn
 
-from pspgui.inference.activations import Activations, ClassifierWeights, Frame
+from pspgui.inference.activations import Activations, Frame, HeadWeights
 from pspgui.models.segmenter import Segmenter
 
 
@@ -36,7 +36,7 @@ class Head(ABC):
         """Return the (N, h, w) float32 logits alone, for passes whose maps nobody will see."""
         raise NotImplementedError
 
-    def weights(self) -> ClassifierWeights | None:
+    def weights(self) -> HeadWeights | None:
         """Return what evidence needs of the last layers, or None where there is no evidence."""
         return None
 

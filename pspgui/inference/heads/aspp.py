@@ -1,0 +1,59 @@
+"""DeepLabV3 as its own modules compute it, with what evidence needs of its last layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pspgui.inference.activations import HeadWeights
+from pspgui.inference.heads.plain import PlainHead
+from pspgui.inference.layers import Layer, layers_of
+from pspgui.models.deeplabv3 import DeepLabV3
+from pspgui.models.segmenter import Segmenter
+
+
+@dataclass(frozen=True, eq=False)
+class ASPPWeights(HeadWeights):
+    """The layers between features and logits of a DeepLabV3, batch norms folded in.
+
+    classifier (N, C) and classifier_bias (N,); `branches` by title, in the order of the
+    concatenation that the one layer of `project` reads; `decoder` is empty where there is none.
+    After every branch, `project` and `decoder` comes a ReLU. `pool` is the title of the branch
+    that reads the pooled image, "" for none.
+    """
+
+    classifier: np.ndarray
+    classifier_bias: np.ndarray
+    branches: dict[str, tuple[Layer, ...]]
+    project: tuple[Layer, ...]
+    decoder: tuple[Layer, ...]
+    pool: str
+
+
+class ASPPHead(PlainHead):
+    """Runs DeepLabV3s that have atrous branches."""
+
+    @classmethod
+    def runs(cls, model: Segmenter) -> bool:
+        """Whether it is a DeepLabV3 with branches."""
+        return isinstance(model, DeepLabV3) and model.aspp is not None
+
+    def __init__(self, model: Segmenter, device: str) -> None:
+        super().__init__(model, device)
+        self._source = model
+
+    def weights(self) -> ASPPWeights:
+        """Return copies of the last layers' weights."""
+        model = self._source
+        assert isinstance(model, DeepLabV3) and model.aspp is not None
+        (classifier,) = layers_of([model.classifier])
+        branches = zip(model.aspp.titles, model.aspp.branches, strict=True)
+        return ASPPWeights(
+            classifier.weight[:, :, 0, 0],
+            classifier.bias,
+            {title: layers_of([branch]) for title, branch in branches},
+            layers_of([model.project]),
+            layers_of([model.decoder]),
+            "" if model.spec.image_pool == "none" else "Image pool",
+        )

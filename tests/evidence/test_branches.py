@@ -1,0 +1,142 @@
+"""Evidence of DeepLabV3 and of the dilated FCN adds up to the network's logit, like gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pspgui.evidence.branches import ASPPEvidence, TapEvidence
+from pspgui.evidence.readings import Target
+from pspgui.inference.activations import Activations, FeatureMap, Stamp
+from pspgui.inference.heads.aspp import ASPPHead
+from pspgui.inference.heads.dilated import DilatedHead
+from pspgui.labels.classes import table
+from pspgui.models.deeplabv3 import DeepLabV3, DeepLabV3Spec
+from pspgui.models.dilated_fcn import DilatedFCN, DilatedFCNSpec
+
+GRID, PADDED, IMAGE = (6, 9), (49, 71), (45, 66)
+PLACES = ((0, 0), (44, 65), (0, 65), (22, 31), (44, 3), (7, 64))
+CLASSES = table(*((f"class {i}", (i, i, i)) for i in range(4)))
+DEEPLABS = (
+    {}, {"align_corners": True}, {"decoder": "none"}, {"project_kernel": 3},
+    {"separable": True, "decoder": "separable"}, {"image_pool": "first"}, {"image_pool": "none"},
+    {"rates": (2, 5)},
+)  # fmt: skip
+FCNS = ({}, {"convolutions": 2}, {"head_kernel": 1}, {"align_corners": True})
+
+
+def shaken(model, seed=0):
+    """Give batch norms and the classifier values as after training."""
+    torch.manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.4, 0.4)
+            nn.init.uniform_(module.running_var, 0.2, 1.5)
+            nn.init.uniform_(module.weight, -0.4, 1.5)
+            nn.init.uniform_(module.bias, -0.3, 0.6)
+    nn.init.normal_(model.classifier.weight)
+    return model.eval().requires_grad_(False).double()
+
+
+def deeplab(**fields):
+    spec = {"classes": CLASSES, "backbone": "mobilenet_v2", "auxiliary": False,
+            "aspp_channels": 7, "rates": (2, 4)} | fields  # fmt: skip
+    return shaken(DeepLabV3(DeepLabV3Spec.model_validate(spec)))
+
+
+def fcn(**fields):
+    spec = {"classes": CLASSES, "backbone": "mobilenet_v2", "auxiliary": False,
+            "head_channels": 7} | fields  # fmt: skip
+    return shaken(DilatedFCN(DilatedFCNSpec.model_validate(spec)))
+
+
+def features_of(model):
+    generator = torch.Generator().manual_seed(5)
+    shape = (1, model.backbone.channels[-1], *GRID)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def known(model, features):
+    cells = model.cells((features,), PADDED)
+    maps = tuple(FeatureMap(title, m[0].numpy()) for title, m in cells.maps.items())
+    return Activations(
+        image_id="random", image_shape=IMAGE, padded_shape=PADDED, grid=GRID,
+        align_corners=model.spec.align_corners, features=features[0].numpy(), maps=maps,
+        scores=cells.scores[0].numpy(), stamp=Stamp("random", "none"),
+    )  # fmt: skip
+
+
+def logits(model, features):
+    return model.upsample(model.cells((features,), PADDED).scores, PADDED)[0]
+
+
+def evidence_of(model, features):
+    if isinstance(model, DeepLabV3):
+        return ASPPEvidence(known(model, features), ASPPHead(model, "cpu").weights())
+    return TapEvidence(known(model, features), DilatedHead(model, "cpu").weights())
+
+
+@pytest.mark.parametrize(
+    "model", [*(("deeplab", f) for f in DEEPLABS), *(("fcn", f) for f in FCNS)], ids=str
+)
+def test_sources_and_their_cells_add_up_and_are_gradient_times_input(model):
+    name, fields = model
+    model = {"deeplab": deeplab, "fcn": fcn}[name](**fields)
+    features = features_of(model)
+    evidence = evidence_of(model, features)
+    plain = logits(model, features)
+    for y, x in PLACES:
+        for target in (Target(1), Target(3, 0), None):
+            found = evidence.at((y, x), target)
+            c, versus = found.target
+            logit = plain[c, y, x] - (0 if versus is None else plain[versus, y, x])
+
+            assert abs(found.logit - float(logit)) < 1e-10
+            assert abs(found.total - float(logit)) < 1e-10
+        leaf = features.clone().requires_grad_(True)
+        out = logits(model, leaf)
+        (out[3, y, x] - out[0, y, x]).backward()
+        expected = (leaf.grad * features).sum(dim=1)[0].numpy()
+        sources = evidence.at((y, x), Target(3, 0)).sources
+        opened = [evidence.open((y, x), source, Target(3, 0)) for source in sources]
+
+        assert np.allclose(sum(o.values for o in opened), expected, atol=1e-10)
+        for source, cells in zip(sources, opened, strict=True):
+            assert abs(cells.total - source.value) < 1e-10
+            assert source.reachable or not cells.values.any()
+
+
+def test_branches_are_named_and_say_how_much_falls_into_the_padding():
+    model = deeplab(rates=(2, 8))
+    evidence = evidence_of(model, features_of(model))
+    sources = {s.title: s for s in evidence.at((22, 31)).sources}
+    assert list(sources) == ["ASPP 1×1", "ASPP rate 2", "ASPP rate 8", "Image pool"]
+    assert sources["ASPP 1×1"].weight == 1
+    # In a grid of 6 x 9, a rate of 8 reaches over either edge: the middle tap alone is left,
+    # but for columns at the very ends.
+    assert sources["ASPP rate 8"].weight < 0.2
+    assert sources["Image pool"].region == (0, 0, *IMAGE)
+
+
+def test_a_constellation_is_where_the_cells_are_that_a_branch_reads():
+    model = deeplab(decoder="none", rates=(2, 4))
+    evidence = evidence_of(model, features_of(model))
+    pixel = (22, 31)
+    source = next(s for s in evidence.at(pixel).sources if s.title == "ASPP rate 4")
+    inside, outside = evidence.constellation(pixel, source)
+    leaf = features_of(model).requires_grad_(True)
+    joint = dict(model.aspp(leaf))["ASPP rate 4"]
+    mixed = model.upsample(joint, PADDED)[0, :, pixel[0], pixel[1]]
+    mixed.square().sum().backward()
+    read = np.argwhere((leaf.grad != 0).any(dim=1)[0].numpy())
+    assert {tuple(p) for p in read.tolist()} <= {tuple(p) for p in inside.tolist()}
+    assert len(outside)
+    assert ((outside < 0) | (outside >= GRID)).any(axis=1).all()
+
+
+def test_other_readings_are_refused():
+    model = fcn()
+    with pytest.raises(ValueError, match="split"):
+        evidence_of(model, features_of(model)).at((0, 0), None, "ig")
