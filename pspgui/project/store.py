@@ -220,8 +220,11 @@ class LabelStore:
         write_durably(waiting, marks, lambda written: _compare(waiting, written, work.provenance))
         if work.announce is not None:
             work.announce(digest)
-        write_durably(path, content, lambda written: _compare(path, written, work.labels))
-        self._remember(path, digest)
+        try:
+            write_durably(path, content, lambda written: _compare(path, written, work.labels))
+        finally:  # one that failed may have done so after it replaced the file
+            if _look_at(path).digest == digest:
+                self._remember(path, digest)
         with contextlib.suppress(OSError):  # where it waits it is found, too
             durable.disk.make_folder(beside.parent)
             durable.disk.replace(waiting, beside)

@@ -34,7 +34,7 @@ TOLD = struct.Struct("<Id")  # checksum, time
 PROMISE_S = 1.0
 SLOTS = 16
 LONG_SHARE = 0.08
-LIFE = 10  # kills, after which an image is done with: a long history takes long to prove
+LIFE = 6  # kills, after which an image is done with: a long history takes long to prove
 
 
 def paint(folder: Path, pipe: int, seed: int) -> None:
@@ -63,7 +63,7 @@ def paint(folder: Path, pipe: int, seed: int) -> None:
             saving.submit(Snapshot(bench.image, empty, empty, empty, 0))
             saving.flush()
             last = time.monotonic()
-        time.sleep(0.004)
+        time.sleep(0.006)
 
 
 class Run:
