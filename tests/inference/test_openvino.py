@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from small_networks import small_network
 
+from pspgui.inference.backends import mixing
 from pspgui.inference.backends import openvino_graphs as graphs
 from pspgui.inference.backends.backend import Watch
 from pspgui.inference.backends.mixing import TARGET
@@ -33,7 +34,8 @@ def source() -> LoadedModel:
 
 @pytest.fixture(autouse=True)
 def one_cache(tmp_path_factory, monkeypatch):
-    """Share converted networks among these tests, away from the user's."""
+    """Share converted networks among these tests, away from the user's; search little for int8."""
+    monkeypatch.setattr(mixing, "_GROUPS", 2)
     place = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setattr(graphs, "cache_folder", lambda: place)
     return place / "openvino"
