@@ -64,7 +64,7 @@ def test_a_full_disk_is_an_error_and_no_crash(monkeypatch, tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
-    with pytest.raises(ScratchError, match="needs 5.0 GB of disk space"):
+    with pytest.raises(ScratchError, match=r"needs 5\.0 GB of disk space"):
         zeros((50_000, 100_000), np.uint8, tmp_path)
     assert not list(tmp_path.iterdir())
 
