@@ -122,6 +122,7 @@ class ProjectSession(QObject):
         self._autosave.saved.connect(self._saved)
         self._autosave.admit = self._projects.admit
         document.prediction_changed.connect(self._keep_reading)
+        document.history_changed.connect(self._edited)
         self._time.spent.connect(self._spent)
         self._asking.timeout.connect(self._ask_again)
         self._telling.timeout.connect(self.index_changed)
@@ -214,6 +215,15 @@ class ProjectSession(QObject):
             self._autosave.save_again()
             self._fill(project)
         self.project_changed.emit(project)
+
+    @Slot()
+    def _edited(self) -> None:
+        """Make the project at the first edit, before there is anything to save."""
+        project, image = self._project, self._document.image_path
+        if project is None or project.established or project.read_only or image is None:
+            return
+        if self._document.is_edited and image.parent == project.root:
+            self._worker.put(project.demand_change, key="make")
 
     # -- following the labels -----------------------------------------------------------------
 

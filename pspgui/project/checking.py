@@ -242,7 +242,8 @@ def provenance_fault(marks: DecodedLabels, labels: DecodedLabels) -> str:
 
 
 def _check_orphans(report: CheckReport, label_names: set[str]) -> None:
-    stems = {name[: -len(".png")] for name in label_names}
+    labels = report.home / "labels"
+    classes = {class_files.classes_beside(labels / name).name for name in label_names}
     for file in files_in(report.home / "provenance", ".png"):
         if file.name not in label_names:
             report.problems.append(Problem("orphan", file, "provenance of labels not there"))
@@ -251,7 +252,7 @@ def _check_orphans(report: CheckReport, label_names: set[str]) -> None:
             text = "provenance of labels that were never saved"
             report.problems.append(Problem("part", file, text, repairable=True))
     for file in files_in(report.home / "classes", ".json"):
-        if file.stem not in stems:
+        if file.name not in classes:
             report.problems.append(Problem("orphan", file, "classes of labels not there"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,15 @@ from pspgui.durable import write_durably
 from pspgui.labels.classes import ClassTable, ClassTableError
 
 _DIGEST: Final = "digest"
+_LONGEST_NAME: Final = 255  # bytes, of the usual file systems
 
 
 def classes_beside(label_file: Path) -> Path:
     """Return the file that names the classes of a label file of the label store."""
-    return label_file.parent.parent / "classes" / f"{label_file.stem}.json"
+    name = f"{label_file.stem}.json"
+    if len(os.fsencode(name)) > _LONGEST_NAME:  # one letter more than that of the labels
+        name = hashlib.sha256(os.fsencode(label_file.stem)).hexdigest() + ".json"
+    return label_file.parent.parent / "classes" / name
 
 
 def read_classes(label_file: Path) -> ClassTable | None:

@@ -34,6 +34,7 @@ from pspgui.labels.provenance import palette as provenance_palette
 
 FOLDER = ".pspgui"
 _SOURCE, _STAMP, _MODELS = "Image", "Labels", "Models"
+_LONGEST_NAME = 245  # bytes; file systems allow 255
 _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
     errno.ELOOP,
@@ -318,10 +319,13 @@ def _own_file(home: Path, image: Path) -> Path:
 
 def _candidates(folder: Path, image: Path) -> Iterator[Path]:
     yield folder / f"{image.stem}.png"
-    yield folder / f"{image.name}.png"
+    name = image.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:  # with a further suffix no file may be called so
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    yield folder / f"{name}.png"
     number = 2
     while True:
-        yield folder / f"{image.name}~{number}.png"
+        yield folder / f"{name}~{number}.png"
         number += 1
 
 
