@@ -206,8 +206,8 @@ class _Unpacking:
             )
 
     def _write(self, source: IO[bytes], target: Path, name: str) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 while chunk := source.read(_CHUNK):
                     self.check()

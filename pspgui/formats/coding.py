@@ -90,18 +90,19 @@ class ValueCoding(PlainCoding):
 
     def __init__(self, labels: Mapping[int, int], expected: str) -> None:
         self.expected = expected
-        self._lookup = np.full(257, -1, np.int16)  # the last stands for all values above 255
+        self._lookup = np.full(257, -1, np.int32)  # the last stands for all values above 255
+        self._kind = np.uint16 if max(labels.values(), default=0) > 255 else np.uint8
         for value, label in labels.items():
             self._lookup[value] = label
 
     def read(self, path: Path) -> np.ndarray:
-        """Return labels, (H, W) uint8; raises `FormatError` naming a value without a meaning."""
+        """Return labels, (H, W) uint8, uint16 where some are above 255; raises `FormatError`."""
         values = decode_labels(path).labels
         within = values if values.dtype == np.uint8 else np.minimum(values, 256)
         labels: np.ndarray = self._lookup[within]
         if labels.min() < 0:
             raise unknown_value(path, int(values[labels < 0][0]), self)
-        return np.asarray(labels, np.uint8)
+        return np.asarray(labels, self._kind)
 
     def label_of(self, value: int) -> int | None:
         """Return the label of a value, or None."""

@@ -99,7 +99,7 @@ def _image(path: Path, element: Element) -> _Image:
 
 
 def _find(root: Path) -> Path | None:
-    return root if "<annotations" in start_of(root / FILE, 4096) else None
+    return root if "<annotations" in start_of(root / FILE) else None
 
 
 def _splits(root: Path) -> tuple[str, ...]:
