@@ -6,6 +6,7 @@ among 100 000 images makes no path anew.
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from collections.abc import Mapping, Sequence
@@ -23,17 +24,24 @@ _FINISHED = ("done", "accepted")
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The images of the list and their ids in the index; `ids[i]` is 0 for one it lacks."""
+    """The images of the list and their ids in the index; `ids[i]` is 0 for one it lacks.
+
+    `places` are those of images by their text, which is far quicker to look up than a path.
+    """
 
     images: Sequence[Path]
     ids: array[int]
-    place_of: Mapping[Path, int]
+    places: Mapping[str, int]
     place_of_id: Mapping[int, int]
+
+    def place_of(self, image: Path | None) -> int:
+        """Return the place of an image in the list; -1 for one that is not there."""
+        return -1 if image is None else self.places.get(str(image), -1)
 
     def id_of(self, image: Path) -> int:
         """Return the id of an image; 0 for one that the index lacks."""
-        place = self.place_of.get(image)
-        return 0 if place is None else self.ids[place]
+        place = self.place_of(image)
+        return 0 if place < 0 else self.ids[place]
 
 
 @dataclass(frozen=True)
@@ -71,16 +79,20 @@ def make_listing(index: ProjectIndex, images: Sequence[Path]) -> Job:
 
 def listing_of(index: ProjectIndex, images: Sequence[Path]) -> Listing:
     """Bring a list of images and the index together."""
-    place_of = {image: place for place, image in enumerate(images)}
+    places = {str(image): place for place, image in enumerate(images)}
     ids = array("q", bytes(8 * len(images)))
-    found = index.select()
     place_of_id: dict[int, int] = {}
-    for id_, path in zip(found, index.paths(found), strict=True):
-        place = place_of.get(path)
-        if place is not None:
-            ids[place] = id_
-            place_of_id[id_] = place
-    return Listing(images, ids, place_of, place_of_id)
+    prefix = str(index.root / "x")[:-1]
+    with index.database.reading() as c:
+        for id_, raw in c.execute("SELECT id, path FROM images WHERE missing = 0"):
+            text = os.fsdecode(raw)
+            place = places.get(prefix + text)
+            if place is None:
+                place = places.get(text)  # of another folder: a whole path
+            if place is not None:
+                ids[place] = id_
+                place_of_id[id_] = place
+    return Listing(images, ids, places, place_of_id)
 
 
 def find(index: ProjectIndex, listing: Listing, query: Query, order: Order) -> Job:
@@ -127,7 +139,7 @@ def neighbour(
             open_ids = set(index.select(both, (*values, *_FINISHED)))
             places = [p for p in rows if listing.ids[p] in open_ids or not listing.ids[p]
                       or listing.images[p] == current]  # fmt: skip
-        here = None if current is None else listing.place_of.get(current)
+        here = listing.place_of(current)
         at = places.index(here) if here in places else -1
         target = at + by if at >= 0 else 0
         return listing.images[places[target]] if 0 <= target < len(places) else None

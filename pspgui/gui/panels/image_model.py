@@ -37,7 +37,7 @@ class ImageModel(QAbstractListModel):
         self._all: Sequence[Path] = ()
         self._keys: list[str] | None = None
         self._rows: array[int] | None = None
-        self._place_of: Mapping[Path, int] | None = None
+        self._places: Mapping[str, int] | None = None
         self._marks: dict[Path, str] = {}
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
@@ -86,14 +86,14 @@ class ImageModel(QAbstractListModel):
     def set_paths(self, paths: Sequence[Path]) -> None:
         """Take another folder's images, all of them shown; marks of the old ones are forgotten."""
         self.beginResetModel()
-        self._all, self._keys, self._rows, self._place_of = paths, None, None, None
+        self._all, self._keys, self._rows, self._places = paths, None, None, None
         self._marks = {}
         self.endResetModel()
 
-    def set_rows(self, rows: array[int] | None, place_of: Mapping[Path, int] | None = None) -> None:
+    def set_rows(self, rows: array[int] | None, places: Mapping[str, int] | None = None) -> None:
         """Show these places of the list, in this order; None shows all as they are."""
-        if place_of is not None:
-            self._place_of = place_of
+        if places is not None:
+            self._places = places
         if rows == self._rows:
             return
         self.beginResetModel()
@@ -145,7 +145,7 @@ class ImageModel(QAbstractListModel):
         if path is None:
             return -1
         try:
-            place = self._all.index(path) if self._place_of is None else self._place_of[path]
+            place = self._all.index(path) if self._places is None else self._places[str(path)]
             return place if self._rows is None else self._rows.index(place)
         except (KeyError, ValueError):
             return -1

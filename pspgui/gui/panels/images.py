@@ -326,7 +326,7 @@ class ImagesPanel(QWidget):
             return
         self._setting = True
         self._model.sort = found.order.sort
-        self._model.set_rows(found.rows, found.listing.place_of)
+        self._model.set_rows(found.rows, found.listing.places)
         self._setting = False
         self._select_current()
         self._show_count()
