@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
+from pspgui.gui.region_clipboard import RegionClipboard
 from pspgui.jobs.class_tables import class_called
 from pspgui.labels.classes import ClassTable
 
@@ -47,6 +48,7 @@ class Document(Display):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.clipboard = RegionClipboard(self, self)
         self._image: np.ndarray | None = None
         self._image_path: Path | None = None
         self._image_title = ""

@@ -24,6 +24,12 @@ class _Asked(NamedTuple):
     told: Callable[[Step], object] | None
 
 
+class _Relay(QObject):
+    """Carries replies over; without a parent, so that it lives as long as the thread needs it."""
+
+    replied = Signal(object)
+
+
 class Errands(QObject):
     """Runs generator jobs one at a time; of each kind only the newest is answered.
 
@@ -33,18 +39,18 @@ class Errands(QObject):
     """
 
     failed = Signal(str)
-    _replied = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._tickets = itertools.count(1)
         self._mailbox = Mailbox()
-        self._scheduler = Scheduler(self._mailbox, self._send)
+        self._relay = _Relay()
+        self._scheduler = Scheduler(self._mailbox, self._relay.replied.emit)
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._count = 0
-        self._replied.connect(self._take, Qt.ConnectionType.QueuedConnection)
+        self._relay.replied.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def ask(
         self,
@@ -80,12 +86,6 @@ class Errands(QObject):
                 if self._count == seen:
                     self._thread = None
                     return
-
-    def _send(self, reply: Reply) -> None:
-        try:
-            self._replied.emit(reply)
-        except RuntimeError:  # the window closed meanwhile
-            self._mailbox.close()
 
     @Slot(object)
     def _take(self, reply: Reply) -> None:

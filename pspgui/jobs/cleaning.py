@@ -28,7 +28,15 @@ class Sieve:
     below_px: int
 
 
-Cleaning = Operation | Sieve
+@dataclass(frozen=True)
+class Relabel:
+    """Every pixel of `label` gets the label `into`."""
+
+    label: int
+    into: int
+
+
+Cleaning = Operation | Sieve | Relabel
 
 
 class Found(NamedTuple):
@@ -64,7 +72,7 @@ def find_changes(
         for done, rect in enumerate(rects):
             if done % _REPORT_TILES == 0:
                 yield Step("Computing", done / len(rects))
-            wanted = transformed(labels, rect, cleaning)
+            wanted = _wanted(labels, rect, cleaning)
             changes = Patch(rect, wanted != labels[rect.slices], wanted)
             patch = _cut(labels, changes, within, allowed)
             if patch is not None:
@@ -72,6 +80,13 @@ def find_changes(
         return _found(found, None)
 
     return job
+
+
+def _wanted(labels: np.ndarray, rect: Rect, cleaning: Operation | Relabel) -> np.ndarray:
+    if isinstance(cleaning, Operation):
+        return transformed(labels, rect, cleaning)
+    here = labels[rect.slices]
+    return np.where(here == cleaning.label, labels.dtype.type(cleaning.into), here)
 
 
 def _sieved(labels: np.ndarray, sieve: Sieve) -> Iterator[Patch]:

@@ -560,4 +560,4 @@ def test_the_key_list_shows_the_new_keys(window):
     ]  # fmt: skip
     assert hints["Next rule of painting over"] == "M"
     assert hints["Remove small islands of the class"] == "Ctrl+Shift+I"
-    assert hints["Fill the polygon"] == "Enter / Double-click"
+    assert hints["Fill polygon, wire or cut-out"] == "Enter / Double-click"

@@ -72,7 +72,7 @@ def test_amounts_are_remembered_for_each_kind(ask):
     assert ask("grow").amount.value() == 5
 
 
-@pytest.mark.parametrize("what", [key for key in WORDS if key not in ("islands", "holes")])
+@pytest.mark.parametrize("what", [key for key in WORDS if key not in ("islands", "holes", "relabel")])
 def test_every_operation_is_named_and_undone(speckled, ask, what):
     before = speckled.document.label_map.labels.copy()
     dialog = ask(what, amount=2)
@@ -84,6 +84,23 @@ def test_every_operation_is_named_and_undone(speckled, ask, what):
     assert document.history.undo_names[0].startswith(f"{edit}, ")
     document.undo()
     assert np.array_equal(document.label_map.labels, before)
+
+
+def test_a_class_is_relabelled_as_one_edit_but_a_locked_one(speckled, ask, qtbot):
+    document = speckled.document
+    dialog = ask("relabel")
+    assert dialog.effect.text() == "1\u2009204 px would change" and not dialog.amount.isEnabled()
+    dialog.into.choose(1)
+    ask.again(dialog)
+    dialog.accept()
+    assert document.history.undo_names == ("Relabel Car to Road, 1\u2009204 px",)
+    assert not (document.label_map.labels == 2).any()
+    document.undo()
+    document.set_locked(1, True)
+    dialog = ask("relabel")
+    dialog.into.choose(1)
+    ask.again(dialog)
+    assert dialog.effect.text() == "nothing would change"
 
 
 def test_a_cleaning_can_be_kept_to_the_selection(speckled, ask):

@@ -12,6 +12,7 @@ from pspgui.gui.commands import (
     files,
     keeping,
     queue,
+    regions,
     tools,
     viewing,
 )
@@ -21,6 +22,7 @@ from pspgui.gui.commands.row import ActionRow
 TOPICS: Final = (
     files,
     editing,
+    regions,
     keeping,
     tools,
     cleaning,

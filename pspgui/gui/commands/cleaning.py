@@ -17,6 +17,7 @@ _KINDS: Final = (
     ("close", "Close gaps in the class…", (), "mdi6.arrow-collapse-horizontal"),
     ("open", "Cut thin parts of the class…", (), "mdi6.content-cut"),
     ("joint", "Smooth all classes together…", ("Ctrl+Shift+J",), "mdi6.blur"),
+    ("relabel", "Relabel a class…", ("Ctrl+Shift+L",), "mdi6.swap-horizontal"),
 )
 
 
@@ -29,6 +30,6 @@ def _clean(parts: Parts, what: str) -> None:
 
 ROWS: Final = tuple(
     ActionRow(what, text, keys, lambda p, what=what: _clean(p, what), "Clean up", icon,
-              enabled=has_image, line=what in ("smooth", "joint"))
+              enabled=has_image, line=what in ("smooth", "joint", "relabel"))
     for what, text, keys, icon in _KINDS
 )  # fmt: skip

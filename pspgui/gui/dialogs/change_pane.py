@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SIZE = QSize(62 * GRID_PX, 36 * GRID_PX)
 _LABEL_SHARE = 0.5
+_MARKED_PX = 4096
 _QUIET_SHARE = 0.35  # of what stays: what changes stands out
 
 
@@ -86,6 +87,12 @@ def _lay(after: np.ndarray, patch: Patch, rows: np.ndarray, columns: np.ndarray)
         return
     picked = np.ix_(rows[y0:y1] - patch.rect.y0, columns[x0:x1] - patch.rect.x0)
     np.copyto(after[y0:y1, x0:x1], patch.wanted[picked], where=patch.mask[picked])
+    ys, xs = np.nonzero(patch.mask)
+    if len(ys) <= _MARKED_PX:  # few pixels must not fall between those sampled
+        at = np.searchsorted(rows, ys + patch.rect.y0), np.searchsorted(columns, xs + patch.rect.x0)
+        inside = (at[0] < len(rows)) & (at[1] < len(columns))
+        inside &= (ys + patch.rect.y0 >= rows[0]) & (xs + patch.rect.x0 >= columns[0])
+        after[at[0][inside], at[1][inside]] = patch.wanted[ys[inside], xs[inside]]
 
 
 def _rim(mask: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from pspgui.geometry import Rect
 from pspgui.gui.dialogs.change_pane import ChangePane
 from pspgui.gui.dialogs.form import Choices, Form
 from pspgui.gui.theme import GRID_PX, QuietLabel
-from pspgui.jobs.cleaning import Cleaning, Found, Sieve, find_changes
+from pspgui.jobs.cleaning import Cleaning, Found, Relabel, Sieve, find_changes
 from pspgui.jobs.messages import Step
 from pspgui.labels.morphology import MAX_RADIUS_PX, Operation
 from pspgui.labels.raster import Stamp
@@ -39,6 +39,7 @@ WORDS: Final = {
     "close": _Words("Close gaps in a class", "Close gaps in {}", "Gaps up to twice"),
     "open": _Words("Cut thin parts of a class", "Cut thin parts of {}", "Parts up to twice"),
     "joint": _Words("Smooth all classes together", "Smooth all classes", "Radius"),
+    "relabel": _Words("Relabel a class", "Relabel {}", ""),
 }
 _SIEVES: Final = ("islands", "holes")
 _chosen_px = dict.fromkeys(WORDS, 3) | {"islands": 64, "holes": 64}
@@ -65,16 +66,22 @@ class CleanUpDialog(QDialog):
         self._pause.timeout.connect(self._ask)
         self.what.choose(what)
         self._ask()
-        for changed in (self.label.activated, self.scope.activated, self.amount.valueChanged):
+        for changed in (
+            self.label.activated, self.into.activated, self.scope.activated,
+            self.amount.valueChanged,
+        ):  # fmt: skip
             changed.connect(self._changed)
         self.what.activated.connect(self._changed)
 
     def _build(self) -> None:
         document = self._document
         self.what, self.label, self.scope = Choices(), Choices(), Choices()
+        self.into = Choices()
         self.what.fill([(words.title, key) for key, words in WORDS.items()], "islands")
         names = [(name, label) for label, name in enumerate(document.table.names)]
-        self.label.fill(names, document.active_class)
+        unlabelled = (document.table.name_of(document.table.ignore), document.table.ignore)
+        self.label.fill([*names, unlabelled], document.active_class)
+        self.into.fill([*names, unlabelled], document.table.ignore)
         places = [("The whole image", "whole"), ("What is in view", "view")]
         if document.selection is not None:
             places.append(("The selection", "selection"))
@@ -86,6 +93,7 @@ class CleanUpDialog(QDialog):
         self.form = Form("Clean up labels")
         self.form.add("What", self.what)
         self.form.add("Class", self.label)
+        self.form.add("Into", self.into)
         self.form.add("Amount", self.amount)
         self.form.add("Where", self.scope)
         self.pane = ChangePane(document, self._view)
@@ -111,6 +119,8 @@ class CleanUpDialog(QDialog):
     def cleaning(self) -> Cleaning:
         """What the fields say."""
         what, label = str(self.what.value), int(self.label.value)
+        if what == "relabel":
+            return Relabel(label, int(self.into.value))
         if what in _SIEVES:
             return Sieve(what, label, self.amount.value())
         return Operation(what, self.amount.value(), label, self._document.table.ignore)
@@ -132,10 +142,13 @@ class CleanUpDialog(QDialog):
         sieve = what in _SIEVES
         self.amount.blockSignals(True)
         self.amount.setRange(2 if sieve else 1, _MOST_PX if sieve else MAX_RADIUS_PX)
-        self.amount.setPrefix(f"{WORDS[what].amount.lower()} ")
+        words = WORDS[what].amount.lower()
+        self.amount.setPrefix(f"{words} " if words else "")
         self.amount.setValue(_chosen_px[what])
         self.amount.blockSignals(False)
         self.label.setEnabled(what != "joint")
+        self.into.setEnabled(what == "relabel")
+        self.amount.setEnabled(what != "relabel")
 
     @Slot()
     def _changed(self) -> None:
@@ -188,9 +201,11 @@ class CleanUpDialog(QDialog):
         if found is None or not found.pixels:
             return
         super().accept()
-        name = WORDS[str(self.what.value)].edit
-        label = int(self.label.value)
-        self._document.clean(found.patches, name.format(self._document.table.name_of(label)))
+        what, table = str(self.what.value), self._document.table
+        name = WORDS[what].edit.format(table.name_of(int(self.label.value)))
+        if what == "relabel":
+            name = f"{name} to {table.name_of(int(self.into.value))}"
+        self._document.clean(found.patches, name)
 
     def done(self, result: int) -> None:
         """Let go of what is still computed."""

@@ -53,17 +53,16 @@ class GrabCut(AreaTool):
         self._hints: list[tuple[bool, list[Stamp]]] = []
         self._thing: Stamp = NOTHING
         self._done = 0.0
-        self._time = float("-inf")
+        self._clicked = (QPointF(), float("-inf"))
         self.document.errands.cancel(_KIND)
 
     # -- mouse and keys -----------------------------------------------------------------------
 
     def press(self, event: ToolEvent) -> None:
         """Begin a box, or a hint inside of the one there is."""
-        before, self._time = self._time, time.monotonic()
+        double = self._is_double(event)
         if self._box is not None and self._box.contains(event.y, event.x):
-            quick = self._time - before <= QApplication.doubleClickInterval() / 1000
-            if quick and event.button == Qt.MouseButton.LeftButton:
+            if double:
                 self._finish()
                 return
             adds = event.button != Qt.MouseButton.RightButton
@@ -74,6 +73,16 @@ class GrabCut(AreaTool):
         erases = event.holds(_ALT)
         if self.begin(event, erases, event.holds(_CTRL)):
             self._corner, self._pressed_at = (event.y, event.x), event.at
+
+    def _is_double(self, event: ToolEvent) -> bool:
+        """Whether a left press follows one in the same place: hints may follow quickly, too."""
+        (place, before), now = self._clicked, time.monotonic()
+        self._clicked = (event.at, now)
+        return (
+            event.button == Qt.MouseButton.LeftButton
+            and now - before <= QApplication.doubleClickInterval() / 1000
+            and (event.at - place).manhattanLength() < DRAGGED
+        )
 
     def move(self, event: ToolEvent) -> None:
         """Draw the box or the hint."""
