@@ -140,7 +140,8 @@ def phrase(spec: ModelSpec, key: str) -> str:
         name = next((n for n, known in NORMALISATIONS.items() if known == value), None)
         if name is not None:
             return name
-        return f"mean {value.mean}, std {value.std}, {value.channels}"
+        mean, std = (", ".join(f"{v:.4g}" for v in values) for values in (value.mean, value.std))
+        return f"mean {mean}; std {std}; {value.channels}"
     if isinstance(value, SizeRule):
         return f"{value.multiple}n+{value.offset}" if value.multiple > 1 else "any"
     if isinstance(value, tuple):
