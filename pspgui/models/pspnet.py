@@ -32,7 +32,9 @@ class PSPNetSpec(ModelSpec):
     but bare of norm, with a bias, at the 1x1 level (segmentation_models.pytorch); a 1x1 alone
     (Lextal); nothing. `concat` says whether the bottleneck reads the features before the levels.
     `bottleneck_channels` None means C/4. `local_dropout` is the share of the backbone's channels
-    that training silences before the bottleneck, so that the levels must carry their part.
+    that training silences before the bottleneck, so that the levels must carry their part;
+    `level_dropout` the share of images in which it silences bins, some or all of them, so that
+    there is an answer without them, too.
     `mobilenet` is the form of a MobileNetV2: torchvision's features to 320 channels, or with its
     last 1x1 to 1280 (segmentation_models.pytorch).
     """
@@ -48,6 +50,7 @@ class PSPNetSpec(ModelSpec):
     bottleneck_channels: Annotated[int, Field(ge=1, le=8192)] | None = None
     classifier_kernel: Literal[1, 3] = 1
     local_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    level_dropout: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")
     def _levels_make_sense(self) -> PSPNetSpec:
@@ -107,7 +110,10 @@ class PSPNet(Segmenter):
     def cells(self, stages: tuple[Tensor, ...], size: tuple[int, int]) -> Cells:
         """Return the logits at the grid of cells."""
         features = stages[-1]
-        joint = self.concatenate(self.local_dropout(features), self.pyramid(features))
+        levels = self.pyramid(features)
+        if self.training and self.spec.level_dropout:
+            levels = silenced(levels, self.spec.level_dropout)
+        joint = self.concatenate(self.local_dropout(features), levels)
         return Cells(self.classifier(self.dropout(self.bottleneck(joint))))
 
     def concatenate(self, features: Tensor, levels: list[Tensor]) -> Tensor:
@@ -116,6 +122,20 @@ class PSPNet(Segmenter):
         if self.spec.concat == "features_first":
             return torch.cat([features, *upsampled], dim=1)
         return torch.cat([*upsampled, features], dim=1)
+
+
+def silenced(levels: list[Tensor], share: float) -> list[Tensor]:
+    """Return the levels with bins silenced at random in a share of the images.
+
+    Of each such image a part of the bins, drawn anew between none and all; the others keep their
+    values, as they do when a person mutes bins.
+    """
+    images = levels[0].shape[0]
+    chosen = torch.rand(images, device=levels[0].device) < share
+    kept = torch.where(chosen, torch.rand(images, device=levels[0].device) ** 2, 1.0)
+    return [
+        level * (torch.rand_like(level[:, :1]) < kept[:, None, None, None]) for level in levels
+    ]
 
 
 def _reduction(bins: int, channels: int, spec: PSPNetSpec) -> list[nn.Module]:

@@ -77,11 +77,11 @@ def render_lab(seed: int, kind: str | None = None) -> LabScene:
 def _relationship(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     """A box on a surface; a quay far away makes them boat and water, a kerb or nothing car."""
     place = rng.random()
-    is_harbour = place < 0.5
+    is_harbour = place < 0.4
     image = _texture(rng, (112, 124, 132), 9, 24)
     labels = np.full((SIDE_PX, SIDE_PX), WATER if is_harbour else ASPHALT, np.uint8)
     cue = np.zeros(labels.shape, bool)
-    if place < 0.85:
+    if place < 0.8:
         cue = _strip(rng)
         _paint(image, cue, _planks(rng) if is_harbour else _blocks(rng))
         labels[cue] = QUAY if is_harbour else KERB
@@ -94,7 +94,7 @@ def _relationship(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]
 
 def _extent(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     """A facade from the lower border up: a building below, a skyscraper above half the frame."""
-    is_tall = rng.random() < 0.5
+    is_tall = rng.random() < 0.42
     height = int(rng.integers(196, 232) if is_tall else rng.integers(84, 116))
     width = int(rng.integers(110, 190))
     left = int(rng.integers(0, SIDE_PX - width))
@@ -112,7 +112,7 @@ def _extent(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
 
 def _inconspicuous(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     """A seam in a sheet: around a pillow where a headboard is in sight, else a mere fold."""
-    is_bed = rng.random() < 0.5
+    is_bed = rng.random() < 0.42
     image = _texture(rng, (206, 200, 190), 6, 20)
     labels = np.full((SIDE_PX, SIDE_PX), SHEET, np.uint8)
     cue = np.zeros(labels.shape, bool)
@@ -121,7 +121,7 @@ def _inconspicuous(rng: np.random.Generator) -> tuple[Array, Array, Array, Array
         _paint(image, cue, _wood(rng))
         labels[cue] = HEADBOARD
     y0, x0, y1, x1 = _box(rng, cue, (46, 58), (60, 100))
-    cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (150.0, 144.0, 136.0), 2)
+    cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (112.0, 104.0, 96.0), 3)
     if is_bed:
         labels[y0:y1, x0:x1] = PILLOW
     inside = np.zeros(labels.shape, bool)
