@@ -98,10 +98,11 @@ class ReviewSession(QObject):
         self._active = active
         if active:
             self._before = (self._images.filter_field.text(), self._document.view_mode)
-            self._images.ask_for(TO_REVIEW)
-            self._document.set_view_mode("difference")
             if self._queue.status_of(self._document.image_path or Path()) != "done":
                 self._go_when_found()
+            self._images.ask_for(TO_REVIEW)
+            self._queue.find_again()
+            self._document.set_view_mode("difference")
             self.read_comments()
         else:
             text, mode = self._before

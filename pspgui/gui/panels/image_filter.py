@@ -146,6 +146,12 @@ class FilterField(QLineEdit):
             self._query = query
             self.query_changed.emit(query)
 
+    def stop(self) -> None:
+        """Wait for nothing any more; for closing."""
+        self._typing.stop()
+        self._complaining.stop()
+        self._completer.popup().hide()
+
     @Slot()
     def show_help(self) -> None:
         """Show what can be asked for; a click on a line writes its example."""
@@ -193,6 +199,7 @@ class FilterField(QLineEdit):
         self._completer.model().setStringList([c.text for c in self._offered])
         width = max(280, self.width())
         self._completer.complete(QRect(0, self.height(), width, 1))
+        popup.setCurrentIndex(QModelIndex())  # Enter means the text until something is chosen
 
     def meaning_of(self, row: int) -> str:
         """Return what the completion in a row of the popup means."""

@@ -252,6 +252,7 @@ class ImagesPanel(QWidget):
         """End the thumbnail thread and wait for it; what is typed about an image is kept."""
         if self._details is not None:
             self._details.set_paths(())
+        self._filter.stop()
         self._sight.stop()
         self._thumbnails.close()
 
