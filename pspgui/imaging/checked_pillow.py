@@ -118,7 +118,7 @@ def open_image(
         raise DecodeError(path, "the image has no pixels")
     form = "JPEG" if image.format == "MPO" else str(image.format)
     if form == "PNG":
-        _check_png(path, content)
+        check_png(path, content)
     expected = SUFFIXES.get(path.suffix.lower())
     if expected not in (None, form):
         notes.append(f"the file is {_with_article(form)} despite its name")
@@ -181,7 +181,7 @@ def _with_article(form: str) -> str:
     return f"{'a' if name[0] in 'BGJPTW' else 'an'} {name}"
 
 
-def _check_png(path: Path, content: bytes) -> None:
+def check_png(path: Path, content: bytes) -> None:
     """Refuse a PNG with a wrong checksum or without its end; Pillow lets a bad IDAT pass."""
     view = memoryview(content)
     at = len(_PNG_SIGNATURE)

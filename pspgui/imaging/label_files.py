@@ -13,8 +13,17 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pspgui.imaging.checked_pillow import MAX_PIXELS, OpenedImage, open_image, turned
+from pspgui.imaging.checked_pillow import MAX_PIXELS, OpenedImage, check_png, open_image, turned
+from pspgui.imaging.scratch import LARGE_BYTES, ScratchError, let_go, strips
 from pspgui.imaging.sources import MAX_BYTES, DecodeError, read_file
+from pspgui.imaging.strip_png import (
+    PngHeader,
+    StripPngError,
+    decode_by_strips,
+    encode_by_strips,
+    png_extras,
+    png_header,
+)
 
 # zlib level; label maps are runs of equal values, which higher levels hardly pack better.
 COMPRESSION = 3
@@ -53,6 +62,14 @@ def labels_from_bytes(
 ) -> DecodedLabels:
     """Read a label map from a file's bytes; `path` serves the messages. As `decode_labels`."""
     path = Path(path)
+    header = png_header(content)
+    pixels = 0 if header is None else header.height * header.width
+    if header is not None and header.is_large and pixels <= max_pixels:
+        try:
+            return _large_labels(path, content, header)
+        except StripPngError as error:
+            if pixels > MAX_PIXELS:
+                raise DecodeError(path, str(error)) from error
     opened = open_image(path, content, max_pixels)
     if opened.format == "JPEG":
         raise DecodeError(path, "a JPEG changes class ids, so it holds none; save labels as PNG")
@@ -63,13 +80,40 @@ def labels_from_bytes(
     return DecodedLabels(labels, palette, path, digest, tuple(opened.notes), _texts(opened))
 
 
+def same_values(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two label maps are equal; of mapped ones little is held at once. Any thread."""
+    if a.shape != b.shape:
+        return False
+    same = True
+    for rows in strips(a.shape, a.dtype):
+        same = same and bool(np.array_equal(a[rows], b[rows]))
+        let_go(a)
+        let_go(b)
+    return same
+
+
+def _large_labels(path: Path, content: bytes, header: PngHeader) -> DecodedLabels:
+    """Read a large label map by strips, over a mapped file; raises `StripPngError`, too."""
+    check_png(path, content)
+    try:
+        labels = decode_by_strips(content, header)
+    except ScratchError as error:
+        raise DecodeError(path, str(error.strerror)) from error
+    palette, texts = png_extras(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return DecodedLabels(labels, palette, path, digest, (), texts)
+
+
 def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the text remarks of an image file that stand before its pixels; none are decoded.
 
     Raises `DecodeError` for a file that is missing or no image.
     """
-    opened = open_image(path, read_file(path))
-    return _texts(opened)
+    content = read_file(path)
+    header = png_header(content)
+    if header is not None and header.is_large:
+        return png_extras(content)[1]
+    return _texts(open_image(path, content))
 
 
 def encode_labels(
@@ -83,6 +127,8 @@ def encode_labels(
     if labels.ndim != 2 or labels.size == 0 or labels.dtype not in (np.uint8, np.uint16):
         found = f"{labels.shape} {labels.dtype}"
         raise ValueError(f"a label map is (H, W) uint8 or uint16, not {found}")
+    if labels.nbytes >= LARGE_BYTES:
+        return encode_by_strips(labels, palette, texts or {}, COMPRESSION)
     image = Image.fromarray(np.ascontiguousarray(labels))
     if labels.dtype == np.uint8:
         colours = np.zeros((256, 3), np.uint8)

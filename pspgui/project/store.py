@@ -27,8 +27,16 @@ import numpy as np
 
 from pspgui import durable, places
 from pspgui.durable import SaveError, printable, write_durably
-from pspgui.imaging import DecodeError, decode_labels, encode_labels, image_size, labels_from_bytes
-from pspgui.imaging.label_files import read_texts
+from pspgui.imaging import (
+    MAX_PIXELS,
+    DecodeError,
+    decode_labels,
+    encode_labels,
+    image_size,
+    labels_from_bytes,
+)
+from pspgui.imaging.label_files import read_texts, same_values
+from pspgui.imaging.scratch import full_map
 from pspgui.labels.provenance import IMPORTED
 from pspgui.labels.provenance import palette as provenance_palette
 
@@ -136,7 +144,7 @@ class LabelStore:
         except DecodeError as error:
             raise StoreError(str(error)) from error
         try:
-            stored = decode_labels(path)
+            stored = decode_labels(path, _most_pixels(expected))
         except DecodeError as error:
             raise StoreError(
                 f"the saved labels {printable(path)} cannot be read: {error.reason}; the file is "
@@ -301,7 +309,8 @@ def _look_at(path: Path, digest: str | None = None, seen: _Seen = _ABSENT) -> _S
 
 def _compare(path: Path, written: bytes, expected: np.ndarray) -> None:
     """Refuse bytes that do not decode to the array that was meant."""
-    if not np.array_equal(labels_from_bytes(path, written).labels, expected):
+    decoded = labels_from_bytes(path, written, _most_pixels(expected.shape))
+    if not same_values(decoded.labels, expected):
         raise ValueError("the file decodes to other labels than were saved")
 
 
@@ -365,13 +374,18 @@ def _provenance(
     """
     for file in (_provenance_file(path), _next_provenance(path)):
         try:
-            marks = decode_labels(file)
+            marks = decode_labels(file, _most_pixels(shape))
         except DecodeError:
             continue
         fits = marks.labels.shape == tuple(shape) and marks.labels.dtype == np.uint8
         if fits and marks.texts.get(_STAMP) == digest:
             return marks.labels, _models(marks.texts.get(_MODELS, "{}"))
-    return np.full(shape, IMPORTED, np.uint8), MappingProxyType({})
+    return full_map((shape[0], shape[1]), np.uint8, IMPORTED), MappingProxyType({})
+
+
+def _most_pixels(shape: tuple[int, ...]) -> int:
+    """Return how many pixels a label file may have: as many as its image, if that is large."""
+    return max(MAX_PIXELS, shape[0] * shape[1])
 
 
 def _models(text: str) -> Mapping[int, str]:
