@@ -1,5 +1,7 @@
 """How long a dab takes from the mouse event to painted pixels, on an 8192 x 8192 label map.
 
+And how long cleaning such a map takes, beside the window, and the tools that look at the image.
+
 Run: python benchmarks/painting.py [side]. Offscreen raster painting of a 1920 x 1080 canvas, so no
 compositor is counted. A dab is one mouse move of a pressed brush: the event, the stroke on the
 label map with its undo tiles, and the repaint of what changed.
@@ -21,9 +23,16 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
+from pspgui.geometry import Rect
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.document import Document
-from pspgui.gui.tools import Brush
+from pspgui.gui.tools import Brush, SmoothBrush
+from pspgui.jobs.cleaning import Cleaning, Sieve, find_changes
+from pspgui.jobs.messages import Turn
+from pspgui.labels.grabcut import cut_out
+from pspgui.labels.morphology import OPERATIONS, Operation
+from pspgui.labels.scissors import Wire
+from pspgui.labels.superpixels import find_superpixels
 
 
 class Timing(NamedTuple):
@@ -51,6 +60,10 @@ def main() -> None:
             document.set_outline(outline)
             _dabs(app, document, canvas, zoom, "outline" if outline else "fill")
     document.set_outline(False)
+    _filtered_dabs(app, document, canvas)
+    _smoothing_dabs(app, document, canvas)
+    _cleaning(document)
+    _looking(document)
     _repaints(app, document, canvas)
     _recolouring(app, document, canvas)
     _rings(app, document, canvas)
@@ -84,11 +97,63 @@ def _dabs(
     canvas.fit()
     if zoom is not None:
         canvas.zoom_by(zoom / canvas.zoom)
-    for diameter in (63, 511):
+    for diameter in (63, 512, 2048):
         document.set_brush_diameter(diameter)
         document.set_active_class(diameter % 11)
         app.processEvents()
         _row(f"dab d={diameter}, {look}, zoom {canvas.zoom:.2f}", _stroke(app, canvas))
+
+
+def _filtered_dabs(app: QApplication, document: Document, canvas: Canvas) -> None:
+    """Dabs with locked and chosen classes."""
+    canvas.set_tool(Brush)
+    canvas.fit()
+    for label in (3, 5):
+        document.set_locked(label, True)
+    for name in document.table.names[:8]:
+        document.choose_over(name, True)
+    for diameter in (512, 2048):
+        document.set_brush_diameter(diameter)
+        document.set_active_class(1 + diameter // 2048)
+        app.processEvents()
+        _row(f"dab d={diameter}, 2 locked, 8 chosen, zoom {canvas.zoom:.2f}", _stroke(app, canvas))
+    for label in (3, 5):
+        document.set_locked(label, False)
+    document.set_paint_over("everything")
+
+
+def _smoothing_dabs(app: QApplication, document: Document, canvas: Canvas) -> None:
+    canvas.set_tool(SmoothBrush)
+    canvas.zoom_by(1.0 / canvas.zoom)
+    document.set_smooth_mode("joint")
+    for diameter in (32, 64, 128):
+        document.set_brush_diameter(diameter)
+        app.processEvents()
+        _row(f"dab of the smoothing brush d={diameter}", _stroke(app, canvas))
+
+
+def _cleaning(document: Document) -> None:
+    """Whole-map operations, as their job runs them; nothing of it is on the GUI thread."""
+    labels = document.label_map.labels
+    turn = Turn(lambda step: None, lambda: False)
+    whats: list[Cleaning] = [Operation(kind, 4, 2) for kind in OPERATIONS]
+    whats += [Sieve("islands", 2, 64), Sieve("holes", 2, 64)]
+    for what in whats:
+        times = [_timed(lambda what=what: list(find_changes(labels, what)(turn)))]
+        _row(f"whole map: {what.kind}", times)
+
+
+def _looking(document: Document) -> None:
+    """What live-wire, superpixels and GrabCut take on their thread, and a wire's path here."""
+    image = document.image
+    _row("build a live-wire", _timed_often(lambda: Wire(image, (4000.5, 4000.5)), 10))
+    wire = Wire(image, (4000.5, 4000.5))
+    _row("a live-wire's path to the mouse", _timed_often(lambda: wire.path((4200.5, 3850.5))))
+    view = Rect(3600, 3500, 4300, 4500)
+    _row("superpixels of 24 px of a 1000 x 700 view",
+         _timed_often(lambda: find_superpixels(image, view, 24), 3))  # fmt: skip
+    _row("GrabCut in a 400 x 300 box",
+         _timed_often(lambda: list(cut_out(image, Rect(3700, 3700, 4000, 4100))), 3))  # fmt: skip
 
 
 def _stroke(app: QApplication, canvas: Canvas) -> list[Timing]:

@@ -11,7 +11,9 @@ from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.history import Edit, History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON, is_model
-from pspgui.labels.raster import Point, Stamp, capsules
+from pspgui.labels.raster import Point, Runs, Stamp, capsules, fresh_runs, pieces
+
+_LARGE_PX = 96  # larger brushes paint what a move adds, not all that it sweeps
 
 
 class Painted(NamedTuple):
@@ -64,6 +66,38 @@ def paint(
     return Painted(rect, pixels)
 
 
+def paint_runs(
+    label_map: LabelMap,
+    history: History,
+    runs: Runs,
+    value: int | np.ndarray,
+    provenance: int | None = None,
+    allowed: PaintFilter = OPEN,
+) -> Painted:
+    """Write like `paint` where runs lie; an array to copy from is one of the whole image."""
+    labels, marks = label_map.labels.reshape(-1), label_map.provenance.reshape(-1)
+    flat = runs.flat
+    if isinstance(value, np.ndarray):
+        wanted = value.reshape(-1)[flat].astype(labels.dtype)
+        mark = MODEL if provenance is None else provenance
+    else:
+        wanted = np.full(len(flat), value, labels.dtype)
+        mark = PERSON if provenance is None else provenance
+    here = labels[flat]
+    may = (here != wanted) | (marks[flat] != mark)
+    if not allowed.is_open:
+        may &= allowed.change(here, wanted if isinstance(value, np.ndarray) else value)
+    if not may.any():
+        return Painted(Rect(runs.rect.y0, runs.rect.x0, runs.rect.y0, runs.rect.x0), 0)
+    pixels = int(np.count_nonzero((here != wanted) & may))
+    history.touch(runs.rect)
+    flat = flat[may]
+    labels[flat] = wanted[may]
+    marks[flat] = np.uint8(mark)
+    label_map.revision += 1
+    return Painted(runs.rect, pixels)
+
+
 class Stroke:
     """One press-to-release of a brush or eraser: `move` for each pointer event, then `finish`.
 
@@ -88,6 +122,7 @@ class Stroke:
         self._value, self._allowed, self._square = value, allowed, square
         self._provenance = provenance
         self._last: Point | None = None
+        self._swept_px = 0  # the diameter of the dab that the last move ended with
 
     def move(self, y: float, x: float) -> Rect:
         """Sweep the brush from the last point to (y, x), in image pixels; return what to repaint.
@@ -96,7 +131,11 @@ class Stroke:
         """
         if self._last is None:
             self._history.begin(self.name)
+            self._swept_px = 0
         start, self._last = self._last or (y, x), (y, x)
+        if self._goes_on(start, self._last):
+            return self._apply_runs(start, self._last)
+        self._swept_px = self.diameter_px
         dirty = Rect(0, 0, 0, 0)
         shape = self._map.shape
         for stamp in capsules(start, self._last, self.diameter_px, shape, self._square):
@@ -112,6 +151,22 @@ class Stroke:
         """Take back the whole stroke; return what to repaint."""
         began, self._last = self._last is not None, None
         return self._history.abort() if began else Rect(0, 0, 0, 0)
+
+    def _goes_on(self, start: Point, end: Point) -> bool:
+        """Whether a dab at the start is painted already, so that little is left to paint."""
+        return (
+            self.diameter_px == self._swept_px
+            and self.diameter_px >= _LARGE_PX
+            and pieces(start, end, self.diameter_px) == 1
+        )
+
+    def _apply_runs(self, start: Point, end: Point) -> Rect:
+        runs = fresh_runs(start, end, self.diameter_px, self._map.shape, self._square)
+        if runs.rect.is_empty:
+            return runs.rect
+        return paint_runs(
+            self._map, self._history, runs, self._value, self._provenance, self._allowed
+        ).rect
 
     def _apply(self, stamp: Stamp) -> Rect:
         return paint(

@@ -58,13 +58,70 @@ def capsules(
     if diameter_px < 1:
         raise ValueError(f"a brush is at least 1 px wide, not {diameter_px}")
     (ay, ax), (by, bx) = snapped(p0, diameter_px), snapped(p1, diameter_px)
-    longest = max(abs(by - ay), abs(bx - ax))
-    pieces = max(1, math.ceil(longest / max(2 * diameter_px, 128)))
-    ends = [(ay + (by - ay) * i / pieces, ax + (bx - ax) * i / pieces) for i in range(pieces + 1)]
-    for i in range(pieces):
+    count = pieces(p0, p1, diameter_px)
+    ends = [(ay + (by - ay) * i / count, ax + (bx - ax) * i / count) for i in range(count + 1)]
+    for i in range(count):
         stamp = _swept(ends[i], ends[i + 1], diameter_px, shape, square)
         if not stamp.rect.is_empty:
             yield stamp
+
+
+class Runs(NamedTuple):
+    """Pixels of an image of `shape` as runs in rows: `flat` indices of its raveled array."""
+
+    rect: Rect
+    flat: np.ndarray
+
+
+def fresh_runs(
+    p0: Point, p1: Point, diameter_px: int, shape: tuple[int, int], square: bool = False
+) -> Runs:
+    """Return what a sweep from p0 to p1 covers and a dab at p0 does not.
+
+    For a large brush that moves a little these are few pixels in a large rect. The sweep must
+    take a single piece of `capsules`. Raises `ValueError` below a diameter of 2.
+    """
+    if diameter_px < 2:
+        raise ValueError(f"runs are for brushes of 2 px or more, not {diameter_px}")
+    a, b = snapped(p0, diameter_px), snapped(p1, diameter_px)
+    radius = diameter_px / 2
+    top = max(0, math.floor(min(a[0], b[0]) - radius))
+    rows = np.arange(top, min(shape[0], math.ceil(max(a[0], b[0]) + radius)))
+    first, last = _columns(rows, a, b, radius, square, shape[1])
+    old_first, old_last = _columns(rows, a, a, radius, square, shape[1])
+    none = old_first > old_last
+    left_stop = np.where(none, last + 1, np.minimum(old_first, last + 1))
+    right_start = np.where(none, last + 1, np.maximum(old_last + 1, first))
+    at = np.concatenate([rows, rows])
+    starts = np.concatenate([first, right_start])
+    counts = np.maximum(np.concatenate([left_stop - first, last + 1 - right_start]), 0)
+    some = counts > 0
+    if not some.any():
+        return Runs(Rect(0, 0, 0, 0), np.zeros(0, np.intp))
+    at, starts, counts = at[some], starts[some], counts[some]
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    flat = np.repeat(at * shape[1] + starts, counts) + within
+    rect = Rect(
+        int(at.min()), int(starts.min()), int(at.max()) + 1, int((starts + counts).max())
+    )
+    return Runs(rect, flat)
+
+
+def _columns(
+    rows: np.ndarray, a: Point, b: Point, radius: float, square: bool, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and the last column of a sweep in each row, clipped to the image."""
+    low, high = (_square_spans if square else _round_spans)(rows + 0.5, a, b, radius)
+    first = np.ceil(np.clip(low, -1, width + 1) - 0.5 - _NUDGE).astype(np.intp)
+    last = np.floor(np.clip(high, -1, width + 1) - 0.5 + _NUDGE).astype(np.intp)
+    return np.maximum(first, 0), np.minimum(last, width - 1)
+
+
+def pieces(p0: Point, p1: Point, diameter_px: int) -> int:
+    """Return how many stamps `capsules` makes of a sweep."""
+    (ay, ax), (by, bx) = snapped(p0, diameter_px), snapped(p1, diameter_px)
+    longest = max(abs(by - ay), abs(bx - ax))
+    return max(1, math.ceil(longest / max(2 * diameter_px, 128)))
 
 
 def _swept(a: Point, b: Point, diameter: int, shape: tuple[int, int], square: bool) -> Stamp:

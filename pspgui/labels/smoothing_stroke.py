@@ -11,7 +11,7 @@ from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.morphology import Operation, tiles_of, transformed
 from pspgui.labels.provenance import PERSON
-from pspgui.labels.raster import Stamp
+from pspgui.labels.raster import Point, Stamp
 
 _TILE_PX = 64  # small, so that a move computes little beyond what it sweeps
 
@@ -40,6 +40,9 @@ class SmoothingStroke(Stroke):
         self._after = np.empty_like(label_map.labels)
         self._kept: set[tuple[int, int]] = set()
         self._known: set[tuple[int, int]] = set()
+
+    def _goes_on(self, start: Point, end: Point) -> bool:
+        return False  # what is written under the brush is not one value
 
     def _apply(self, stamp: Stamp) -> Rect:
         labels = self._map.labels

@@ -16,7 +16,7 @@ from pspgui.labels.editing import Stroke, paint
 from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
-from pspgui.labels.raster import Stamp
+from pspgui.labels.raster import Point, Stamp
 
 SIZES_PX: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
 _MOST_CELLS: Final = 600_000  # SLIC takes about two seconds a megapixel: larger views are halved
@@ -93,6 +93,9 @@ class SuperpixelStroke(Stroke):
         )
         self._superpixels = superpixels
         self._painted: set[int] = set()
+
+    def _goes_on(self, start: Point, end: Point) -> bool:
+        return False  # superpixels reach beyond the brush
 
     def _apply(self, stamp: Stamp) -> Rect:
         dirty = Rect(0, 0, 0, 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.editing import Stroke, accept_prediction, paint
@@ -12,6 +14,7 @@ from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.outline import outline_mask
 from pspgui.labels.provenance import IGNORED, IMPORTED, MODEL, PERSON
+from pspgui.labels.raster import capsules
 
 
 def predicted() -> tuple[np.ndarray, LabelMap, History]:
@@ -116,3 +119,34 @@ def test_outline_is_where_neighbours_differ() -> None:
     expected[[1, 3], 3:5] = True
     assert np.array_equal(edge, expected)
     assert not outline_mask(np.zeros((1, 1), np.uint8)).any()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.tuples(st.floats(-60, 260), st.floats(-60, 240)), min_size=2, max_size=6),
+    st.integers(96, 180), st.booleans(), st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_a_large_brush_that_paints_what_a_move_adds_paints_what_it_sweeps(
+    path, diameter, square, copies, locked
+):
+    shape = (200, 180)
+    before = np.random.default_rng(1).integers(0, 5, shape).astype(np.uint8)
+    value = before[::-1].copy() if copies else 3
+    allowed = PaintFilter(locked=frozenset((2,) if locked else ()))
+    label_map = LabelMap(before.copy(), np.full(shape, IMPORTED, np.uint8))
+    history = History(label_map)
+    stroke = Stroke(label_map, history, "s", diameter, value, allowed, square)
+    swept = np.zeros(shape, bool)
+    for here, there in zip([path[0], *path], path, strict=False):
+        dirty = stroke.move(*there)
+        for stamp in capsules(here, there, diameter, shape, square):
+            swept[stamp.rect.slices] |= stamp.mask
+        assert dirty == dirty.intersect(label_map.rect)
+    stroke.finish()
+    wanted = np.broadcast_to(value, shape)
+    changed = swept & allowed.change(before, value)
+    assert np.array_equal(label_map.labels, np.where(changed, wanted, before))
+    mark = MODEL if copies else PERSON
+    assert np.array_equal(label_map.provenance, np.where(changed, mark, IMPORTED))
+    history.undo()
+    assert np.array_equal(label_map.labels, before)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pspgui.geometry import Rect
-from pspgui.labels.raster import Stamp, capsule, capsules, snapped
+from pspgui.labels.raster import Stamp, capsule, capsules, fresh_runs, pieces, snapped
 
 SHAPE = (40, 50)
 points = st.tuples(st.floats(-20, 60), st.floats(-20, 70))
@@ -103,3 +103,26 @@ def test_outside_the_image_nothing_is_painted() -> None:
 def test_a_brush_is_at_least_one_pixel() -> None:
     with pytest.raises(ValueError, match="at least 1 px"):
         capsule((1, 1), (1, 1), 0, SHAPE)
+
+
+@settings(deadline=None)
+@given(
+    st.tuples(*[st.floats(-30, 120)] * 4), st.integers(2, 90), st.booleans(),
+)  # fmt: skip
+def test_fresh_runs_are_the_sweep_without_the_dab_it_began_with(ends, diameter, square):
+    shape = (90, 80)
+    p0, p1 = ends[:2], ends[2:]
+    if pieces(p0, p1, diameter) > 1:
+        return
+    swept, dab = np.zeros(shape, bool), np.zeros(shape, bool)
+    for mask, end in ((swept, p1), (dab, p0)):
+        stamp = capsule(p0, end, diameter, shape, square)
+        mask[stamp.rect.slices] = stamp.mask
+    runs = fresh_runs(p0, p1, diameter, shape, square)
+    found = np.zeros(shape, bool)
+    found.reshape(-1)[runs.flat] = True
+    assert np.array_equal(found, swept & ~dab)
+    assert len(np.unique(runs.flat)) == len(runs.flat)
+    outside = np.ones(shape, bool)
+    outside[runs.rect.slices] = False
+    assert not (found & outside).any()
