@@ -35,7 +35,12 @@ def check(
         print(f"note: {note}")
     found = len(report.problems)
     mending = sum(problem.repairable for problem in report.problems)
-    said = f"{found} problem{'s' if found != 1 else ''}" if found else "no problems"
+    said = f"{found} problem{_s(found)}" if found else "no problems"
     more = f", {mending} of them for `pspgui repair`" if mending else ""
-    print(f"{report.images} images, {report.label_files} label files: {said}{more}")
+    counted = f"{report.images} image{_s(report.images)}, {report.label_files} label file"
+    print(f"{counted}{_s(report.label_files)}: {said}{more}")
     return 1 if found else 0
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -342,7 +342,12 @@ class ProjectIndex:
         """
         usual = {"status": ("new", "predicted", "in work"), "seconds": (0,)}
         with self.database.reading() as c:
-            rows = c.execute(f"SELECT path, {', '.join(_REMARKS)} FROM images").fetchall()
+            passes = "1" if also else (
+                "status NOT IN ('new', 'predicted', 'in work') OR note <> '' OR tags <> '' "
+                "OR reviewer <> '' OR comment <> '' OR seconds > 0"
+            )
+            sql = f"SELECT path, {', '.join(_REMARKS)} FROM images WHERE {passes}"
+            rows = c.execute(sql).fetchall()
         found = {}
         for path, *values in rows:
             said = dict(zip(_REMARKS, values, strict=True))
