@@ -122,8 +122,7 @@ class ModelSession(QObject):
     def load_first_model(self, choice: ModelChoice | None = None) -> None:
         """Load the given model, or else the one used last, or else the bundled one."""
         self._may_fall_back = choice is None
-        if choice is None:
-            choice = recall(self._settings)
+        choice = choice or recall(self._settings)
         self._choice = choice
         self._load(choice)
 
