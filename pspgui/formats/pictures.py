@@ -16,6 +16,7 @@ SUFFIX_OF = {
 }  # fmt: skip
 # What may hold an orientation in a PNG, wherever it stands.
 _REMARKS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+_END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclass
@@ -63,12 +64,15 @@ def about_turn(item: ExportItem, how: str) -> str:
 def _is_plain(opened: OpenedImage) -> bool:
     """Whether a file is whole and stands upright, found out without all of its pixels.
 
-    A PNG's checksums were compared already; of a JPEG an eighth of its size is decoded, which
-    reads all of its bits. Raises `DecodeError` for a file that is cut short.
+    A PNG's checksums were compared already; a JPEG has a mark at its end. Where other bytes follow
+    that, an eighth of its size is decoded, which reads all of its bits. Raises `DecodeError` for a
+    file that is cut short.
     """
     if opened.format == "PNG":
         return not any(word in opened.content for word in _REMARKS)
     if opened.format == "JPEG":
+        if opened.content.endswith(_END_OF_JPEG):
+            return opened.orientation() == 1
         shape = opened.shape
         with contextlib.suppress(ValueError):
             opened.image.draft(None, (max(1, shape[1] // 8), max(1, shape[0] // 8)))
