@@ -288,7 +288,8 @@ class ProjectSession(QObject):
             self._ask_again()
         elif isinstance(outcome, Project):
             self._ask_again()
-        self._tell()
+        if outcome is not False:  # as asking for the lock in vain
+            self._tell()
 
     def _tell(self) -> None:
         if not self._telling.isActive():

@@ -42,9 +42,8 @@ class OpenProjects:
             ) from error
 
     def roots(self) -> tuple[Path, ...]:
-        """Return the folders whose projects are open."""
-        with self._lock:
-            return tuple(self._open)
+        """Return the folders whose projects are open; never waits for one that is opening."""
+        return tuple(self._open)
 
     def close(self, root: Path) -> None:
         """Close the project of a folder, if it is open."""
