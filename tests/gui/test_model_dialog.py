@@ -71,9 +71,12 @@ def test_a_network_without_bins_works_and_back_again(place, models):
     assert document.network.startswith("DeepLabV3") and document.evidence is None
     QTest.mouseMove(window.canvas, place.at(40, 60))
     place.wait(lambda: document.hover == Pixel(40, 60))
-    assert "p " in window.status.pixel.text and document.evidence is None
-    assert window.evidence._empty.title == "No pyramid to read"
-    assert not window.evidence._class_box.isEnabled()
+    assert "p " in window.status.pixel.text
+    shown = window.evidence.bar.sums
+    assert shown.between == "branches"
+    assert [part.name for part in shown.parts][-2:] == ["Image pool", "constant"]
+    assert not window.evidence.grids.isVisible()
+    assert window.evidence._class_box.isEnabled()
     names = [tile.name for tile in window.pyramid.strip.tiles]
     assert names[0] == "features" and "map-0" in names and "confidence" in names
     place.key(Qt.Key.Key_B)
