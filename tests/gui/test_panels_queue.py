@@ -198,12 +198,18 @@ def test_what_cannot_be_changed_is_not_offered(panel, desk):
 def test_the_grid_shows_the_same_images_and_larger_pictures(panel, desk, qtbot):
     heard = Listener(panel.look_changed)
     panel.set_look("medium")
-    assert heard.heard == ["medium"] and panel.view.gridSize().width() >= 160
+    assert heard.heard == ["medium"] and panel.view.tile_size.width() >= 160
     qtbot.waitUntil(lambda: panel.model.thumbnails.get(desk.images[0]) is not None)
     assert panel.model.thumbnails.get(desk.images[0]).width() == 144
     chosen = Listener(panel.image_chosen)
     click(panel, qtbot, 2)
     assert chosen.heard == [desk.images[2]]
+    panel.resize(500, 520)
+    view, model = panel.view, panel.model
+    qtbot.waitUntil(
+        lambda: view.visualRect(model.index(2)).top() == view.visualRect(model.index(0)).top()
+    )
+    assert view.visualRect(model.index(0)).width() == view.viewport().width() // 3
     rows = panel.view.rows_in_sight()
     assert rows[0] == 0 and sorted(rows) == [0, 1, 2, 3]
 

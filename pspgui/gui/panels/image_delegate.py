@@ -106,11 +106,22 @@ class TileDelegate(QStyledItemDelegate):
     def __init__(self, side_px: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.side_px = side_px
+        self._width = self.least_px
+
+    @property
+    def least_px(self) -> int:
+        """How narrow a tile may be."""
+        return self.side_px + 16
 
     @property
     def size(self) -> QSize:
         """The size of a tile."""
-        return QSize(self.side_px + 16, self.side_px * 3 // 4 + 36)
+        return QSize(self._width, self.side_px * 3 // 4 + 36)
+
+    def set_width(self, width: int) -> bool:
+        """Make tiles this wide; False when they are already."""
+        before, self._width = self._width, width
+        return width != before
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Every tile is equally large."""

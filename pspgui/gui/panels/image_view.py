@@ -60,7 +60,6 @@ class ImageView(QListView):
         self.setItemDelegate(delegate)
         if old is not None and old is not delegate:
             old.deleteLater()
-        self.setGridSize(QSize())
         self._fit_grid()
         self.verticalScrollBar().setSingleStep((delegate.size.height() if grid else ROW_PX) // 2)
         self.doItemsLayout()
@@ -72,11 +71,16 @@ class ImageView(QListView):
         delegate = self.itemDelegate()
         if not isinstance(delegate, TileDelegate):
             return
-        size, width = delegate.size, self.viewport().width()
-        across = max(1, width // size.width())
-        wanted = QSize(max(size.width(), width // across), size.height())
-        if wanted != self.gridSize():
-            self.setGridSize(wanted)
+        width = self.viewport().width() - 1  # a row as wide as the view would be broken
+        across = max(1, width // delegate.least_px)
+        if delegate.set_width(max(delegate.least_px, width // across)):
+            self.scheduleDelayedItemsLayout()
+
+    @property
+    def tile_size(self) -> QSize:
+        """The size of a tile of the grid; empty for rows."""
+        delegate = self.itemDelegate()
+        return delegate.size if isinstance(delegate, TileDelegate) else QSize()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the tiles into the new width."""
@@ -91,7 +95,7 @@ class ImageView(QListView):
         side = LOOKS[self._look]
         first = max(0, self._row_near(area.topLeft().y()))
         if side:
-            size = self.gridSize()
+            size = self.tile_size
             across = max(1, area.width() // size.width())
             count = (area.height() // size.height() + 2) * across
             ahead = 2 * across

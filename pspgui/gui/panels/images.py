@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QActionGroup, QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from pspgui.gui.icons import ICON_PX, icon
+from pspgui.gui.panels.image_buttons import LookButton, OrderButton
 from pspgui.gui.panels.image_details import ImageDetails
 from pspgui.gui.panels.image_filter import FilterField
 from pspgui.gui.panels.image_menu import SelectionMenu
 from pspgui.gui.panels.image_model import ImageModel
-from pspgui.gui.panels.image_view import LOOK_TEXTS, LOOKS, ImageView
+from pspgui.gui.panels.image_view import LOOKS, ImageView
 from pspgui.gui.panels.thumbnails import SIDE_PX, Thumbnails
 from pspgui.gui.theme import QuietLabel, current_theme
 from pspgui.project.queries import EVERYTHING, Query
-from pspgui.project.query_rows import DESCENDING, SORTS, name_filter
+from pspgui.project.query_rows import name_filter
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -58,7 +58,7 @@ class ImagesPanel(QWidget):
         self._model = ImageModel(self._thumbnails, known, self)
         self._filter = FilterField()
         self._count, self._complaint = QuietLabel(), QuietLabel()
-        self._sort, self._look = QToolButton(), QToolButton()
+        self._sort, self._look = OrderButton(), LookButton()
         self._view = ImageView()
         self._view.setModel(self._model)
         self._details = None if queue is None else ImageDetails(queue, self)
@@ -84,18 +84,8 @@ class ImagesPanel(QWidget):
         row = QHBoxLayout()
         row.setSpacing(2)
         row.addWidget(self._count, 1)
-        for button, name, words in (
-            (self._sort, "sort", "Order of the images"),
-            (self._look, "view-grid-outline", "List or pictures"),
-        ):  # fmt: skip
-            button.setIcon(icon(name))
-            button.setIconSize(QSize(ICON_PX, ICON_PX))
-            button.setToolTip(words)
-            button.setAccessibleName(words)
-            button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-            row.addWidget(button)
-        self._sort.setMenu(self._sort_menu())
-        self._look.setMenu(self._look_menu())
+        row.addWidget(self._sort)
+        row.addWidget(self._look)
         self._sort.setVisible(self._queue is not None)
         head.addLayout(row)
         layout.addLayout(head)
@@ -104,38 +94,13 @@ class ImagesPanel(QWidget):
             layout.addWidget(self._details)
         self.setMinimumWidth(168)
 
-    def _sort_menu(self) -> QMenu:
-        menu, group = QMenu(self), QActionGroup(self)
-        for sort, text in SORTS.items():
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(sort == "name")
-            action.setData(sort)
-            group.addAction(action)
-        group.triggered.connect(self._on_sort)
-        menu.addSeparator()
-        self._turned = menu.addAction("The other way round")
-        self._turned.setCheckable(True)
-        self._turned.triggered.connect(self._on_turned)
-        menu.addSeparator()
-        menu.addAction(icon("refresh"), "Find again").triggered.connect(self._find_again)
-        return menu
-
-    def _look_menu(self) -> QMenu:
-        menu, self._looks = QMenu(self), QActionGroup(self)
-        for look, text in LOOK_TEXTS.items():
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(look == "list")
-            action.setData(look)
-            self._looks.addAction(action)
-        self._looks.triggered.connect(lambda action: self.set_look(action.data()))
-        return menu
-
     def _connect(self) -> None:
         self._filter.query_changed.connect(self._on_query)
         self._filter.complained.connect(self._on_complaint)
         self._filter.left.connect(self._on_left)
+        self._sort.chosen.connect(self._on_order)
+        self._sort.find_again.connect(self._find_again)
+        self._look.chosen.connect(self.set_look)
         self._sight.timeout.connect(self._want_in_sight)
         self._thumbnails.arrived.connect(self._on_arrived)
         self._view.verticalScrollBar().valueChanged.connect(self._on_scrolled)
@@ -198,12 +163,12 @@ class ImagesPanel(QWidget):
         found = (self._model.path_at(row) for row in range(self._model.rowCount()))
         return tuple(path for path in found if path is not None)
 
+    @Slot(str)
     def set_look(self, look: str) -> None:
         """Show rows or pictures, one of LOOKS; `look_changed` tells."""
         self._thumbnails.set_side(max(SIDE_PX, LOOKS[look]))
         self._view.set_look(look)
-        for action in self._looks.actions():
-            action.setChecked(action.data() == look)
+        self._look.show_look(look)
         self._sight.start()
         self.look_changed.emit(look)
 
@@ -359,17 +324,11 @@ class ImagesPanel(QWidget):
         if self._queue is not None:
             self._queue.find_again()
 
-    def _on_sort(self, action: object) -> None:
-        self._turned.setChecked(False)
-        self._order(action.data())
-
-    def _on_turned(self) -> None:
-        self._order(self._model.sort)
-
-    def _order(self, sort: str) -> None:
+    @Slot(str, bool)
+    def _on_order(self, sort: str, descending: bool) -> None:
         self._model.sort = sort
         if self._queue is not None:
-            self._queue.set_order(sort, (sort in DESCENDING) != self._turned.isChecked())
+            self._queue.set_order(sort, descending)
 
     @Slot(object)
     def _on_known(self, paths: Sequence[Path]) -> None:
