@@ -119,7 +119,19 @@ def _large(place: _Place, folder: Path, side: int) -> None:
     for zoom in (0.25, 1.0):
         with _peak(f"40 dabs of 511 px at zoom {zoom}, then undone"):
             _paint(place, zoom)
+    _save(place, path)
     path.unlink()
+
+
+def _save(place: _Place, path: Path) -> None:
+    """Save the labels and read them back, as autosave and opening do, on this thread."""
+    from pspgui.project.store import LabelStore
+
+    copy, store = place.document.copy_labels(), LabelStore()
+    assert copy is not None
+    with _peak("labels saved and read back"):
+        store.save(path, copy.labels, copy.provenance, np.zeros((256, 3), np.uint8))
+        store.load(path, copy.labels.shape)
 
 
 def _pan(place: _Place, zoom: float | None) -> None:

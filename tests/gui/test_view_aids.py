@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.label_mips import LabelMips, MipStore
 from pspgui.gui.canvas.rulers import ruler_step
-from pspgui.gui.canvas.screen_labels import borders
+from pspgui.gui.canvas.screen_labels import borders, with_thin
 from pspgui.gui.canvas.zooming import region_around
 from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.tools import Brush
@@ -230,15 +230,28 @@ def test_levels_follow_edits_made_while_they_are_built(qtbot):
     labels = with_a_wire()
     store = MipStore()
     with qtbot.waitSignal(store.ready, timeout=20_000):
-        (drawn,), shift = store.fitting((labels,), 0.3)
-        assert drawn is labels and shift == 0
+        (drawn,), shift, coarse = store.fitting((labels,), 0.3)
+        assert drawn is labels and shift == 0 and not coarse
         labels[300:340, 300:340] = 2
         store.touch(Rect(300, 300, 340, 340))
-    (drawn,), shift = store.fitting((labels,), 0.3)
+    (fine,), shift, (coarse,) = store.fitting((labels,), 0.3)
     whole = LabelMips(labels)
     whole.build()
 
-    assert shift == 2 and np.array_equal(drawn, whole.levels[1])
+    assert shift == 1
+    assert np.array_equal(fine, whole.levels[0]) and np.array_equal(coarse, whole.levels[1])
+
+
+def test_borders_are_drawn_as_sampled_and_only_what_was_skipped_comes_back():
+    sampled = np.zeros((6, 8), np.uint8)
+    sampled[3:] = 1
+    coarse = sampled.copy()
+    coarse[2] = 1  # the border, elsewhere by a pixel
+    coarse[:, 5] = 2  # a wire between two samples
+    found = with_thin(sampled, coarse)
+
+    sampled[:, 5] = 2
+    assert np.array_equal(found, sampled)
 
 
 def test_each_level_is_the_one_below_halved():

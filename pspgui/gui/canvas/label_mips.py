@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -24,6 +24,14 @@ _REDO_PIXELS: Final = 8 << 20  # edits beyond this are made anew off the GUI thr
 _KEPT: Final = 4
 
 Maps = tuple[np.ndarray, ...]
+
+
+class Fitting(NamedTuple):
+    """Maps halved `shift` times, and the same halved once more where sampling would skip some."""
+
+    maps: Maps
+    shift: int = 0
+    coarse: Maps = ()
 
 
 class LabelMips:
@@ -110,25 +118,26 @@ class MipStore(QObject):
         for mips in self._kept:
             mips.touch(changed)
 
-    def fitting(self, maps: Maps, zoom: float) -> tuple[Maps, int]:
-        """Return what to sample at this zoom, and how often it is halved.
+    def fitting(self, maps: Maps, zoom: float) -> Fitting:
+        """Return what to sample at this zoom.
 
-        A pixel of it covers one device pixel at least and less than two, so that sampling skips
-        none. Until the levels are built these are the maps themselves; nothing of maps that lie
-        over files, which would all be read for it.
+        A pixel of `coarse` covers one device pixel at least and less than two, so that sampling
+        it skips none; one of `maps` half of that. Until the levels are built `maps` are the maps
+        themselves; none where these lie over files, which would all be read for it.
         """
-        shift = max(0, math.ceil(-math.log2(zoom) - 1e-9))
-        if not shift:
-            return maps, 0
+        depth = max(0, math.ceil(-math.log2(zoom) - 1e-9))
+        if not depth:
+            return Fitting(maps)
         found = [self._of(array) for array in maps]
         if not all(mips.is_ready for mips in found):
-            return (() if any(map(is_mapped, maps)) else maps), 0
-        shift = min(shift, *(len(mips.levels) for mips in found))
-        if not shift:
-            return maps, 0
+            return Fitting(() if any(map(is_mapped, maps)) else maps)
+        depth = min(depth, *(len(mips.levels) for mips in found))
+        if not depth:
+            return Fitting(maps)
         for mips in found:
             mips.refresh()
-        return tuple(mips.levels[shift - 1] for mips in found), shift
+        fine = maps if depth == 1 else tuple(mips.levels[depth - 2] for mips in found)
+        return Fitting(fine, depth - 1, tuple(mips.levels[depth - 1] for mips in found))
 
     def _of(self, source: np.ndarray) -> LabelMips:
         mips = next((m for m in self._kept if m.source is source), None)

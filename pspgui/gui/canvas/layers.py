@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _GRID_FROM_ZOOM: Final = 8.0
 _DIFFERENCE_ALPHA: Final = 0.85
 _ORIGIN_ALPHA: Final = 0.6
-_LET_GO_EVERY: Final = 64
+_LET_GO_AFTER: Final = 8e6  # device pixels painted
 _VEIL: Final = 0xA6000000  # black at 65 %: what agrees steps back, in both themes
 
 
@@ -71,7 +71,7 @@ class LabelLayer:
         self._look: Look | None = None
         self._cache = ScreenCache()
         self.mips = MipStore()
-        self._paints = 0
+        self._painted = 0.0
 
     def restyle(self) -> None:
         """Follow another opacity, visibility, colour or mode."""
@@ -100,22 +100,25 @@ class LabelLayer:
             return
         if self._look is None:
             self._look = self._make_look(camera)
-        drawn, shift = self.mips.fitting(maps, camera.zoom)
-        if not drawn:
+        fitting = self.mips.fitting(maps, camera.zoom)
+        if not fitting.maps:
             return  # large maps are drawn once their levels are built
         painter.save()
         if document.has_aid("split"):
             painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
-        self._cache.paint(painter, camera, drawn, self._look, shift)
+        self._cache.paint(
+            painter, camera, fitting.maps, self._look, fitting.shift, fitting.coarse
+        )
         painter.restore()
-        self._paints += 1
-        if self._paints % _LET_GO_EVERY == 0:
-            for array in (*maps, *drawn):
+        self._painted += exposed.width() * exposed.height() * camera.ratio**2
+        if self._painted > _LET_GO_AFTER:  # of maps over files, pages pile up by whole rows
+            self._painted = 0.0
+            for array in (*maps, *fitting.maps, *fitting.coarse):
                 let_go(array)
 
     def margin(self, camera: Camera) -> float:
         """Widget units around an edited rect that also have to be repainted."""
-        return self._document.outline_px + 2.0 + 6.0 / camera.ratio
+        return self._document.outline_px + 2.0 + 7.0 / camera.ratio
 
     def _make_look(self, camera: Camera) -> Look:
         document = self._document

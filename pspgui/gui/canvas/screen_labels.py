@@ -49,6 +49,29 @@ def sample(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     return window[rows].take(columns, axis=1, mode="clip")
 
 
+def with_thin(sampled: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Return labels sampled at device pixels (h, w), with what sampling has skipped put back.
+
+    `coarse` is sampled at the same pixels from a level that skips nothing (`labels.halving`). Its
+    label is taken only where none of the eight pixels around has it: borders stay as crisp as
+    sampling draws them, and a line that fell between the samples comes back.
+    """
+    at = np.flatnonzero(sampled != coarse)
+    if not at.size:
+        return sampled
+    wanted = coarse.ravel()[at]
+    around = np.pad(sampled, 1, mode="edge")
+    ys, xs = np.divmod(at, sampled.shape[1])
+    first = ys * around.shape[1] + xs
+    flat, lost = around.ravel(), np.ones(at.size, bool)
+    for dy in range(3):
+        for dx in range(3):
+            lost &= flat.take(first + (dy * around.shape[1] + dx)) != wanted
+    kept = sampled.copy()
+    kept.ravel()[at[lost]] = wanted[lost]
+    return kept
+
+
 def borders(labels: np.ndarray, width: int = 2) -> np.ndarray:
     """Return (h, w) bool: lines of `width` pixels along the borders between 4-neighbours.
 
@@ -140,6 +163,7 @@ class ScreenCache:
         self._origin = (0, 0)
         self._look: Look | None = None
         self._maps: Maps = ()
+        self._coarse: Maps = ()
         self._shift = 0
         self._area = _NOWHERE
         self._drawn: np.ndarray | None = None
@@ -155,18 +179,26 @@ class ScreenCache:
         self._stale = self._stale.union(changed)
 
     def paint(
-        self, painter: QPainter, camera: Camera, maps: Maps, look: Look, shift: int = 0
+        self,
+        painter: QPainter,
+        camera: Camera,
+        maps: Maps,
+        look: Look,
+        shift: int = 0,
+        coarse: Maps = (),
     ) -> None:
         """Draw the maps over all of the picture in view.
 
-        They are of the picture's shape, halved `shift` times.
+        They are of the picture's shape, halved `shift` times; `coarse` are the same maps halved
+        once more, for what sampling would skip, or nothing where it skips nothing.
         """
-        same_maps = len(maps) == len(self._maps) and all(
-            a is b for a, b in zip(maps, self._maps, strict=True)
+        before, now = (*self._maps, *self._coarse), (*maps, *coarse)
+        same_maps = len(now) == len(before) and all(
+            a is b for a, b in zip(now, before, strict=True)
         )
         area = camera.device_rect(camera.viewport)
         if not same_maps or look is not self._look or camera.frame != self._frame:
-            self._look, self._maps, self._shift = look, maps, shift
+            self._look, self._maps, self._coarse, self._shift = look, maps, coarse, shift
             self._show(np.empty((area.height, area.width), np.uint32), area, camera)
             self._render(camera, area)
         elif camera.device_origin != self._origin:
@@ -174,7 +206,8 @@ class ScreenCache:
         self._frame, self._origin = camera.frame, camera.device_origin
         if not self._stale.is_empty:
             dirty = camera.device_rect(camera.to_widget_rect(self._stale))
-            spread = 1 + 4 * (shift > 0)  # each halving looks a pixel further, under 4 in all
+            # Each halving looks a pixel further, under 4 in all, and a neighbour counts, too.
+            spread = 1 + 5 * bool(coarse)
             self._render(camera, dirty.padded(look.reach + spread).intersect(area))
             self._stale = _NOWHERE
         if self._image is not None:
@@ -211,9 +244,16 @@ class ScreenCache:
         look, drawn = self._look, self._drawn
         if area.is_empty or look is None or drawn is None:
             return
-        wide = area.padded(look.reach).intersect(camera.device_picture)
+        reach = look.reach + bool(self._coarse)
+        wide = area.padded(reach).intersect(camera.device_picture)
         rows, columns = (at >> self._shift for at in sources(camera, wide))
-        patch = look.draw(tuple(sample(labels, rows, columns) for labels in self._maps))
+        maps = tuple(sample(labels, rows, columns) for labels in self._maps)
+        if self._coarse:
+            maps = tuple(
+                with_thin(fine, sample(labels, rows >> 1, columns >> 1))
+                for fine, labels in zip(maps, self._coarse, strict=True)
+            )
+        patch = look.draw(maps)
         drawn[_within(area, self._area)] = patch[_within(area, wide)]
 
 
