@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +10,7 @@ import typer
 
 from pspgui.durable import printable
 from pspgui.imaging import DecodeError, list_images
+from pspgui.jobs.samples import read_samples
 from pspgui.places import bundled_model
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ def open_predictor(
     precision: str = "auto",
     assume: Iterable[str] | None = None,
     backend: str = "auto",
+    images: Sequence[Path] = (),
 ) -> Predictor:
     """Load the model that the options name; raises `CheckpointError` or `DeviceError`.
 
-    assume: what `--assume` was given; raises ValueError for what is not KEY=VALUE.
+    assume: what `--assume` was given; raises ValueError for what is not KEY=VALUE. images: what
+    it will read, so that int8 can be fitted to some of them.
     """
     from pspgui.inference.devices import choose
     from pspgui.inference.predictor import Predictor
@@ -60,7 +63,10 @@ def open_predictor(
 
     choose(device, precision, backend)  # before the weights are read: it may say no at once
     loaded = load_checkpoint(weights or bundled_model(), assumptions(assume))
-    predictor = Predictor.of(loaded, device, precision, backend=backend, progress=_once_told())
+    samples = read_samples(images) if precision == "int8" else ()
+    predictor = Predictor.of(
+        loaded, device, precision, backend=backend, samples=samples, progress=_once_told()
+    )
     if predictor.precision_note:
         typer.echo(predictor.precision_note, err=True)
     return predictor

@@ -83,7 +83,7 @@ def predict(
     if maps and reading is not None:
         raise ValueError("--maps shows one pass over the whole image; leave the mode away")
     images, refused = expand(paths)
-    predictor = open_predictor(weights, device, precision, assume, backend)
+    predictor = open_predictor(weights, device, precision, assume, backend, images)
     for folder, reason in refused.items():
         _print({"image": str(folder), "error": reason}, as_json)
     originals = {_identity(image) for image in images} - {None}

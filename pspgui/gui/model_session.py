@@ -143,7 +143,14 @@ class ModelSession(QObject):
         """Load weights anew as the model dialog says; overrides are remembered for them."""
         self._load(replace(choice, remember=True))
 
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The images of the list."""
+        return ()
+
     def _load(self, choice: ModelChoice) -> None:
+        if choice.precision == "int8":  # fitted to what it will read, where that is known
+            choice = replace(choice, samples=self.images)
         job = load_model(self._room, choice, self._settings.overrides)
         self._ask("model", "model", job, choice, Urgency.MODEL)
 

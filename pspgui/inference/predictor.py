@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -77,8 +76,9 @@ class Predictor:
         OpenVINO for int8), torch, openvino, compile; precision: auto (bf16 on CUDA where
         supported, else fp32), fp32, bf16, fp16 (CUDA), int8 (OpenVINO), which concerns the heavy
         part alone. samples: images (H, W, 3) uint8 RGB that int8 is fitted to and compared with
-        fp32 on, once; drawn street scenes if there are none. progress(share, text) is told
-        while that lasts. Raises `CheckpointError`, `DeviceError`.
+        fp32 on; drawn street scenes if there are none. That is done once for a network, or twice:
+        for scenes and for the first images given. progress(share, text) is told while it lasts.
+        Raises `CheckpointError`, `DeviceError`.
         """
         choose(device, precision, backend)  # before a large file is read in vain
         loaded = load_checkpoint(Path(path))
@@ -103,7 +103,7 @@ class Predictor:
             choice.device,
             choice.precision,
             f"{type(head).__name__} {spec.model_dump_json(exclude={'record', 'classes'})}"
-            f"{_digest(samples)}",
+            + (" fitted to photographs" if len(samples) else ""),
             spec.size_rule.padded,
             lambda: _sample_inputs(spec, samples),
             head.scores,
@@ -322,15 +322,6 @@ def normalised(image: Tensor, spec: ModelSpec, padded: tuple[int, int]) -> Tenso
         planes = planes.flip(0)
     height, width = image.shape[:2]
     return F.pad(planes, (0, padded[1] - width, 0, padded[0] - height))[None]
-
-
-def _digest(samples: Sequence[np.ndarray]) -> str:
-    """Return what tells samples apart from others; empty for none, when scenes are drawn."""
-    found = hashlib.sha256()
-    for pixels in samples:
-        found.update(f"{pixels.shape} {pixels.dtype}".encode())
-        found.update(np.ascontiguousarray(pixels).data)
-    return found.hexdigest() if len(samples) else ""
 
 
 def _sample_inputs(spec: ModelSpec, samples: Sequence[np.ndarray]) -> Iterator[Tensor]:

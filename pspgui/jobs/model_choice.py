@@ -25,7 +25,7 @@ class ModelChoice:
     overrides: values for fields of the spec that the file does not tell, as `load_checkpoint`
     assumes them; None takes what is remembered for these weights. reading: one of `READINGS`, with
     square windows of `crop_px` two thirds apart where it has windows. remember: whether the choice
-    holds for later runs too.
+    holds for later runs too. samples: images that int8 may be fitted to.
     """
 
     path: Path
@@ -36,6 +36,7 @@ class ModelChoice:
     crop_px: int = DEFAULT_CROP
     overrides: Mapping[str, Any] | None = field(default=None, hash=False)
     remember: bool = field(default=True, compare=False)
+    samples: tuple[Path, ...] = field(default=(), compare=False)
 
     @property
     def mode(self) -> InferenceMode | None:

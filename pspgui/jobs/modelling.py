@@ -20,6 +20,7 @@ from pspgui.jobs.class_tables import Explains, Translation
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
 from pspgui.jobs.readings import cost
+from pspgui.jobs.samples import read_samples
 from pspgui.jobs.windowed import WindowEvidence, WindowPrediction, window_around
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.label_map import LabelMap
@@ -167,9 +168,11 @@ def _predictor(choice: ModelChoice, overrides: Mapping[str, Any], turn: Turn) ->
     if isinstance(fields.get("classes"), Mapping):
         fields["classes"] = ClassTable.from_json(fields["classes"])
     loaded = load_checkpoint(choice.path, fields)
+    samples = read_samples(choice.samples) if choice.precision == "int8" else ()
     return Predictor.of(
-        loaded, choice.device, choice.precision, backend=choice.backend, progress=tell
-    )
+        loaded, choice.device, choice.precision, backend=choice.backend, samples=samples,
+        progress=tell,
+    )  # fmt: skip
 
 
 def _facts(predictor: Predictor, choice: ModelChoice, devices: tuple[str, ...]) -> ModelFacts:
