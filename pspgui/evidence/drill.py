@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.psp_reads import Cells, LevelReads, cells_of, checked_pixel
+from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel
 from pspgui.evidence.readings import LOCAL, OpenedSource, Source, Target
 from pspgui.evidence.targets import aim, row_of
 from pspgui.geometry import bin_span
@@ -27,9 +27,9 @@ def open_source(
     """
     place = checked_pixel(evidence.activations, pixel)
     goal, _ = aim(evidence.activations, place, target)
-    cells = cells_of(evidence.activations, place)
+    cells = evidence.cells(place)
     gates = cells.of(evidence.activations.fused_cells) > 0
-    gradient = row_of(evidence.weights.classifier, goal) * gates * cells.weights[:, None]
+    gradient = cells.pull(row_of(evidence.weights.classifier, goal)) * gates
     if source.level == LOCAL:
         taps = local_taps(evidence, cells, gradient)
         values, constant = _scattered(evidence, cells, taps), 0.0

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.psp_reads import kernel_taps
 from pspgui.evidence.readings import Target
 from pspgui.inference.activations import Prediction
 
@@ -89,18 +90,21 @@ class LevelStack:
         return pair, biases[0] - biases[1], top - second
 
     def _read(self, stack: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the product of (h, w, K) with one row (K,), or with each cell's pair of rows."""
+        """Return the product of (h, w, K) with one row (K, c, c), or each cell's pair of rows."""
+        kernel, grid = self._evidence.kernel, (stack.shape[0], stack.shape[1])
+        found = np.zeros(grid, stack.dtype)
         if rows.dtype.kind == "f":
-            found: np.ndarray = stack @ rows
+            for tap in kernel_taps(kernel, grid, slice(None)):
+                found[tap.here] += stack[tap.there] @ rows[:, tap.row, tap.column]
             return found
         classifier = self._evidence.weights.classifier
-        height, width = stack.shape[:2]
-        found = np.empty((height, width), stack.dtype)
-        step = max(1, _BAND_VALUES // (width * stack.shape[2]))
-        for start in range(0, height, step):
+        step = max(1, _BAND_VALUES // (grid[1] * classifier[0].size))
+        for start in range(0, grid[0], step):
             band = slice(start, start + step)
             margin = classifier[rows[0, band]] - classifier[rows[1, band]]
-            found[band] = np.einsum("hwk,hwk->hw", stack[band], margin)
+            for tap in kernel_taps(kernel, grid, band):
+                row = margin[..., tap.row, tap.column][tap.here]
+                found[band][tap.here] += np.einsum("hwk,hwk->hw", stack[tap.there], row)
         return found
 
 

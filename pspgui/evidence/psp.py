@@ -2,8 +2,9 @@
 
 With the hidden layer's gates (which units are above zero) as they are, a logit is linear in the
 local features and in every bin, so each one's share is a plain product; a full-resolution pixel
-mixes at most four cells. numpy only; the products are kept so small that the linear algebra
-library runs each on the calling thread, where waking others would cost more than it gains.
+mixes at most four cells, or sixteen where the classifier is 3x3. numpy only; the products are kept
+so small that the linear algebra library runs each on the calling thread, where waking others
+would cost more than it gains.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pspgui.evidence.psp_reads import (
     cells_of,
     checked_pixel,
     extent,
+    kernel_taps,
 )
 from pspgui.evidence.readings import (
     LOCAL,
@@ -31,6 +33,7 @@ from pspgui.evidence.readings import (
     Target,
 )
 from pspgui.evidence.targets import aim, offset_of, row_of
+from pspgui.geometry import Pixel
 from pspgui.inference.activations import ClassifierWeights, PSPActivations
 
 # Cells handled at once by the whole-image maps.
@@ -52,10 +55,10 @@ class Terms(NamedTuple):
     """The hidden pre-activation z of a pixel's cells, taken apart: z = base + local + bins.
 
     z, base and local are (m, K) for the m cells; `bins` holds (level, row, column) of every bin
-    that reaches them and `shares` what each adds, (B, m, K). `weights` (m,) mix the cells.
+    that reaches them and `shares` what each adds, (B, m, K).
     """
 
-    weights: np.ndarray
+    cells: Cells
     z: np.ndarray
     base: np.ndarray
     local: np.ndarray
@@ -70,6 +73,7 @@ class PSPEvidence:
         self.activations = activations
         self.weights = weights
         self.reads = PyramidReads(activations)
+        self.kernel = weights.classifier.shape[-1]
         self._taps = dict(zip(activations.levels, activations.level_taps, strict=True))
 
     # -- one pixel ----------------------------------------------------------------------------
@@ -88,12 +92,11 @@ class PSPEvidence:
         """
         place = checked_pixel(self.activations, pixel)
         goal, logit = aim(self.activations, place, target)
-        cells = cells_of(self.activations, place)
-        row = row_of(self.weights.classifier, goal)
+        cells = self.cells(place)
         z, base = cells.of(self.activations.fused_cells), self._base(cells, baseline)
         local = cells.of(self.activations.local_cells)
         constant = offset_of(self.weights.classifier_bias, goal)
-        mixed = row * cells.weights[:, None]
+        mixed = cells.pull(row_of(self.weights.classifier, goal))
         if reading == "ablate":
             constant += float((mixed * np.maximum(base, 0)).sum())
             fall = np.maximum(z, 0) - np.maximum(z - local, 0)
@@ -110,6 +113,10 @@ class PSPEvidence:
             ZERO if baseline is None else baseline.name,
         )  # fmt: skip
 
+    def cells(self, place: Pixel) -> Cells:
+        """Return the cells whose hidden layer a pixel's logit reads."""
+        return cells_of(self.activations, place, self.kernel)
+
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
         return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
@@ -123,7 +130,7 @@ class PSPEvidence:
         """
         place = checked_pixel(self.activations, pixel)
         goal, _ = aim(self.activations, place, target)
-        cells = cells_of(self.activations, place)
+        cells = self.cells(place)
         z = cells.of(self.activations.fused_cells)
         share = (
             cells.of(self.activations.local_cells)
@@ -131,11 +138,11 @@ class PSPEvidence:
             else self.share(self.level(source.level), cells, source.row, source.col)
         )
         fall = np.maximum(z, 0) - np.maximum(z - share, 0)
-        return float(cells.weights @ fall @ row_of(self.weights.classifier, goal))
+        return float((cells.pull(row_of(self.weights.classifier, goal)) * fall).sum())
 
     def terms(self, pixel: tuple[int, int], baseline: LevelMeans | None = None) -> Terms:
         """Return the hidden pre-activation of a pixel's cells, taken apart."""
-        cells = cells_of(self.activations, checked_pixel(self.activations, pixel))
+        cells = self.cells(checked_pixel(self.activations, pixel))
         rows, columns = self.reads.reached(cells)
         bins: list[tuple[int, int, int]] = []
         shares = []
@@ -147,7 +154,7 @@ class PSPEvidence:
                     shares.append(self.share(level, cells, row, column, baseline))
         known = self.activations
         return Terms(
-            cells.weights, cells.of(known.fused_cells), self._base(cells, baseline),
+            cells, cells.of(known.fused_cells), self._base(cells, baseline),
             cells.of(known.local_cells), tuple(bins), np.stack(shares),
         )  # fmt: skip
 
@@ -181,17 +188,22 @@ class PSPEvidence:
         logit and local what the features there add; each cell's own margin without a target.
         Zero where neither adds anything.
         """
-        height, width = self.activations.grid
+        known, (height, width) = self.activations, self.activations.grid
         share = np.zeros((height, width), np.float32)
-        step = max(1, _BAND_VALUES // (width * len(self.weights.bottleneck_bias)))
+        step = max(1, _BAND_VALUES // (width * self.weights.classifier[0].size))
         for start in range(0, height, step):
-            band = slice(start, start + step)
-            fused = self.activations.fused_cells[band]
-            local = self.activations.local_cells[band]
-            gradient = (fused > 0) * self.rows_of(band, target)
-            context = fused - local - self.weights.bottleneck_bias
-            outer = np.abs(np.einsum("hwk,hwk->hw", gradient, context))
-            inner = np.abs(np.einsum("hwk,hwk->hw", gradient, local))
+            band = slice(start, min(start + step, height))
+            rows = self.rows_of(band, target)
+            outer = np.zeros((band.stop - start, width), known.fused_cells.dtype)
+            inner = np.zeros_like(outer)
+            for tap in kernel_taps(self.kernel, known.grid, band):
+                row = rows[..., tap.row, tap.column]
+                fused, local = known.fused_cells[tap.there], known.local_cells[tap.there]
+                gradient = (fused > 0) * (row if row.ndim == 1 else row[tap.here])
+                context = fused - local - self.weights.bottleneck_bias
+                outer[tap.here] += np.einsum("hwk,hwk->hw", gradient, context)
+                inner[tap.here] += np.einsum("hwk,hwk->hw", gradient, local)
+            outer, inner = np.abs(outer), np.abs(inner)
             total = outer + inner
             share[band] = np.divide(outer, total, out=np.zeros_like(outer), where=total > 0)
         return share
@@ -222,9 +234,16 @@ class PSPEvidence:
 
     def classified(self, fused: np.ndarray) -> np.ndarray:
         """Return the (N, h, w) logits of pre-activations (h, w, K), which are overwritten."""
-        hidden = np.maximum(fused, 0, out=fused).reshape(-1, fused.shape[-1])
-        scores = self.weights.classifier @ hidden.T + self.weights.classifier_bias[:, None]
-        result: np.ndarray = scores.reshape(-1, *self.activations.grid)
+        hidden, grid = np.maximum(fused, 0, out=fused), self.activations.grid
+        classifier, biases = self.weights.classifier, self.weights.classifier_bias
+        if self.kernel == 1:
+            scores = classifier[:, :, 0, 0] @ hidden.reshape(-1, fused.shape[-1]).T
+            result: np.ndarray = (scores + biases[:, None]).reshape(-1, *grid)
+            return result
+        result = np.repeat(biases, grid[0] * grid[1]).reshape(-1, *grid)
+        for tap in kernel_taps(self.kernel, grid, slice(None)):
+            weight = classifier[:, :, tap.row, tap.column]
+            result[(slice(None), *tap.here)] += np.tensordot(weight, hidden[tap.there], (1, 2))
         return result
 
     def spread(self, level: LevelReads, taps: np.ndarray) -> np.ndarray:
@@ -237,7 +256,7 @@ class PSPEvidence:
         return result
 
     def rows_of(self, band: slice, target: Target | None) -> np.ndarray:
-        """Return classifier rows for a band of cells: (K,) of a target, or each cell's margin."""
+        """Return classifier rows (K, c, c) of a target, or (h, w, K, c, c) of cells' margins."""
         classifier = self.weights.classifier
         if target is not None or len(classifier) < 2:
             return row_of(classifier, target or Target(0))

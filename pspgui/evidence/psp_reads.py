@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +14,41 @@ from pspgui.inference.resampling import tap_at, tap_matrix
 
 
 class Cells(NamedTuple):
-    """The one to four cells a pixel mixes: rows and columns, and the weights of each axis."""
+    """The cells whose hidden layer a pixel's logit reads: their rows, columns, and weights.
+
+    One to four with a 1x1 classifier, up to 16 with a 3x3 one. row_taps (rows, c) and column_taps
+    (columns, c) are the weights with which the classifier's taps read them, along each axis.
+    """
 
     rows: list[int]
     columns: list[int]
-    row_weights: np.ndarray
-    column_weights: np.ndarray
+    row_taps: np.ndarray
+    column_taps: np.ndarray
+
+    @property
+    def row_weights(self) -> np.ndarray:
+        """The mean weight of every row over the classifier's taps."""
+        found: np.ndarray = _mean(self.row_taps)
+        return found
+
+    @property
+    def column_weights(self) -> np.ndarray:
+        """The mean weight of every column over the classifier's taps."""
+        found: np.ndarray = _mean(self.column_taps)
+        return found
 
     @property
     def weights(self) -> np.ndarray:
-        """The convex weight of every cell, row by row, (m,)."""
+        """The mean weight of every cell, row by row, (m,); convex for a 1x1 classifier."""
         return np.outer(self.row_weights, self.column_weights).ravel()
+
+    def pull(self, row: np.ndarray) -> np.ndarray:
+        """Return d logit / d hidden at the cells, (m, K), for a classifier's row (K, c, c)."""
+        if row.shape[-1] == 1:
+            one: np.ndarray = row[:, 0, 0] * self.weights[:, None]
+            return one
+        found = np.einsum("it,js,kts->ijk", self.row_taps, self.column_taps, row)
+        return found.reshape(-1, len(row))
 
     def of(self, maps: np.ndarray) -> np.ndarray:
         """Return the cells' values of a map (h, w, K), row by row, (m, K)."""
@@ -113,13 +138,45 @@ def pixels_of(known: Activations, y0: int, y1: int, x0: int, x1: int) -> Rect:
     return Rect(min(top, height), min(left, width), min(bottom, height), min(right, width))
 
 
-def cells_of(known: Activations, pixel: Pixel) -> Cells:
-    """Return the cells whose scores a pixel mixes, those of no weight left out."""
-    found = [
-        _axis_cells(position, size, cells, known.align_corners, known.scores.dtype)
-        for position, size, cells in zip(pixel, known.padded_shape, known.grid, strict=True)
-    ]
+def cells_of(known: Activations, pixel: Pixel, kernel: int = 1) -> Cells:
+    """Return the cells that the classifier reads for a pixel, those of no weight left out."""
+    found = []
+    for position, size, cells in zip(pixel, known.padded_shape, known.grid, strict=True):
+        places, weights = _axis_cells(
+            position, size, cells, known.align_corners, known.scores.dtype
+        )
+        found.append(
+            (places, weights[:, None]) if kernel == 1 else _widened(places, weights, kernel, cells)
+        )
     return Cells(found[0][0], found[1][0], found[0][1], found[1][1])
+
+
+class KernelTap(NamedTuple):
+    """One tap of a kernel over a band of cells: where it is, the cells, and what they read."""
+
+    row: int
+    column: int
+    here: tuple[slice, slice]
+    there: tuple[slice, slice]
+
+
+def kernel_taps(kernel: int, grid: tuple[int, int], band: slice) -> Iterator[KernelTap]:
+    """Yield a kernel's taps over the rows `band` of a grid; reads in the padding are left out.
+
+    `here` counts rows from the band's first.
+    """
+    height, width = grid
+    first, last = band.indices(height)[:2]
+    for row in range(kernel):
+        for column in range(kernel):
+            down, across = row - kernel // 2, column - kernel // 2
+            y0, y1 = max(first, -down), min(last, height - down)
+            x0, x1 = max(0, -across), min(width, width - across)
+            if y0 < y1 and x0 < x1:
+                yield KernelTap(
+                    row, column, (slice(y0 - first, y1 - first), slice(x0, x1)),
+                    (slice(y0 + down, y1 + down), slice(x0 + across, x1 + across)),
+                )  # fmt: skip
 
 
 def checked_pixel(known: Activations, pixel: tuple[int, int]) -> Pixel:
@@ -143,6 +200,26 @@ def _axis_cells(
     if weight == 1:
         return [high], np.ones(1, dtype)
     return [low, high], np.array([1 - weight, weight], dtype)
+
+
+def _widened(
+    places: list[int], weights: np.ndarray, kernel: int, cells: int
+) -> tuple[list[int], np.ndarray]:
+    """Return the cells that a kernel around some reads, and the weights of each tap, (n, k)."""
+    reach = kernel // 2
+    around = list(range(max(0, places[0] - reach), min(cells, places[-1] + reach + 1)))
+    taps = np.zeros((len(around), kernel), weights.dtype)
+    for place, weight in zip(places, weights, strict=True):
+        for tap in range(kernel):
+            if 0 <= place + tap - reach < cells:
+                taps[place + tap - reach - around[0], tap] = weight
+    return around, taps
+
+
+def _mean(taps: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis; most classifiers have one tap, and are asked often."""
+    found: np.ndarray = taps[:, 0] if taps.shape[1] == 1 else taps.mean(axis=1)
+    return found
 
 
 def extent(used: np.ndarray) -> slice:

@@ -59,7 +59,7 @@ def sampled_shapley(
     """
     terms = evidence.terms(pixel)
     goal, _ = aim(evidence.activations, Pixel(*pixel), target)
-    row = row_of(evidence.weights.classifier, goal)
+    mixed = terms.cells.pull(row_of(evidence.weights.classifier, goal))
     parts = np.concatenate([terms.local[None], terms.shares])
     rng = np.random.default_rng(seed)
     values = np.zeros(len(parts))
@@ -67,7 +67,7 @@ def sampled_shapley(
         order = rng.permutation(len(parts))
         for walk in (order, order[::-1]):
             sums = terms.base + np.concatenate([parts[:1] * 0, parts[walk]]).cumsum(axis=0)
-            worth = np.einsum("smk,m,k->s", np.maximum(sums, 0), terms.weights, row)
+            worth = np.einsum("smk,mk->s", np.maximum(sums, 0), mixed)
             values[walk] += np.diff(worth)
     return values / (2 * max(1, orders // 2))
 
@@ -75,7 +75,7 @@ def sampled_shapley(
 def _coalitions(terms: Terms, parts: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Return what every subset of parts (P, m, K) gives, (2 ** P,), indexed by its bits."""
     worth = np.empty(1 << len(parts))
-    mixed = row * terms.weights[:, None]
+    mixed = terms.cells.pull(row)
     sums = {0: terms.base}
     for subset in range(1 << len(parts)):
         if subset:

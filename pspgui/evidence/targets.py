@@ -32,7 +32,7 @@ def aim(known: Activations, pixel: Pixel, target: Target | None) -> tuple[Target
 
 
 def row_of(classifier: np.ndarray, target: Target) -> np.ndarray:
-    """Return the weights of a target, (K,), from those of all classes, (N, K)."""
+    """Return the weights of a target, (K, ...), from those of all classes, (N, K, ...)."""
     row: np.ndarray = classifier[target.class_id]
     return row if target.versus is None else row - classifier[target.versus]
 

@@ -164,9 +164,10 @@ class LevelWeights(NamedTuple):
 class ClassifierWeights(HeadWeights):
     """What turns the hidden pre-activation z into logits: classifier @ relu(z) + classifier_bias.
 
-    classifier (N, K), classifier_bias (N,), bottleneck_bias (K,) which is part of z; numpy. What
-    lies before z, to open a source into what it was made of: `levels`, `pool` ("average" or
-    "max") and local_weight (K, C, k, k); batch norms are folded in.
+    classifier (N, K, c, c), a convolution where c is not 1; classifier_bias (N,); bottleneck_bias
+    (K,), which is part of z; numpy. What lies before z, to open a source into what it was made
+    of: `levels`, `pool` ("average" or "max") and local_weight (K, C, k, k). Batch norms are
+    folded in.
     """
 
     classifier: np.ndarray

@@ -27,7 +27,8 @@ def case(**fields):
     [
         {}, {"align_corners": False}, {"pool": "max"}, {"reduction": "none"},
         {"reduction": "conv"}, {"reduction": "conv_bn_relu_bare_1", "concat": "features_last"},
-        {"bottleneck_kernel": 1}, {"levels": (2, 5)},
+        {"bottleneck_kernel": 1}, {"levels": (2, 5)}, {"classifier_kernel": 3},
+        {"classifier_kernel": 3, "bottleneck_kernel": 1, "reduction": "conv_bn_relu_bare_1"},
     ],
     ids=str,
 )  # fmt: skip
@@ -42,9 +43,9 @@ def test_cells_and_biases_add_up_to_the_source(fields):
             assert source.reachable or not opened.values.any()
 
 
-@pytest.mark.parametrize("pool", ["average", "max"])
-def test_all_sources_opened_are_the_gradient_times_the_features(pool):
-    model, features, evidence = case(pool=pool)
+@pytest.mark.parametrize(("pool", "classifier"), [("average", 1), ("max", 1), ("average", 3)])
+def test_all_sources_opened_are_the_gradient_times_the_features(pool, classifier):
+    model, features, evidence = case(pool=pool, classifier_kernel=classifier)
     for place in PLACES:
         leaf = features.clone().requires_grad_(True)
         stacked = model.concatenate(leaf, model.pyramid(leaf))

@@ -24,10 +24,14 @@ def corners_and_some(shape: tuple[int, int], count: int, seed: int = 0) -> list[
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
-@pytest.mark.parametrize("levels", [(1, 2, 3, 6), (2, 5), (4,)])
+@pytest.mark.parametrize(
+    ("levels", "classifier"), [((1, 2, 3, 6), 1), ((2, 5), 1), ((4,), 1), ((1, 3), 3), ((2,), 3)]
+)
 @pytest.mark.parametrize("grid", [(7, 10), (6, 6), (1, 1), (2, 5)])
-def test_split_sums_to_plain_logit_in_float64(levels, grid, align_corners):
-    model = small_network(levels=levels, align_corners=align_corners).double()
+def test_split_sums_to_plain_logit_in_float64(levels, classifier, grid, align_corners):
+    model = small_network(
+        levels=levels, align_corners=align_corners, classifier_kernel=classifier
+    ).double()
     features = random_features(model, grid)
     padded = (grid[0] * 8 + 3, grid[1] * 16 - 2)
     image = (padded[0] - 5, padded[1] - 7)
@@ -78,8 +82,13 @@ def test_split_sums_to_plain_logit_in_float32(
 
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("grid", [(9, 13), (5, 4)])
-def test_split_is_gradient_times_input(grid, align_corners):
-    model = small_network(levels=(1, 2, 3, 6), align_corners=align_corners).double()
+@pytest.mark.parametrize("classifier", [1, 3])
+@pytest.mark.parametrize("bottleneck", [1, 3])
+def test_split_is_gradient_times_input(bottleneck, classifier, grid, align_corners):
+    model = small_network(
+        levels=(1, 2, 3, 6), align_corners=align_corners,
+        bottleneck_kernel=bottleneck, classifier_kernel=classifier,
+    ).double()  # fmt: skip
     features = random_features(model, grid)
     padded = (8 * grid[0] + 1, 8 * grid[1] + 1)
     activations, head = head_activations(model, features, padded)
@@ -103,8 +112,11 @@ def test_split_is_gradient_times_input(grid, align_corners):
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
-def test_ablation_is_the_networks_own_answer_without_the_source(align_corners):
-    model = small_network(levels=(2, 3), align_corners=align_corners).double()
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_ablation_is_the_networks_own_answer_without_the_source(classifier, align_corners):
+    model = small_network(
+        levels=(2, 3), align_corners=align_corners, classifier_kernel=classifier
+    ).double()
     features = random_features(model, (6, 7))
     padded = (49, 57)
     activations, head = head_activations(model, features, padded)
@@ -130,8 +142,9 @@ def test_ablation_is_the_networks_own_answer_without_the_source(align_corners):
             assert source.reachable or expected == 0
 
 
-def test_silenced_levels_are_the_networks_own_answer():
-    model = small_network(levels=(1, 3)).double()
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_silenced_levels_are_the_networks_own_answer(classifier):
+    model = small_network(levels=(1, 3), classifier_kernel=classifier).double()
     features = random_features(model, (5, 8))
     activations, head = head_activations(model, features, (33, 57))
     evidence = PSPEvidence(activations, head.weights())
@@ -199,8 +212,11 @@ def test_reach_map_is_what_single_pixels_read():
             assert np.isclose(reach[y, x], evidence.at((y, x)).weights(3)[1, 2], atol=1e-6)
 
 
-def test_context_share_is_the_share_of_the_split_at_each_cell():
-    model = small_network(levels=(1, 2)).double()
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_context_share_is_the_share_of_the_split_at_each_cell(classifier, monkeypatch):
+    # One row of cells at a time: bands meet where a 3x3 classifier reads across them.
+    monkeypatch.setattr("pspgui.evidence.psp._BAND_VALUES", 1)
+    model = small_network(levels=(1, 2), classifier_kernel=classifier).double()
     activations, head = head_activations(model, random_features(model, (5, 6)), (5, 6))
     evidence = PSPEvidence(activations, head.weights())
 

@@ -20,8 +20,10 @@ PADDED = (49, 57)
 class Case:
     """A small network, one image's features, and the network's answers to altered parts."""
 
-    def __init__(self, align_corners=True, levels=(1, 2, 3), seed=0, image=None):
-        self.model = small_network(seed, levels=levels, align_corners=align_corners).double()
+    def __init__(self, align_corners=True, levels=(1, 2, 3), seed=0, image=None, classifier=1):
+        self.model = small_network(
+            seed, levels=levels, align_corners=align_corners, classifier_kernel=classifier
+        ).double()
         self.features = random_features(self.model, (6, 7), seed + 1)
         self.activations, self.head = head_activations(
             self.model, self.features, PADDED, image or PADDED
@@ -41,9 +43,12 @@ class Case:
         return self.logit(self.features * by, [p * by for p in self.priors], place, target)
 
 
-@pytest.fixture(params=[True, False], ids=["aligned", "unaligned"])
+@pytest.fixture(
+    params=[(True, 1), (False, 1), (True, 3), (False, 3)],
+    ids=["aligned", "unaligned", "aligned 3x3 classifier", "unaligned 3x3 classifier"],
+)
 def case(request):
-    return Case(request.param)
+    return Case(request.param[0], classifier=request.param[1])
 
 
 @pytest.mark.parametrize("target", [Target(1), Target(3, 0)])

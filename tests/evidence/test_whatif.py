@@ -34,8 +34,9 @@ def test_nothing_altered_is_the_networks_answer():
     assert np.allclose(scores_if(evidence, WhatIf()), plain_scores(model, features)[0], atol=1e-10)
 
 
-def test_muted_scaled_and_local_parts_are_the_networks_own_answer():
-    model, features, evidence = case()
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_muted_scaled_and_local_parts_are_the_networks_own_answer(classifier):
+    model, features, evidence = case(classifier_kernel=classifier)
     what = WhatIf(local=0.5).with_level(3, 0.25).with_bin((3, 1, 2), 2.0).with_bin((2, 0, 1), 0.0)
     priors = model.pyramid(features)
     priors[2] = priors[2] * 0.25

@@ -181,12 +181,10 @@ class FoldedHead:
         scores = torch.addmm(self.classifier_bias[:, None], weight, cells.T)
         return scores.view(-1, *fused.shape[:2])
 
-    def weights(self) -> ClassifierWeights | None:
-        """Return the last layer in numpy, for evidence on the CPU; None unless it is 1x1."""
-        if self.classifier.shape[-1] != 1:
-            return None
+    def weights(self) -> ClassifierWeights:
+        """Return the last layers in numpy, for evidence on the CPU."""
         return ClassifierWeights(
-            self.classifier.flatten(1).cpu().numpy(),
+            self.classifier.cpu().numpy(),
             self.classifier_bias.cpu().numpy(),
             self.bias.cpu().numpy(),
             tuple(self._level_weights(reduction) for reduction in self.reductions),

@@ -51,8 +51,8 @@ class PyramidHead(Head):
         features, local = (t.float().contiguous() for t in outputs)
         return self.folded.finish(features, local).scores
 
-    def weights(self) -> ClassifierWeights | None:
-        """Return the classifier's, where it is 1x1."""
+    def weights(self) -> ClassifierWeights:
+        """Return those of the pyramid, the bottleneck and the classifier."""
         return self.folded.weights()
 
 
