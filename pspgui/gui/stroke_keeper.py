@@ -51,8 +51,11 @@ class StrokeKeeper(QObject):
 
     @property
     def operation(self) -> int:
-        """The number of the last operation on the image shown; -1 where no journal follows it."""
-        return self._operation if self._follows else -1
+        """The number of the last operation on the image shown; -1 where no journal tells."""
+        if self._follows:
+            return self._operation
+        resume = self._found.resume
+        return -1 if resume is None or resume.operation is None else resume.operation
 
     @property
     def is_healthy(self) -> bool:

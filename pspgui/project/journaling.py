@@ -63,6 +63,13 @@ class _Line:
     retry_at: float = 0.0
 
 
+def _goes_on(line: _Line, resume: Resume | None) -> bool:
+    """Whether what was found beside an image is the very journal that is being written."""
+    if resume is None or resume.tail or resume.path != line.file.path:
+        return False
+    return (resume.token, resume.operation) == (line.file.token, line.last)
+
+
 class StrokeJournals:
     """The journals of all images that are edited, written by one background thread.
 
@@ -101,8 +108,10 @@ class StrokeJournals:
         """
         with self._changed:
             old = self._lines.get(image)
-            if old is not None and old.items:
-                return old.last  # it could not be written yet, so it goes on
+            # One that could not be written yet goes on, and so does that of an image left and
+            # opened again: a save on its way may still add its mark.
+            if old is not None and (old.items or _goes_on(old, resume)):
+                return old.last
             file = JournalFile(image, shape, dtype, resume, self._homes, self.budget_bytes)
             self._lines[image] = _Line(file, file.first)
             return file.first

@@ -271,6 +271,8 @@ def _lost(opened: Opened, tails: list[tuple[Journal, int]]) -> Lost | None:
     mask = replay.touched
     if opened.labels is not None and opened.provenance is not None:
         mask = (labels != opened.labels) | (marks != opened.provenance)
+    elif not replay.standing:  # all of it was taken back
+        return None
     if not mask.any() or not replay.times:
         return None
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -289,6 +291,7 @@ class _Replay:
         self.labels, self.marks, self.touched = labels, marks, touched
         self.names: list[str] = []
         self.times: list[float] = []
+        self.standing = 0
 
     def run(self, journal: Journal, after: int) -> None:
         """Play all that comes after an operation; what cannot be read is left out."""
@@ -307,6 +310,7 @@ class _Replay:
         self.times += [stroke.edit.at for *_, stroke in played]
         self.times += [stroke.edit.at for stroke in unfinished]
         standing += unfinished[:1]
+        self.standing += len(standing)
         taken = {UNDO: "Undo of ", REDO: "Redo of ", EDIT: ""}
         self.names += [stroke.edit.name for stroke in standing] or [
             taken[kind] + stroke.edit.name for _, kind, stroke in played[-1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pspgui import durable
 from pspgui.durable import SaveError
 from pspgui.imaging import decode_labels, encode_labels, encode_png
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import IMPORTED, PERSON
-from pspgui.project import LabelStore, StoreError
+from pspgui.project import ChangedByOthersError, LabelStore, StoreError
 
 SHAPE = (12, 16)
 
@@ -195,3 +197,81 @@ def test_a_crash_between_the_two_files_is_noticed(
 def test_shapes_must_agree(store: LabelStore, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="provenance"):
         store.save(tmp_path / "x.png", a_map(1)[0], np.zeros((1, 1), np.uint8), CAMVID.palette())
+
+
+def test_a_file_changed_by_others_is_not_overwritten(store: LabelStore, tmp_path: Path) -> None:
+    image = picture(tmp_path / "x.png")
+    path = saved(store, image, 1)
+    theirs = encode_labels(a_map(2)[0], CAMVID.palette())
+    path.write_bytes(theirs)
+    with pytest.raises(ChangedByOthersError, match="changed by another program") as refused:
+        saved(store, image, 3)
+    assert refused.value.path == path
+    assert path.read_bytes() == theirs
+    labels, marks = a_map(3)
+    store.save(image, labels, marks, CAMVID.palette(), overwrite=True)
+    assert_holds(store, image, 3)
+    (backup,) = (tmp_path / ".pspgui" / "backups").iterdir()
+    assert backup.read_bytes() == theirs
+    saved(store, image, 4)
+
+
+def test_a_file_that_came_or_was_only_touched(store: LabelStore, tmp_path: Path) -> None:
+    image = picture(tmp_path / "x.png")
+    assert store.load(image, to_edit=True) is None
+    path = saved(LabelStore(tmp_path / "fall-back"), image, 1)  # another program was quicker
+    with pytest.raises(ChangedByOthersError):
+        saved(store, image, 2)
+    assert store.load(image, to_edit=True) is not None
+    os.utime(path, (1, 1))
+    saved(store, image, 2)  # a new time with the same bytes is no change
+    path.unlink()
+    saved(store, image, 3)
+    assert_holds(store, image, 3)
+
+
+def test_looking_on_does_not_hide_a_change(store: LabelStore, tmp_path: Path) -> None:
+    image = picture(tmp_path / "x.png")
+    saved(store, image, 1)
+    assert store.load(image, to_edit=True) is not None
+    saved(LabelStore(tmp_path / "fall-back"), image, 2)
+    assert store.load(image) is not None  # an export
+    with pytest.raises(ChangedByOthersError):
+        saved(store, image, 3)
+
+
+def test_models_are_kept_by_name_and_announced_before(store: LabelStore, tmp_path: Path) -> None:
+    image = picture(tmp_path / "x.png")
+    told = []
+    labels, marks = a_map(1)
+    models = {0: "PSPNet 12ab", 16: "Straße"}
+    path = store.save(
+        image, labels, marks, CAMVID.palette(), models,
+        lambda digest: told.append((digest, store.path_for(image).exists())),
+    )  # fmt: skip
+    stored = store.load(image)
+    assert stored is not None
+    assert stored.models == models
+    assert told == [(stored.digest, False)]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == stored.digest
+
+
+def test_provenance_that_waits_for_its_labels_is_found(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = picture(tmp_path / "x.png")
+    saved(store, image, 1)
+    replace = durable.Disk.replace
+
+    def cut(self: durable.Disk, part: Path, path: Path) -> None:
+        if path.parent.name == "provenance":
+            raise OSError(errno.EIO, "the power went")
+        replace(self, part, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable.Disk, "replace", cut)
+        saved(store, image, 2)
+    assert_holds(store, image, 2)
+    copy = store.save_copy(image, a_map(5)[0], CAMVID.palette())
+    assert np.array_equal(decode_labels(copy).labels, a_map(5)[0])
+    assert_holds(store, image, 2)

@@ -1,0 +1,351 @@
+"""History that survives closing, strokes recovered after a crash, files that others changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from fakes import Listener
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+from slow_engine import Desk, labels_of
+
+from pspgui.geometry import Rect
+from pspgui.gui.dialogs.conflict import ConflictDialog
+from pspgui.gui.dialogs.recovery import RecoveryDialog
+from pspgui.gui.panels.history import HistoryPanel
+from pspgui.imaging import decode_labels, encode_labels
+from pspgui.labels.history import Change, Edit
+from pspgui.project import StrokeJournals, journaling
+
+PALETTE = np.zeros((256, 3), np.uint8)
+
+
+@pytest.fixture
+def desks(qtbot, qapp, tmp_path):
+    """Return a function that opens desks on one folder; the last one is closed at the end."""
+    open_ones = []
+
+    def build(number=0, **options):
+        open_ones.append(Desk(tmp_path, **options))
+        open_ones[-1].open(qtbot, number)
+        return open_ones[-1]
+
+    yield build
+    open_ones[-1].close()
+
+
+def recovery_told(desk):
+    return [notice for notice in desk.notices if notice.about == "recover"]
+
+
+def conflict_told(desk):
+    return [notice for notice in desk.notices if notice.about == "conflict"]
+
+
+# -- history ----------------------------------------------------------------------------------
+
+
+def test_undo_comes_back_with_the_image(qtbot, desks):
+    desk = desks()
+    start = labels_of(desk.document.image)
+    desk.stroke(10, 10, 3)
+    desk.stroke(20, 20, 4)
+    desk.stroke(30, 30, 5)
+    desk.document.undo()
+    names = desk.document.history.undo_names, desk.document.history.redo_names
+    shown = desk.document.label_map.labels.copy()
+    desk.show(qtbot, 1)  # at once, before it is saved
+    desk.show(qtbot, 0)
+    assert (desk.document.history.undo_names, desk.document.history.redo_names) == names
+    desk.saved(qtbot)
+    desk.close()
+    again = desks()
+    assert np.array_equal(again.document.label_map.labels, shown)
+    assert (again.document.history.undo_names, again.document.history.redo_names) == names
+    assert not again.document.is_dirty and not recovery_told(again)
+    again.document.undo()
+    again.document.undo()
+    assert np.array_equal(again.document.label_map.labels, start)
+    assert not again.document.can_undo
+
+
+def test_the_panel_goes_back_and_forth(qtbot, desks):
+    desk = desks()
+    panel = HistoryPanel(desk.document)
+    qtbot.addWidget(panel)
+    panel.resize(300, 400)
+    panel.show()
+    assert panel.model.rowCount() == 0
+    states = [desk.document.label_map.labels.copy()]
+    for number in range(4):
+        desk.stroke(8 + 9 * number, 10, 3 + number)
+        states.append(desk.document.label_map.labels.copy())
+    assert panel.model.rowCount() == 5 and panel.model.standing == 4
+    assert panel.foot_text.startswith("4 edits, ")
+    repaints = Listener(desk.document.labels_changed)
+
+    def click(row):
+        middle = panel.view.visualRect(panel.model.index(row)).center()
+        QTest.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(middle))
+
+    click(1)
+    assert np.array_equal(desk.document.label_map.labels, states[1])
+    assert len(repaints) == 1
+    assert panel.model.rowCount() == 5 and panel.model.standing == 1
+    assert "undone" in panel.model.data(panel.model.index(2), Qt.ItemDataRole.AccessibleTextRole)
+    QTest.keyClick(panel.view, Qt.Key.Key_Down)
+    assert np.array_equal(desk.document.label_map.labels, states[2])
+    QTest.keyClick(panel.view, Qt.Key.Key_End)
+    assert np.array_equal(desk.document.label_map.labels, states[4])
+    QTest.keyClick(panel.view, Qt.Key.Key_Home)
+    assert np.array_equal(desk.document.label_map.labels, states[0])
+    assert not desk.document.can_undo
+    click(3)
+    desk.stroke(40, 40, 9)
+    assert panel.model.rowCount() == 5  # what was undone is gone
+    tip = panel.model.data(panel.model.index(4), Qt.ItemDataRole.ToolTipRole)
+    assert "Car +" in tip or "+" in tip
+    assert panel.model.colours(4)
+    panel.grab()
+    desk.saved(qtbot)
+
+
+# -- recovering -------------------------------------------------------------------------------
+
+
+def crashed(qtbot, desks, save_first=True):
+    """Leave two strokes in the journal that no label file has; return what was shown."""
+    desk = desks()
+    if save_first:
+        desk.stroke(5, 5, 1)
+        desk.saved(qtbot)
+    desk.stroke(20, 20, 6, 14)
+    desk.stroke(34, 30, 7, 6)
+    shown = desk.document.label_map.labels.copy()
+    desk.crash()
+    return shown
+
+
+@pytest.mark.parametrize("save_first", [True, False])
+def test_strokes_are_offered_shown_and_recovered(qtbot, desks, save_first):
+    shown = crashed(qtbot, desks, save_first)
+    desk = desks()
+    (notice,) = recovery_told(desk)
+    assert "Recover 2 strokes of image00.png, painted" in notice.text
+    assert notice.retry == "recover"
+    before = desk.document.label_map.labels.copy()
+    assert not np.array_equal(before, shown)
+    dialog = RecoveryDialog(desk.document, desk.keeping)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    with_strokes = dialog.pane.grab().toImage()
+    dialog.shown.setChecked(False)
+    assert dialog.pane.grab().toImage() != with_strokes
+    dialog.accept_button.click()
+    assert np.array_equal(desk.document.label_map.labels, shown)
+    assert desk.keeping.lost is None
+    desk.document.undo()
+    assert np.array_equal(desk.document.label_map.labels, before)
+    desk.document.redo()
+    desk.saved(qtbot)
+    desk.close()
+    again = desks()
+    assert np.array_equal(again.document.label_map.labels, shown)
+    assert not recovery_told(again)
+
+
+def test_later_keeps_them_and_discard_puts_them_away(qtbot, desks, tmp_path):
+    shown = crashed(qtbot, desks)
+    desk = desks()
+    dialog = RecoveryDialog(desk.document, desk.keeping)
+    qtbot.addWidget(dialog)
+    dialog.later_button.click()
+    desk.stroke(40, 50, 2)
+    desk.saved(qtbot)
+    desk.close()
+    desk = desks()
+    assert recovery_told(desk)
+    RecoveryDialog(desk.document, desk.keeping)._discard()
+    assert desk.keeping.lost is None
+    assert not np.array_equal(desk.document.label_map.labels, shown)
+    desk.session.autosave.strokes.journals.drain(None, 20)
+    desk.close()
+    assert list((tmp_path / ".pspgui" / "backups").glob("*.strokes"))
+    assert not recovery_told(desks())
+
+
+def test_strokes_of_another_window_are_not_offered(qtbot, desks):
+    desk = desks()
+    desk.stroke(20, 20, 6, 14)
+    desk.session.autosave.strokes.journals.drain(None, 20)
+    desk.session.autosave.abandon(desk.document.image_path)
+    other = Desk(desk.folder)
+    other.open(qtbot)
+    other.session.project.project.read_only = True
+    other.session.project._show_state()
+    other.notices.clear()
+    other.keeping._offer()
+    assert other.keeping.lost is not None and not recovery_told(other)
+    assert not other.keeping.recover()
+    other.close()
+
+
+# -- conflicts --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def conflict(qtbot, desks):
+    """Paint, let another program replace the label file, paint again; nothing is overwritten."""
+    desk = desks()
+    desk.stroke(10, 10, 3)
+    desk.saved(qtbot)
+    path = desk.store.path_for(desk.images[0])
+    theirs = np.full(desk.document.label_map.shape, 5, np.uint8)
+    content = encode_labels(theirs, PALETTE)
+    path.write_bytes(content)
+    desk.stroke(30, 30, 4)
+    mine = desk.document.label_map.labels.copy()
+    qtbot.waitUntil(lambda: bool(conflict_told(desk)), timeout=20_000)
+    assert path.read_bytes() == content
+    assert desk.document.is_dirty and desk.keeping.conflict == desk.images[0]
+    dialog = ConflictDialog(desk.keeping, desk.images[0])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    return desk, dialog, mine, theirs
+
+
+def backups(desk):
+    folder = desk.folder / ".pspgui" / "backups"
+    return [decode_labels(path).labels for path in folder.glob("*.png")]
+
+
+def test_keeping_mine_backs_up_theirs(qtbot, conflict):
+    desk, dialog, mine, theirs = conflict
+    dialog.mine.click()
+    desk.saved(qtbot)
+    assert desk.keeping.conflict is None
+    assert np.array_equal(desk.store.load(desk.images[0]).labels, mine)
+    assert any(np.array_equal(kept, theirs) for kept in backups(desk))
+    desk.stroke(5, 40, 8)  # and saving goes on
+    desk.saved(qtbot)
+
+
+def test_taking_theirs_backs_up_mine(qtbot, conflict):
+    desk, dialog, mine, theirs = conflict
+    dialog.theirs.click()
+    qtbot.waitUntil(
+        lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000
+    )
+    assert not desk.document.is_dirty and not desk.session.autosave.unsaved
+    assert any(np.array_equal(kept, mine) for kept in backups(desk))
+    assert not desk.document.can_undo
+
+
+def test_saving_a_copy_writes_mine_where_asked(qtbot, conflict, tmp_path, monkeypatch):
+    desk, dialog, mine, theirs = conflict
+    target = tmp_path / "mine.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    dialog.copy.click()
+    qtbot.waitUntil(
+        lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000
+    )
+    assert np.array_equal(decode_labels(target).labels, mine)
+
+
+def test_deciding_later_overwrites_nothing(qtbot, conflict):
+    desk, dialog, _mine, theirs = conflict
+    dialog.later.click()
+    desk.stroke(40, 10, 9)
+    assert not desk.session.flush(20)
+    assert np.array_equal(desk.store.load(desk.images[0]).labels, theirs)
+    assert desk.keeping.conflict == desk.images[0]
+    desk.session.autosave.abandon(desk.images[0])
+
+
+# -- how old what is on disk may be -------------------------------------------------------------
+
+
+def test_the_newest_durable_stroke_is_young_while_brushing_goes_on(monkeypatch):
+    class Clock:
+        now = 100.0
+
+        @classmethod
+        def monotonic(cls):
+            return cls.now
+
+        time = staticmethod(time.time)
+
+    monkeypatch.setattr(journaling, "time", Clock)
+    monkeypatch.setattr(threading.Thread, "start", lambda self: None)
+    journals = StrokeJournals(lambda image: ())
+    journals.follow("x", (4, 4), np.dtype(np.uint8), None)
+    edit = Edit("stroke", Rect(0, 0, 1, 1), 1, 0, (), 0.0, ())
+    count = 0
+
+    def brush(timeout=None):
+        """A stroke every 20 ms, so that there is never a pause."""
+        nonlocal count
+        count += 1
+        Clock.now += 0.02
+        journals._lines["x"].items.append(journaling._Item(count, at=Clock.now))
+
+    journals.record("x", 1, Change("edit", edit))
+    monkeypatch.setattr(journals._changed, "wait", brush)
+    for _ in range(50):
+        with journals._changed:
+            line = journals._next()
+        assert Clock.now - line.items[0].at <= 0.2
+        line.items.clear()
+        brush()
+    assert count > 100
+
+
+def test_files_follow_at_leisure_but_never_late(qtbot, desks, monkeypatch):
+    from pspgui.gui import autosave as module
+
+    class Clock:
+        now = 100.0
+        monotonic = staticmethod(lambda: Clock.now)
+
+    desk = desks()
+    autosave = desk.session.autosave
+    monkeypatch.setattr(module, "time", Clock)
+    begun = Clock.now
+    for number in range(60):
+        desk.stroke(number % 40, number % 50, number % 11)
+        due = Clock.now + autosave._timer.interval() / 1000
+        assert due <= max(begun + 5.001, Clock.now)
+        Clock.now += 0.1
+    monkeypatch.undo()
+    desk.saved(qtbot)
+
+
+def test_a_long_stroke_is_in_the_journal_before_it_ends(qtbot, desks):
+    desk = desks()
+    document, strokes = desk.document, desk.session.autosave.strokes
+    document.set_active_class(4)
+    document.begin_stroke(10, 10, "brush")
+    document.move_stroke(20, 30)
+    assert strokes._timer.isActive()
+    strokes._write_part()
+    document.move_stroke(30, 50)
+    strokes._write_part()
+    shown = document.label_map.labels.copy()
+    strokes.journals.drain(None, 20)
+    other = Desk(desk.folder)
+    other.open(qtbot)
+    lost = other.keeping.lost
+    assert lost.strokes == 1
+    found = other.document.label_map.labels.copy()
+    np.copyto(found[lost.rect.slices], lost.labels, where=lost.mask)
+    assert np.array_equal(found, shown)
+    other.close()
+    document.abort_stroke()
+    strokes.journals.drain(None, 20)
+    desk.session.autosave.abandon(document.image_path)
+    desk.close()
+    assert desks().keeping.lost is None  # what was taken back is not offered
