@@ -34,7 +34,8 @@ from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Tool
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
-_REST_PX = 1034  # the width of everything but the model's name
+_REST_PX = 1056  # the width of everything but the model's name
+_PERCENT_PX = 44  # of it, what goes first in a narrow window: the slider says it too
 
 
 class MainToolBar(QToolBar):
@@ -96,7 +97,7 @@ class MainToolBar(QToolBar):
     def _add_size(self) -> None:
         self._size = QSlider(Qt.Orientation.Horizontal)
         self._size.setRange(0, _SIZE_STEPS)
-        self._size.setFixedWidth(72)
+        self._size.setFixedWidth(64)
         self._size.setToolTip("Brush size ([ and ], Shift+wheel)")
         self._size.valueChanged.connect(self._size_slid)
         self._diameter = QSpinBox()
@@ -216,7 +217,10 @@ class MainToolBar(QToolBar):
         self._fit_title()
 
     def _fit_title(self) -> None:
-        room = max(80, min(240, self.width() - _REST_PX))
+        narrow = self.width() < _REST_PX + 80
+        self._percent.setVisible(not narrow)
+        rest = _REST_PX - _PERCENT_PX if narrow else _REST_PX
+        room = max(80, min(240, self.width() - rest))
         metrics = self._model.fontMetrics()
         self._model.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
         # A widget that the toolbar has just hidden for want of room does not say that it shrank.

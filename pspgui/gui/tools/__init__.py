@@ -23,7 +23,7 @@ AREA_TOOLS: tuple[type[Tool], ...] = (
     Lasso, Polygon, LiveWire, Rectangle, Ellipse, GrabCut, Fill,
 )  # fmt: skip
 # The toolbar shows each of these behind one button.
-TOOL_GROUPS: tuple[tuple[type[Tool], ...], ...] = (BRUSH_TOOLS, AREA_TOOLS)
+TOOL_GROUPS: tuple[tuple[type[Tool], ...], ...] = (BRUSH_TOOLS, AREA_TOOLS, (Select, Pick))
 TOOLS: tuple[type[Tool], ...] = (Probe, *BRUSH_TOOLS, Eraser, *AREA_TOOLS, Select, Pick)
 
 __all__ = [
