@@ -29,6 +29,7 @@ GESTURES: Final = (
     ("Fill polygon, wire or cut-out", "Enter / Double-click"),
     ("Erase it instead", "Alt+Enter / Ctrl+Enter"),
     ("Take back its last step", "Backspace"),
+    ("Select several images of the list", "Ctrl+Click / Shift+Click"),
     ("Abort the running stroke", "Esc"),
     ("Hide the overlay while held; a tap toggles", "Tab"),
 )
