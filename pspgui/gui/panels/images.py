@@ -6,7 +6,17 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
@@ -243,7 +253,10 @@ class ImagesPanel(QWidget):
         self._setting = True
         if row >= 0:
             index = self._model.index(row)
-            self._view.setCurrentIndex(index)
+            # Of the view's own a held Ctrl or Shift, as in Ctrl+D, would select more instead.
+            self._view.selectionModel().setCurrentIndex(
+                index, QItemSelectionModel.SelectionFlag.ClearAndSelect
+            )
             self._view.scrollTo(index)
         else:
             self._view.clearSelection()

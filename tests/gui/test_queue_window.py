@@ -1,0 +1,139 @@
+"""The queue in the whole window: a batch, going by doubt, marking, keeping labels to start from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import fake_image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
+from workplace import Workplace
+
+from pspgui.gui.theme import DARK, apply_theme
+from pspgui.imaging import encode_png
+from pspgui.labels.classes import CAMVID
+from pspgui.labels.provenance import MODEL
+
+pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
+SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A random small network of the CamVid classes."""
+    from small_networks import small_network
+
+    from pspgui.models.checkpoints.native import save_checkpoint
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    network = small_network(3, classes=len(CAMVID), backbone="resnet18", output_stride=32)
+    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
+    return path
+
+
+@pytest.fixture
+def place(qtbot, qapp, weights, tmp_path):
+    """A window on four small images, the first of them shown."""
+    apply_theme(qapp, DARK)
+    for number in range(4):
+        pixels = fake_image(64, 96, seed=number)
+        (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
+    place = Workplace(qtbot, weights)
+    qtbot.addWidget(place.window)
+    place.open(tmp_path)
+    place.wait(lambda: place.window.queue.found is not None)
+    place.wait(lambda: 0 not in place.window.queue.listing.ids)
+    yield place
+    place.close()
+
+
+def statuses(place):
+    index = place.session.project.index
+    return [index.image_of(path).status for path in place.window.queue.images]
+
+
+def finish_batch(place):
+    place.wait(lambda: not place.window.batch.running)
+    place.session.project.flush()
+
+
+def test_from_a_batch_to_what_is_done(place, tmp_path):
+    window, document = place.window, place.document
+    images = window.queue.images
+    heard = []
+    place.session.notice.connect(lambda notice: heard.append(notice.text))
+    window.actions_table["predict_all"].trigger()
+    assert window.batch.running and window.actions_table["stop_batch"].isEnabled()
+    finish_batch(place)
+    assert any("The model has read" in text for text in heard)
+    known = [place.session.project.index.image_of(path) for path in images]
+    assert all(k.status == "predicted" and k.margin is not None for k in known)
+    assert not (tmp_path / ".pspgui" / "labels").exists()  # nobody asked for labels
+
+    # by doubt with Shift+D, most doubtful after the one shown
+    order = sorted(images, key=lambda path: known[images.index(path)].margin)
+    place.session.show_image(order[0])
+    place.wait(lambda: document.image_path == order[0])
+    place.key(Qt.Key.Key_D, SHIFT)
+    place.wait(lambda: document.image_path == order[1])
+    place.key(Qt.Key.Key_A, SHIFT)
+    place.wait(lambda: document.image_path == order[0])
+
+    # done and on, flagged, undone
+    place.session.show_image(images[0])
+    place.wait(lambda: document.image_path == images[0] and place.predicted())
+    place.key(Qt.Key.Key_D, CTRL)
+    place.wait(lambda: document.image_path == images[1] and place.predicted())
+    place.session.project.flush()
+    assert statuses(place)[0] == "done"
+    place.key(Qt.Key.Key_F)
+    place.session.project.flush()
+    assert statuses(place)[:2] == ["done", "flagged"]
+    place.key(Qt.Key.Key_F)
+    place.session.project.flush()
+    assert statuses(place)[:2] == ["done", "predicted"]
+
+
+def test_labels_to_start_from_are_kept_only_when_asked(place, monkeypatch):
+    window, document = place.window, place.document
+    images = window.queue.images
+    asked = []
+
+    def answer(box):
+        asked.append(box.text())
+        role = QMessageBox.ButtonRole.RejectRole
+        if len(asked) > 1:
+            role = QMessageBox.ButtonRole.AcceptRole
+        next(b for b in box.buttons() if box.buttonRole(b) == role).click()
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    window.actions_table["predict_keep"].trigger()
+    assert not window.batch.running
+    window.actions_table["predict_keep"].trigger()
+    finish_batch(place)
+    store = place.session.store
+    assert asked == ["Keep the model's labels of 4 images to start from?"] * 2
+    assert store.load(images[0]) is None  # it is shown: a person may be at work on it
+    for path in images[1:]:
+        stored = store.load(path)
+        assert stored is not None and (stored.provenance == MODEL).all()
+    assert statuses(place) == ["predicted"] * 4
+    index = place.session.project.index
+    assert index.image_of(images[1]).corrected_px == 0
+    assert sum(index.image_of(images[1]).pixels.values()) == 64 * 96
+    place.session.show_image(images[1])
+    place.wait(lambda: document.image_path == images[1] and place.predicted())
+    assert np.array_equal(document.label_map.labels, store.load(images[1]).labels)
+
+
+def test_a_batch_that_is_stopped_offers_to_go_on(place):
+    window = place.window
+    heard = []
+    place.session.notice.connect(heard.append)
+    window.actions_table["predict_all"].trigger()
+    window.actions_table["stop_batch"].trigger()
+    place.wait(lambda: not window.batch.running)
+    assert heard[-1].retry == "predict_all" and "goes on from there" in heard[-1].text
+    window.banner.retried.emit("predict_all")
+    finish_batch(place)
+    assert statuses(place) == ["predicted"] * 4
