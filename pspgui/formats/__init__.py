@@ -14,6 +14,7 @@ from pspgui.formats.cvat_xml import CvatXmlScheme
 from pspgui.formats.dataset_folder import export_dataset
 from pspgui.formats.errors import FormatError
 from pspgui.formats.exporting import export_as
+from pspgui.formats.geotiff_folder import GeotiffScheme
 from pspgui.formats.label_studio import LabelStudioScheme
 from pspgui.formats.labelme_folder import LabelmeScheme
 from pspgui.formats.layouts import LAYOUTS
@@ -70,6 +71,7 @@ FORMATS: tuple[ExportFormat, ...] = (
     _of("labelme", "Lossless. JSON beside each image, labels.txt", LabelmeScheme),
     _of("Label Studio", "Lossless. Brush regions by class, and the config", LabelStudioScheme),
     _of("Hugging Face parquet", "Lossless. Images and PNGs inside, id2label", ParquetScheme),
+    _of("GeoTIFF", "Lossless. Label TIFFs that lie where images lie", GeotiffScheme),
     _of("numpy arrays", "Lossless. One .npy an image, values as you like", NumpyScheme),
 )  # fmt: skip
 

@@ -33,9 +33,13 @@ class FolderScheme(Scheme):
 
     def label_files(self, split: str | None, stem: str, labels: np.ndarray) -> list[LabelFile]:
         """Return a palette PNG whose values are the labels themselves."""
-        path = str(_part("labels", split) / f"{stem}.png")
+        path = self.label_path(split, stem, ".png")
         content = encode_labels(labels, self.table.palette())
         return [LabelFile(path, content, lambda back: labels_from_bytes(path, back).labels)]
+
+    def label_path(self, split: str | None, stem: str, suffix: str) -> str:
+        """Return where labels go."""
+        return str(_part("labels", split) / f"{stem}{suffix}")
 
     def stem_of(self, stem: str) -> str:
         """Return the stem; this form takes any name."""

@@ -75,6 +75,7 @@ class _Export:
         if stem + picture.suffix != item.image.name:  # some systems take x and X for one name
             name = printable(item.image.name)
             notes.append(f"{name}: written as {printable(stem + picture.suffix)}")
+        self.scheme.look_at(stem, item.image)
         files = self.scheme.label_files(split, stem, labels)
         where = self._write_image(item.image, picture, split, stem)
         read_back = counts

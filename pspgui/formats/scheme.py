@@ -110,6 +110,9 @@ class Scheme(ABC):
     def label_files(self, split: str | None, stem: str, labels: np.ndarray) -> list[LabelFile]:
         """Return the label files of an image; raises `FormatError`. Any thread."""
 
+    def look_at(self, stem: str, image: Path) -> None:  # noqa: B027 -- as `place`
+        """Take note of what an image's own file says, before its label files. Any thread."""
+
     def write_image(self, root: Path, path: str, content: bytes) -> None:
         """Write an image; raises `SaveError`. For formats that keep images in larger files."""
         write_durably(root / path, content)

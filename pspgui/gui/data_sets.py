@@ -58,9 +58,10 @@ class DataSets(QObject):
 
     def export(self, only: Sequence[Path] | None = None) -> None:
         """Find out what there is to export, then ask how; `only` these images, else all."""
-        self._document.finish_stroke()
         if self._is_asking():
             return
+        self._document.finish_stroke()
+        self._session.autosave.save_now()
         self._only = None if only is None else tuple(only)
         index = self._session.project.index
         images = self._only or self._images()

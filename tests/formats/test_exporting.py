@@ -117,7 +117,7 @@ def test_images_are_copied_linked_or_left_out(tmp_path: Path, key: str) -> None:
     items = items_in(tmp_path / "in", "a.png")
     for how in ("copy", "link", "none"):
         root, options = tmp_path / how, ExportOptions(images=how)
-        if key == "folder" and how == "none":
+        if key in ("folder", "geotiff") and how == "none":
             with pytest.raises(FormatError, match="needs its images"):
                 EXPORTS[key](items, root, CAMVID, options=options)
             continue
@@ -148,7 +148,7 @@ def test_names_and_turned_photos(tmp_path: Path, key: str) -> None:
                 assert (plain.height, plain.width) == read.shape
 
 
-@pytest.mark.parametrize("key", sorted(set(EXPORTS) - {"folder"}))
+@pytest.mark.parametrize("key", sorted(set(EXPORTS) - {"folder", "geotiff"}))
 def test_only_an_empty_folder_is_filled(tmp_path: Path, key: str) -> None:
     (item,) = items_in(tmp_path / "in", "a.png")
     (tmp_path / "out").mkdir()
@@ -161,7 +161,7 @@ def test_only_an_empty_folder_is_filled(tmp_path: Path, key: str) -> None:
         EXPORTS[key]([], tmp_path / "o", CAMVID)
 
 
-@pytest.mark.parametrize("key", ["voc", "cityscapes", "ade20k", "cvat-mask", "folder"])
+@pytest.mark.parametrize("key", ["voc", "cityscapes", "cvat-xml", "cvat-mask", "geotiff"])
 def test_what_a_convention_fixes_cannot_be_chosen(tmp_path: Path, key: str) -> None:
     for options in (ExportOptions(first_value=1), ExportOptions(ignore_value=0)):
         with pytest.raises(FormatError, match="fixes the"):
@@ -510,3 +510,23 @@ def test_published_coco_has_many_segments_of_a_class(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(FormatError, match=r"panoptic_train2017\.json: it is no panoptic JSON"):
             read_dataset(tmp_path, "train2017")
+
+
+def test_geotiff_labels_lie_where_their_image_lies(tmp_path: Path) -> None:
+    import rasterio
+    from rasterio.transform import from_origin
+
+    source = tmp_path / "in" / "map.tif"
+    source.parent.mkdir()
+    place = from_origin(500000, 5800000, 0.2, 0.2)
+    with rasterio.open(source, "w", driver="GTiff", height=9, width=11, count=3, dtype="uint8",
+                       crs="EPSG:32633", transform=place) as file:  # fmt: skip
+        file.write(np.zeros((3, 9, 11), np.uint8))
+    items = [ExportItem(source, labels_of(1)), *items_in(tmp_path / "in", "plain.png")]
+    report = EXPORTS["geotiff"](items, tmp_path / "out", CAMVID)
+    with rasterio.open(tmp_path / "out" / "labels" / "map.tif") as file:
+        assert np.array_equal(file.read(1), labels_of(1))
+        assert file.transform == place and file.crs.to_epsg() == 32633
+    assert any("whose labels have none either: 1" in note for note in report.notes)
+    samples, classes = read_dataset(tmp_path / "out")
+    assert classes == CAMVID and len(samples) == 2

@@ -168,6 +168,7 @@ class ExportDialog(QDialog):
         self.formats.currentRowChanged.connect(self._on_format)
         self.choose.clicked.connect(self._choose_folder)
         self.destination.textEdited.connect(self._on_typed)
+        self.destination.textChanged.connect(self._refresh)
         for box in (
             self.which, self.images, self.misfits, self.split, self.group, self.first
         ):  # fmt: skip
