@@ -16,7 +16,9 @@ from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
+    from pspgui.gui.autosave import Autosave
     from pspgui.gui.commands.row import Parts
+    from pspgui.project.project import Project
 
 _SAVING_S: Final = 30.0
 
@@ -34,6 +36,7 @@ class ClassSession(QObject):
     def __init__(self, parts: Parts, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._document, self._session = parts.document, parts.session
+        self._project = parts.project
         self._session.answer_to("count_classes", self.counted.emit)
         self._session.answer_to("read_classes", self.table_read.emit)
         self._session.answer_to("change_classes", self._on_changed)
@@ -83,7 +86,7 @@ class ClassSession(QObject):
         document.set_read_only("The classes are being changed; a moment.")
         job = change_classes(
             self._images(), session.store, self.table, draft, document.image_path,
-            partial(session.autosave.wait, _SAVING_S),
+            partial(_is_ready, self._project.project, session.autosave),
         )  # fmt: skip
         session.ask("files", "change_classes", job, Urgency.MODEL)
 
@@ -98,6 +101,13 @@ class ClassSession(QObject):
         self._session.reopen()
         is_error = bool(change.error)
         self._session.notice.emit(Notice(change.sentence, is_error=is_error, about="classes"))
+
+
+def _is_ready(project: Project | None, autosave: Autosave) -> bool:
+    """Whether everything is on disk (the job's thread); raises `ProjectError` when read-only."""
+    if project is not None:
+        project.demand_change()
+    return autosave.wait(_SAVING_S)
 
 
 __all__ = ["ClassSession", "Uses"]

@@ -17,6 +17,7 @@ from pspgui.labels.areas import ClassAreas
 from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, name_key
 from pspgui.project import LabelStore, StoreError
+from pspgui.project.errors import ProjectError
 from pspgui.project.pending import PendingChange, begin_change, finish_change
 
 
@@ -132,13 +133,18 @@ def change_classes(
     Labels, provenance and class tables that will change are backed up first; a change that a crash
     or a full disk interrupts is taken back as a whole, now or when the folder is opened next. The
     folder of `shown` takes the classes for images without labels, too. `is_saved()` waits for
-    saves under way, on the job's thread. It returns a `ClassChange`. Labels must not be edited
+    saves under way, on the job's thread, and raises `ProjectError` where nothing may change. It
+    returns a `ClassChange`. Labels must not be edited
     meanwhile.
     """
 
     def job(turn: Turn) -> Steps:
         yield Step("Changing classes", 0.0)
-        if not is_saved():
+        try:
+            saved = is_saved()
+        except ProjectError as error:
+            return ClassChange(usual, 0, 0, error=str(error))
+        if not saved:
             return ClassChange(usual, 0, 0, error="Some labels are not saved yet; save them first.")
         walk = _Walk(images, store, usual)
         found = _concerned(walk, draft, turn)

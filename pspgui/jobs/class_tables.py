@@ -48,7 +48,7 @@ def extended(own: ClassTable, other: ClassTable) -> ClassTable:
     """Return `own` with the classes of `other` that it lacks appended; ids of `own` stay."""
     if same_classes(own, other):
         return own
-    known = {name_key(name) for name in own.names}
+    known = own.ids_by_key()
     further = [c for c in other.classes if name_key(c.name) not in known]
     classes = [*own.classes, *(replace(c, id=len(own) + i) for i, c in enumerate(further))]
     ignore = own.ignore if own.ignore >= len(classes) else 65535
@@ -57,8 +57,7 @@ def extended(own: ClassTable, other: ClassTable) -> ClassTable:
 
 def class_called(table: ClassTable, name: str) -> int | None:
     """Return the id of the class of that name, spelt one way or another; None for no such one."""
-    keys = [name_key(other) for other in table.names]
-    return keys.index(name_key(name)) if name_key(name) in keys else None
+    return table.ids_by_key().get(name_key(name))
 
 
 def put_together(tables: Iterable[ClassTable]) -> ClassTable:
@@ -101,7 +100,7 @@ class Translation:
     @cached_property
     def ids(self) -> np.ndarray:
         """The id in `reading` of every class of the model, (N,) intp."""
-        by_name = {name_key(name): i for i, name in enumerate(self.reading.names)}
+        by_name = self.reading.ids_by_key()
         return np.array([by_name[name_key(name)] for name in self.model.names], np.intp)
 
     @property
@@ -137,7 +136,10 @@ class Translation:
         if self.is_identity:
             return found
         scores = np.full((len(self.reading), *found.scores.shape[1:]), _NEVER, np.float32)
-        scores[self.ids] = found.scores
+        if len(set(self.ids.tolist())) == len(self.ids):
+            scores[self.ids] = found.scores
+        else:  # classes that became one: it scores what the best of them does
+            np.maximum.at(scores, self.ids, found.scores)
         return replace(found, labels=self.to_labels(found.labels), scores=scores)
 
     def evidence(self, engine: Explains | None) -> Explains | None:
@@ -188,7 +190,7 @@ def renumbered(
     """
     if same_classes(own, wanted) and own.ignore == wanted.ignore:
         return labels
-    by_name = {name_key(other): i for i, other in enumerate(wanted.names)}
+    by_name = wanted.ids_by_key()
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(own)))
     missing = [
         own.name_of(i) for i in present.tolist()

@@ -22,12 +22,22 @@ _FRESH: Final = (
 
 @dataclass(frozen=True)
 class DraftClass:
-    """A class of the draft: name, colour, group, and the old classes whose labels it takes."""
+    """A class of the draft: name, colour, group, and the old classes whose labels it takes.
+
+    `aliases` are those of the old classes.
+    """
 
     name: str
     colour: tuple[int, int, int]
     origins: tuple[str, ...] = ()
     group: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def label_class(self, label: int) -> LabelClass:
+        """Return the class with its number; what it was called before becomes an alias."""
+        own = name_key(self.name)
+        names = dict.fromkeys(n for n in (*self.aliases, *self.origins) if name_key(n) != own)
+        return LabelClass(label, self.name, self.colour, self.group, tuple(names))
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,9 @@ class ClassDraft:
     @classmethod
     def of(cls, table: ClassTable) -> ClassDraft:
         """Return a draft that changes nothing yet."""
-        rows = tuple(DraftClass(c.name, c.colour, (c.name,), c.group) for c in table.classes)
+        rows = tuple(
+            DraftClass(c.name, c.colour, (c.name,), c.group, c.aliases) for c in table.classes
+        )
         return cls(table, rows)
 
     @property
@@ -111,7 +123,9 @@ class ClassDraft:
             raise ClassTableError("a class cannot be merged into itself")
         taken = self.rows[row].origins
         target = self.rows[into]
-        draft = self._with(into, replace(target, origins=(*target.origins, *taken)))
+        aliases = (*target.aliases, *self.rows[row].aliases)
+        merged = replace(target, origins=(*target.origins, *taken), aliases=aliases)
+        draft = self._with(into, merged)
         return replace(draft, rows=tuple(r for i, r in enumerate(draft.rows) if i != row))
 
     def deleted(self, row: int) -> ClassDraft:
@@ -125,7 +139,7 @@ class ClassDraft:
         """Append the classes of another table that are not here yet, with their colours."""
         known = {name_key(row.name) for row in self.rows}
         further = [c for c in table.classes if name_key(c.name) not in known]
-        rows = (DraftClass(c.name, c.colour, (), c.group) for c in further)
+        rows = (DraftClass(c.name, c.colour, (), c.group, c.aliases) for c in further)
         return replace(self, rows=(*self.rows, *rows))
 
     # -- what comes of it ---------------------------------------------------------------------
@@ -134,9 +148,7 @@ class ClassDraft:
         """Return the new class table; its ignore label moves only where it must."""
         count = len(self.rows)
         ignore = self.before.ignore if self.before.ignore >= count else 65535
-        return ClassTable(
-            tuple(LabelClass(i, r.name, r.colour, r.group) for i, r in enumerate(self.rows)), ignore
-        )
+        return ClassTable(tuple(row.label_class(i) for i, row in enumerate(self.rows)), ignore)
 
     def becomes(self, name: str) -> str:
         """Return the new name of an old class, UNLABELLED if deleted; other names stay."""
@@ -154,7 +166,7 @@ class ClassDraft:
         """
         table = self.table()
         wanted = [self.becomes(c.name) for c in own.classes]
-        ids = {name_key(name): i for i, name in enumerate(table.names)}
+        ids = table.ids_by_key()
         further: list[LabelClass] = []
         for name, c in zip(wanted, own.classes, strict=True):
             if name != UNLABELLED and name_key(name) not in ids:

@@ -27,13 +27,15 @@ class ClassTableError(ValueError):
 class LabelClass:
     """One class: its label (id), its name, and its colour as (red, green, blue) in 0..255.
 
-    `group` is a heading it stands under, such as "vehicle"; it changes no label.
+    `group` is a heading it stands under, such as "vehicle"; it changes no label. `aliases` are
+    names of classes that became this one: who still uses them means this class.
     """
 
     id: int
     name: str
     colour: tuple[int, int, int]
     group: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class ClassTable:
                 return c
         raise ClassTableError(f"no class is called {name!r}; there are {', '.join(self.names)}")
 
+    def ids_by_key(self) -> dict[str, int]:
+        """Return the id of every name and alias by its `name_key`; a name outranks an alias."""
+        aliases = {name_key(alias): c.id for c in self.classes for alias in c.aliases}
+        return aliases | {name_key(c.name): c.id for c in self.classes}
+
     def name_of(self, label: int) -> str:
         """Return the name of a label; the ignore label and unknown ids are named too."""
         if 0 <= label < len(self.classes):
@@ -104,6 +111,7 @@ class ClassTable:
             "classes": [
                 {"id": c.id, "name": c.name, "colour": list(c.colour)}
                 | ({"group": c.group} if c.group else {})
+                | ({"aliases": list(c.aliases)} if c.aliases else {})
                 for c in self.classes
             ],
         }
@@ -117,7 +125,7 @@ class ClassTable:
             classes = tuple(
                 LabelClass(
                     int(e["id"]), str(e["name"]), tuple(int(v) for v in e["colour"]),  # type: ignore[arg-type]
-                    str(e.get("group", "")),
+                    str(e.get("group", "")), tuple(str(name) for name in e.get("aliases", ())),
                 )
                 for e in entries
             )

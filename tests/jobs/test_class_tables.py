@@ -13,6 +13,7 @@ from pspgui.inference.activations import Prediction, Stamp
 from pspgui.jobs.class_tables import (
     Translation,
     can_hold,
+    class_called,
     difference_text,
     extended,
     read_classes,
@@ -20,6 +21,7 @@ from pspgui.jobs.class_tables import (
     same_classes,
     write_classes,
 )
+from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, ClassTableError, LabelClass, table
 
 STREET = table(("Sky", (1, 1, 1)), ("Road", (2, 2, 2)), ("Sign Symbol", (3, 3, 3)))
@@ -99,3 +101,17 @@ def test_classes_are_kept_beside_the_labels(tmp_path):
     assert read_classes(file) == STREET
     write_classes(file, OTHER)
     assert read_classes(file) == OTHER
+
+
+def test_a_model_is_understood_by_what_classes_were_called_before():
+    model = table(("Sky", (1, 1, 1)), ("Car", (2, 2, 2)), ("Road", (3, 3, 3)))
+    own = ClassDraft.of(model).renamed(0, "Heaven").merged(1, 2).table()
+    translation = Translation(model, own)
+    assert translation.reading.names == ("Heaven", "Road")
+    assert translation.to_labels(np.array([[0, 1, 2]], np.uint8)).tolist() == [[0, 1, 1]]
+    scores = np.array([1.0, 5.0, 3.0], np.float32).reshape(3, 1, 1)
+    said = Prediction(
+        np.array([[1]], np.uint8), scores, (1, 1), (1, 1), True, Stamp("image", "model"), 0.0
+    )
+    assert translation.prediction(said).scores.ravel().tolist() == [1.0, 5.0]
+    assert class_called(own, "car") == 1

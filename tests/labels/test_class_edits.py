@@ -99,6 +99,18 @@ def test_groups_survive_json_and_change_no_label() -> None:
     assert labels[:4].tolist() == [0, 1, 2, 3]
 
 
+def test_what_a_class_was_called_before_stays_an_alias() -> None:
+    draft = ClassDraft.of(SMALL).renamed(3, "Heaven").merged(1, 0)
+    whole = draft.table()
+    assert whole.classes[2].aliases == ("Sky",)
+    assert whole.classes[0].aliases == ("Car",)
+    assert whole.ids_by_key()["car"] == whole.ids_by_key()["road"] == 0
+    assert ClassTable.from_json(whole.to_json()) == whole
+    again = ClassDraft.of(whole).renamed(2, "Sky").added("Car").table()
+    assert again.classes[2].aliases == ("Heaven",)
+    assert again.ids_by_key()["car"] == 3
+
+
 @st.composite
 def changes(draw: st.DrawFn) -> ClassDraft:
     """Return a draft after some changes."""
