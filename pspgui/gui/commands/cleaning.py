@@ -28,8 +28,18 @@ def _clean(parts: Parts, what: str) -> None:
         clean_up(parts.document, what, canvas.window(), view)
 
 
-ROWS: Final = tuple(
-    ActionRow(what, text, keys, lambda p, what=what: _clean(p, what), "Clean up", icon,
-              enabled=has_image, line=what in ("smooth", "joint", "relabel"))
-    for what, text, keys, icon in _KINDS
+def _relabel_in_all(parts: Parts) -> None:
+    from pspgui.gui.dialogs.relabel_images import relabel_in_all
+
+    relabel_in_all(parts)
+
+
+ROWS: Final = (
+    *(
+        ActionRow(what, text, keys, lambda p, what=what: _clean(p, what), "Clean up", icon,
+                  enabled=has_image, line=what in ("smooth", "joint", "relabel"))
+        for what, text, keys, icon in _KINDS
+    ),
+    ActionRow("relabel_in_all", "Relabel a class in all images…", (), _relabel_in_all,
+              "Clean up", "mdi6.swap-horizontal-bold", enabled=has_image),
 )  # fmt: skip

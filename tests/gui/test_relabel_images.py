@@ -1,0 +1,78 @@
+"""Relabelling a class in all images of a folder, from its dialog to the files."""
+
+import numpy as np
+import pytest
+from canvas_case import HEIGHT, TABLE, WIDTH, labelled
+from PIL import Image
+
+from pspgui.gui.dialogs.relabel_images import RelabelImagesDialog, Relabelling, relabel_in_all
+from pspgui.gui.document import Document
+from pspgui.gui.engine_thread import Engine
+from pspgui.gui.main_window import MainWindow
+from pspgui.gui.session import Session
+from pspgui.gui.settings import Settings
+from pspgui.jobs.class_tables import write_classes
+from pspgui.labels.provenance import PERSON
+from pspgui.project import LabelStore
+from pspgui.project.backups import list_backups
+
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def window(qtbot, tmp_path):
+    """A window over a folder of two labelled images, with no model."""
+    store = LabelStore()
+    for name in "ab":
+        image = tmp_path / f"{name}.png"
+        Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(image)
+        palette = np.ascontiguousarray(TABLE.palette())
+        store.save(image, labelled(), np.full((HEIGHT, WIDTH), PERSON, np.uint8), palette)
+        write_classes(store.path_for(image), TABLE)
+    document, engine, settings = Document(), Engine(), Settings()
+    session = Session(document, engine, settings, store)
+    made = MainWindow(document, session, settings)  # never closed: that would ask about the edits
+    made.resize(1100, 700)
+    made.show()
+    engine.start()
+    session.open_path(tmp_path)
+    qtbot.waitUntil(lambda: document.label_map is not None, timeout=WAIT_MS)
+    yield made
+    made.hide()
+    made.images.close_worker()
+    session.close()
+    made.deleteLater()
+
+
+def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot, tmp_path):
+    document, said = window.document, []
+    window.session.notice.connect(lambda notice: said.append(notice.text))
+    document.set_active_class(1)
+    dialog = RelabelImagesDialog(window.parts)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog._uses is not None, timeout=WAIT_MS)
+    road = int((labelled() == 1).sum())
+    assert f"{2 * road:,}".replace(",", "\u2009") in dialog.effect.text()
+    dialog.target.choose("Road")
+    assert not dialog._ok.isEnabled()
+    dialog.target.choose("Car")
+    assert dialog._ok.isEnabled()
+    Relabelling(window.parts, window).apply("Road", "Car")
+    assert not document.may_change()  # until it is done
+    qtbot.waitUntil(lambda: any("were relabelled" in text for text in said), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: (document.label_map.labels == 2).any(), timeout=WAIT_MS)
+    store = window.session.store
+    for name in "ab":
+        labels = store.load(tmp_path / f"{name}.png").labels
+        assert np.array_equal(labels, np.where(labelled() == 1, 2, labelled()))
+    assert document.may_change()
+    (backup,) = list_backups(store.path_for(tmp_path / "a.png").parent.parent)
+    assert backup.reason == "relabel"
+
+
+def test_a_read_only_image_says_why_not(window):
+    said = []
+    window.document.message.connect(said.append)
+    window.document.set_read_only("Another window holds this folder.")
+    relabel_in_all(window.parts)
+    assert said == ["Another window holds this folder."]
