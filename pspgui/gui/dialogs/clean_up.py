@@ -90,6 +90,7 @@ class CleanUpDialog(QDialog):
         self.amount = QSpinBox()
         self.amount.setSuffix(" px")
         self.amount.setKeyboardTracking(False)
+        self.amount.setMinimumHeight(3 * GRID_PX + 4)
         self.form = Form("Clean up labels")
         self.form.add("What", self.what)
         self.form.add("Class", self.label)
@@ -147,8 +148,8 @@ class CleanUpDialog(QDialog):
         self.amount.setValue(_chosen_px[what])
         self.amount.blockSignals(False)
         self.label.setEnabled(what != "joint")
-        self.into.setEnabled(what == "relabel")
-        self.amount.setEnabled(what != "relabel")
+        for widget, shown in ((self.into, what == "relabel"), (self.amount, what != "relabel")):
+            self.form.show_row(widget, shown)
 
     @Slot()
     def _changed(self) -> None:

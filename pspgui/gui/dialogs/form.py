@@ -42,6 +42,12 @@ class Form(QWidget):
         if not widget.accessibleName():
             widget.setAccessibleName(name)
 
+    def show_row(self, widget: QWidget, shown: bool) -> None:
+        """Show a row that was added, or leave it out."""
+        row = self._grid.getItemPosition(self._grid.indexOf(widget))[0]
+        for item in (self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)):
+            item.widget().setVisible(shown)
+
     def add_wide(self, widget: QWidget) -> None:
         """Add a row that takes the whole width."""
         self._grid.addWidget(widget, self._grid.rowCount(), 0, 1, 2)

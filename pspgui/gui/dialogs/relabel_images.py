@@ -102,7 +102,8 @@ class RelabelImagesDialog(QDialog):
     def _show(self) -> None:
         source = str(self.source.value)
         same = self.source.value == self.target.value
-        self._ok.setEnabled(self._uses is not None and not same)
+        some = self._uses is not None and self._uses.pixels.get(source, 0) > 0
+        self._ok.setEnabled(some and not same)
         if self._uses is None:
             return
         pixels = f"{self._uses.pixels.get(source, 0):,}".replace(",", "\u2009")
