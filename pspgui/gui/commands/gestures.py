@@ -32,4 +32,6 @@ GESTURES: Final = (
     ("Select several images of the list", "Ctrl+Click / Shift+Click"),
     ("Abort the running stroke", "Esc"),
     ("Hide the overlay while held; a tap toggles", "Tab"),
+    ("Move the divider of the split view", "Drag its grip"),
+    ("Go to a place of the picture", "Click or drag in the minimap"),
 )
