@@ -12,7 +12,7 @@ import numpy as np
 from pspgui.durable import printable
 from pspgui.formats.scheme import Loss
 from pspgui.labels.classes import ClassTable
-from pspgui.labels.provenance import NAMES
+from pspgui.labels.provenance import name_of
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,9 @@ def by_class(counts: np.ndarray, table: ClassTable) -> dict[str, int]:
 
 
 def by_source(counts: np.ndarray) -> dict[str, int]:
-    """Return pixels by the name of their provenance; those without a name count as `other`."""
-    named = {NAMES.get(i, "other"): 0 for i in np.flatnonzero(counts).tolist()}
-    for i in np.flatnonzero(counts).tolist():
-        named[NAMES.get(i, "other")] += int(counts[i])
+    """Return pixels by the name of their provenance; later models count as one."""
+    named: dict[str, int] = {}
+    for value in np.flatnonzero(counts).tolist():
+        name = name_of(value)
+        named[name] = named.get(name, 0) + int(counts[value])
     return named
