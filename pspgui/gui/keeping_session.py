@@ -14,6 +14,7 @@ from pspgui.durable import printable
 from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.jobs.opening import OpenedImage
+from pspgui.labels.history import MIB
 from pspgui.project import JournalTrouble, LabelStore, Snapshot
 from pspgui.project.recovery import Lost
 
@@ -44,6 +45,12 @@ class KeepingSession(QObject):
         self._autosave.strokes.trouble.connect(self._tell_trouble)
         session.project.project_changed.connect(self._offer)
         session.answer_to("keep_copy", self._copied)
+
+    def keep_history(self, image_mb: int, folder_mb: int) -> None:
+        """Let undo keep so much of an image, in memory and on disk, and of all in a folder."""
+        journals = self._autosave.strokes.journals
+        journals.budget_bytes, journals.total_bytes = image_mb * MIB, folder_mb * MIB
+        self._document.set_history_budget(image_mb * MIB)
 
     # -- strokes of an earlier session ----------------------------------------------------------
 

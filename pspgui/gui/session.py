@@ -77,6 +77,7 @@ class Session(ModelSession):
         self.autosave.failed.connect(self._on_save_failed)
         self.project = ProjectSession(document, self)
         self.keeping = KeepingSession(document, self)
+        self.keeping.keep_history(*settings.history_mb)
 
     # -- what there is ------------------------------------------------------------------------
 

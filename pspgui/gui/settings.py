@@ -121,6 +121,18 @@ class Settings(QObject):
         self._store.setValue("crop_px", value[1])
 
     @property
+    def history_mb(self) -> tuple[int, int]:
+        """How much undo keeps, in MB: of one image, and of all of a folder on disk."""
+        found = [self._store.value(f"history_mb/{of}", 0) for of in ("image", "folder")]
+        image, folder = (int(mb) if str(mb).isdecimal() else 0 for mb in found)
+        return image or 256, max(image, folder or 1024)
+
+    @history_mb.setter
+    def history_mb(self, value: tuple[int, int]) -> None:
+        self._store.setValue("history_mb/image", value[0])
+        self._store.setValue("history_mb/folder", value[1])
+
+    @property
     def overrides(self) -> dict[str, dict[str, Any]]:
         """What a person decided for weights that do not say it, by the weights' digest."""
         value = self._store.value("overrides", "{}")

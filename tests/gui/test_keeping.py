@@ -17,6 +17,7 @@ from pspgui.geometry import Rect
 from pspgui.gui.dialogs.conflict import ConflictDialog
 from pspgui.gui.dialogs.recovery import RecoveryDialog
 from pspgui.gui.panels.history import HistoryPanel
+from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_labels
 from pspgui.labels.history import Change, Edit
 from pspgui.project import StrokeJournals, journaling
@@ -112,6 +113,18 @@ def test_the_panel_goes_back_and_forth(qtbot, desks):
     assert panel.model.colours(4)
     panel.grab()
     desk.saved(qtbot)
+
+
+def test_how_much_undo_keeps_can_be_set(qtbot, desks):
+    settings = Settings()
+    assert settings.history_mb == (256, 1024)
+    settings.history_mb = (64, 2000)
+    desk = desks()
+    journals = desk.session.autosave.strokes.journals
+    assert desk.document.history.budget_bytes == journals.budget_bytes == 64 << 20
+    assert journals.total_bytes == 2000 << 20
+    settings.history_mb = (4096, 10)
+    assert settings.history_mb == (4096, 4096)
 
 
 # -- recovering -------------------------------------------------------------------------------
