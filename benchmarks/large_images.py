@@ -92,6 +92,7 @@ class _Place:
 
     def close(self) -> None:
         self.document.mark_saved(self.document.edit_serial)
+        self.window.images.close_worker()
         self.session.close()
 
 
