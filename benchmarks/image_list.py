@@ -80,13 +80,16 @@ def measure(folder: Path, count: int) -> None:
     pump(0.5)
     before = resident_mb()
     longest = 0.0
+    spent = time.process_time()
     session.open_path(folder)
     listed = until(lambda: window.images.model.rowCount() == count)
     window.grab()
-    print(f"{count} images: rows can be seen and scrolled after {listed:.2f} s")
+    print(f"{count} images: rows can be seen and scrolled after {listed:.2f} s "
+          f"({time.process_time() - spent:.2f} s of CPU)")  # fmt: skip
     indexed = listed + until(lambda: window.queue.found is not None and 0 not in
                              window.queue.listing.ids)  # fmt: skip
-    print(f"the index knows them all after {indexed:.2f} s; longest turn of the window's event "
+    print(f"the index knows them all after {indexed:.2f} s "
+          f"({time.process_time() - spent:.2f} s of CPU); longest turn of the window's event "
           f"loop {1000 * longest:.0f} ms")  # fmt: skip
     pump(1.0)
     print(f"resident: {before:.0f} MB before, {resident_mb():.0f} MB with the list")

@@ -198,7 +198,9 @@ def database(images):
     found.execute(f"CREATE TABLE images ({', '.join(COLUMNS)})")
     found.execute("CREATE TABLE areas (image_id, class, class_key, pixels)")
     for number, i in enumerate(images, 1):
-        count = None if i.height is None or i.width is None else i.height * i.width
+        count = sum(i.pixels.values()) if i.pixels else None
+        if i.height is not None and i.width is not None:
+            count = i.height * i.width
         tags = f" {' '.join(i.tags)} " if i.tags else ""
         row = (
             number, i.path.name, i.path.name.casefold(), i.path.name, i.status, i.note, tags,
