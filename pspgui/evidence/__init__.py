@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pspgui.evidence.branches import ASPPEvidence, SplitEvidence, TapEvidence
+from pspgui.evidence.branches import ASPPEvidence, TapEvidence
+from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.scores import ScoreEvidence
 from pspgui.inference.activations import (
     Activations,
     ClassifierWeights,
@@ -12,8 +14,9 @@ from pspgui.inference.activations import (
 )
 from pspgui.inference.heads.aspp import ASPPWeights
 from pspgui.inference.heads.dilated import ConvolutionWeights
+from pspgui.inference.heads.fcn import ScoreWeights
 
-Evidence = PSPEvidence | SplitEvidence
+Evidence = PSPEvidence | CellsEvidence
 
 
 def evidence_of(activations: Activations, weights: HeadWeights | None) -> Evidence | None:
@@ -24,6 +27,8 @@ def evidence_of(activations: Activations, weights: HeadWeights | None) -> Eviden
         return ASPPEvidence(activations, weights)
     if isinstance(weights, ConvolutionWeights):
         return TapEvidence(activations, weights)
+    if isinstance(weights, ScoreWeights):
+        return ScoreEvidence(activations, weights)
     return None
 
 

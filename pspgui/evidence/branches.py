@@ -1,156 +1,76 @@
-"""Evidence of networks without a pyramid of bins: branches of DeepLabV3, taps of a dilated FCN.
-
-All gates stay as they are and the gradient of one logit is followed back to the map where the
-parts stand beside each other; what biases add on the way is the constant.
-"""
+"""Evidence of networks without a pyramid of bins: branches of DeepLabV3, taps of a dilated FCN."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from itertools import pairwise
 
 import numpy as np
 
-from pspgui.evidence.psp_reads import cells_of, checked_pixel, pixels_of
-from pspgui.evidence.readings import (
-    BranchEvidence,
-    OpenedSource,
-    Reading,
-    Source,
-    Target,
-)
-from pspgui.evidence.sparse import Patch, patch_of
-from pspgui.evidence.targets import aim, offset_of, row_of
-from pspgui.geometry import Pixel, Rect
+from pspgui.evidence.chain import Chain, Places, Wire
+from pspgui.evidence.parts import Aimed, Parts, PartsEvidence, branches
+from pspgui.evidence.psp_reads import pixels_of
+from pspgui.evidence.readings import PixelEvidence, Reading, Source
+from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.aspp import ASPPWeights
 from pspgui.inference.heads.dilated import ConvolutionWeights
-from pspgui.inference.layers import Layer
+from pspgui.inference.layers import RELU, Layer, Step
 
 
-class SplitEvidence(ABC):
-    """Answers for one image by the split. Immutable after construction: any thread may ask."""
-
-    readings: ClassVar[tuple[Reading, ...]] = ("split",)
-
-    def __init__(
-        self, activations: Activations, weights: ASPPWeights | ConvolutionWeights
-    ) -> None:
-        self.activations = activations
-        self._classifier, self._biases = weights.classifier, weights.classifier_bias
-        self._maps = dict(activations.maps)
-
-    def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> BranchEvidence:
-        """Split the logit of a pixel (y, x); without a target the winner's margin.
-
-        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
-        class compared with itself or another reading.
-        """
-        if reading not in self.readings:
-            raise ValueError(f"this network's evidence is read as {', '.join(self.readings)}")
-        place, goal, logit, patch = self._begin(pixel, target)
-        constant = offset_of(self._biases, goal)
-        parts, biases = self._split(patch)
-        return BranchEvidence(place, goal, logit, constant + biases, tuple(parts))
-
-    def margin_target(self, pixel: tuple[int, int]) -> Target:
-        """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
-        return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
-
-    def open(
-        self, pixel: tuple[int, int], source: Source, target: Target | None = None
-    ) -> OpenedSource:
-        """Open a source into the cells of the backbone's grid; raises as `at` does."""
-        _, goal, _, patch = self._begin(pixel, target)
-        values, constant = self._opened(patch, source)
-        values.flags.writeable = False
-        return OpenedSource(source, goal, values, constant)
-
-    @abstractmethod
-    def _split(self, patch: Patch) -> tuple[list[Source], float]:
-        """Return the sources of a gradient at the classifier's input, and what biases add."""
-
-    @abstractmethod
-    def _opened(self, patch: Patch, source: Source) -> tuple[np.ndarray, float]:
-        """Return a source's parts by cell, (h, w), and what its biases add."""
-
-    def _begin(
-        self, pixel: tuple[int, int], target: Target | None
-    ) -> tuple[Pixel, Target, float, Patch]:
-        place = checked_pixel(self.activations, pixel)
-        goal, logit = aim(self.activations, place, target)
-        cells = cells_of(self.activations, place)
-        return place, goal, logit, patch_of(cells, row_of(self._classifier, goal))
-
-    def _back(self, patch: Patch, layers: Sequence[Layer]) -> tuple[Patch, float]:
-        """Pass layers that have no ReLU between them; return what their biases add, too."""
-        biases = 0.0
-        for layer in reversed(layers):
-            biases += patch.bias_part(layer.bias)
-            patch = patch.through(layer, self.activations.grid)
-        return patch, biases
-
-    def _region(self, patch: Patch) -> Rect:
-        """Return the rectangle of image pixels around a patch's cells."""
-        if not len(patch.rows):
-            return Rect(0, 0, 0, 0)
-        return pixels_of(
-            self.activations, int(patch.rows.min()), int(patch.rows.max()) + 1,
-            int(patch.columns.min()), int(patch.columns.max()) + 1,
-        )  # fmt: skip
-
-
-class ASPPEvidence(SplitEvidence):
+class ASPPEvidence(PartsEvidence):
     """What each branch of a DeepLabV3 adds: the 1x1, the atrous ones, the pooled image."""
 
     def __init__(self, activations: Activations, weights: ASPPWeights) -> None:
-        super().__init__(activations, weights)
+        super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
+        self._titles = tuple(weights.branches)
+        ends = np.cumsum([0, *(len(self._maps[title]) for title in self._titles)]).tolist()
+        self._channels = [slice(a, b) for a, b in pairwise(ends)]
 
-    def _joint(self, patch: Patch) -> tuple[Patch, float]:
-        """Follow the gradient to the branches' concatenated maps."""
-        biases = 0.0
+    def _chain(self, outputs: Places) -> Chain:
+        steps: list[Step] = [*self.weights.project, RELU]
         if self.weights.decoder:
-            patch, biases = self._back(patch.gated(self._maps["Decoder"]), self.weights.decoder)
-        patch, more = self._back(patch.gated(self._maps["Project"]), self.weights.project)
-        return patch, biases + more
+            steps += [*self.weights.decoder, RELU]
+        return Chain(steps, [self.activations.grid] * len(steps), outputs)
 
-    def _split(self, patch: Patch) -> tuple[list[Source], float]:
-        joint, biases = self._joint(patch)
-        sources, begin = [], 0
-        for index, (title, layers) in enumerate(self.weights.branches.items()):
+    def _parts(self, places: Places) -> Parts:
+        """Return every branch's own channels of the concatenation, the others zero."""
+        kind, width = self.activations.features.dtype, self._channels[-1].stop
+        found = np.zeros((len(self._titles), len(places.rows), width), kind)
+        for part, title, channels in zip(found, self._titles, self._channels, strict=True):
             maps = self._maps[title]
-            part = joint.channels(slice(begin, begin + len(maps)))
-            begin += len(maps)
-            if title == self.weights.pool:
-                value = float(part.gradient.sum(axis=0) @ maps[:, 0, 0])
-                height, width = self.activations.image_shape
-                region, share = Rect(0, 0, height, width), 1.0
-            else:
-                value = float(part.parts(maps).sum())
-                region, share = self._reads(part, layers)
-            sources.append(
-                Source("branch", index, 0, 0, value, share, share > 0, region, title)
-            )
-        return sources, biases
+            pooled = title == self.weights.pool
+            part[:, channels] = maps[:, 0, 0] if pooled else places.of(maps)
+        return Parts(found, np.zeros(width, kind))
 
-    def _opened(self, patch: Patch, source: Source) -> tuple[np.ndarray, float]:
-        joint, _ = self._joint(patch)
-        title = list(self.weights.branches)[source.level]
-        sizes = [len(self._maps[t]) for t in self.weights.branches]
-        begin = sum(sizes[: source.level])
-        part = joint.channels(slice(begin, begin + sizes[source.level]))
-        layers, features = self.weights.branches[title], self.activations.features
+    def _found(
+        self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
+    ) -> PixelEvidence:
+        sources = []
+        for index, (title, value) in enumerate(zip(self._titles, values.tolist(), strict=True)):
+            if title == self.weights.pool:
+                region, share = Rect(0, 0, *self.activations.image_shape), 1.0
+            else:
+                region, share = self._reads(places, self.weights.branches[title])
+            sources.append(Source("branch", index, 0, 0, value, share, share > 0, region, title))
+        return branches(aimed, sources, constant, reading)
+
+    def _opened(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        title, features = self._titles[source.level], self.activations.features
+        pull, maps = gradient[:, self._channels[source.level]], self._maps[title]
+        layers = self.weights.branches[title]
         if title != self.weights.pool:
-            back, biases = self._back(part.gated(self._maps[title]), layers)
-            return back.scattered(back.parts(features), self.activations.grid), biases
+            chain = Chain(layers, [self.activations.grid] * len(layers), places)
+            back, biases = chain.back(pull * (places.of(maps) > 0), ())
+            parts = np.einsum("pc,pc->p", back, chain.start.of(features))
+            return chain.start.scattered(parts), biases
         (layer,) = layers
-        pull = part.gradient.sum(axis=0) * (self._maps[title][:, 0, 0] > 0)
-        values = np.tensordot(pull @ layer.weight[:, :, 0, 0], features, axes=1)
-        return values / values.size, float(pull @ layer.bias)
+        whole = pull.sum(axis=0) * (maps[:, 0, 0] > 0)
+        values = np.tensordot(whole @ layer.weight[:, :, 0, 0], features, axes=1)
+        return values / values.size, float(whole @ layer.bias)
 
     def constellation(
         self, pixel: tuple[int, int], source: Source
@@ -160,83 +80,97 @@ class ASPPEvidence(SplitEvidence):
         Both (P, 2) int of (row, column); a branch whose taps are mostly of the second kind is
         little more than its middle tap.
         """
-        _, _, _, patch = self._begin(pixel, None)
-        joint, _ = self._joint(patch)
-        title = list(self.weights.branches)[source.level]
+        start = self._chain(self._aim(pixel, None).places).start
+        title = self._titles[source.level]
         height, width = self.activations.grid
         if title == self.weights.pool:
             return np.argwhere(np.ones((height, width), bool)), np.empty((0, 2), int)
-        places = np.stack([joint.rows, joint.columns], axis=1)
+        places = np.stack([start.rows, start.columns], axis=1)
         for layer in reversed(self.weights.branches[title]):
-            step = (np.arange(layer.weight.shape[2]) - layer.weight.shape[2] // 2) * layer.dilation
+            step = _steps(layer)
             taps = np.stack(np.meshgrid(step, step, indexing="ij"), axis=-1).reshape(-1, 2)
             places = np.unique((places[:, None] + taps).reshape(-1, 2), axis=0)
         inside = ((places >= 0) & (places < (height, width))).all(axis=1)
         return places[inside], places[~inside]
 
-    def _reads(self, part: Patch, layers: Sequence[Layer]) -> tuple[Rect, float]:
+    def _reads(self, places: Places, layers: Sequence[Layer]) -> tuple[Rect, float]:
         """Return the region around the cells a branch reads, and the share of taps inside."""
         height, width = self.activations.grid
         reach = sum(layer.dilation * (layer.weight.shape[2] // 2) for layer in layers)
-        spread = max((layer for layer in layers), key=lambda layer: layer.weight.shape[2])
-        step = (np.arange(spread.weight.shape[2]) - spread.weight.shape[2] // 2) * spread.dilation
-        rows, columns = part.rows[:, None] + step, part.columns[:, None] + step
+        step = _steps(max(layers, key=lambda layer: layer.weight.shape[2]))
+        rows, columns = places.rows[:, None] + step, places.columns[:, None] + step
         inside = ((rows >= 0) & (rows < height)).sum(axis=1) * (
             (columns >= 0) & (columns < width)
         ).sum(axis=1)
         region = pixels_of(
             self.activations,
-            max(0, int(part.rows.min()) - reach), min(height, int(part.rows.max()) + reach + 1),
-            max(0, int(part.columns.min()) - reach),
-            min(width, int(part.columns.max()) + reach + 1),
-        )  # fmt: skip
+            max(0, int(places.rows.min()) - reach),
+            min(height, int(places.rows.max()) + reach + 1),
+            max(0, int(places.columns.min()) - reach),
+            min(width, int(places.columns.max()) + reach + 1),
+        )
         return region, float(inside.sum() / (len(inside) * len(step) ** 2))
 
 
-class TapEvidence(SplitEvidence):
+class TapEvidence(PartsEvidence):
     """What each tap of a dilated FCN's first convolution adds: nine neighbours of the pixel."""
 
     def __init__(self, activations: Activations, weights: ConvolutionWeights) -> None:
-        super().__init__(activations, weights)
+        super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
 
-    def _first(self, patch: Patch) -> tuple[Patch, float]:
-        """Follow the gradient to before the first convolution's output."""
-        biases = 0.0
-        layers = list(zip(self.weights.titles, self.weights.layers, strict=True))
-        for title, layer in reversed(layers[1:]):
-            patch, more = self._back(patch.gated(self._maps[title]), (layer,))
-            biases += more
-        patch = patch.gated(self._maps[layers[0][0]])
-        return patch, biases + patch.bias_part(layers[0][1].bias)
+    def _chain(self, outputs: Places) -> Chain:
+        steps: list[Step] = [RELU]
+        for layer in self.weights.layers[1:]:
+            steps += [layer, RELU]
+        return Chain(steps, [self.activations.grid] * len(steps), outputs)
 
-    def _split(self, patch: Patch) -> tuple[list[Source], float]:
-        patch, biases = self._first(patch)
-        kernel = self.weights.layers[0].weight.shape[2]
-        sources = []
-        for row in range(kernel):
-            for column in range(kernel):
-                tap = self._tap(patch, row, column)
-                value = float(tap.parts(self.activations.features).sum())
-                share = len(tap.rows) / len(patch.rows)
-                title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
-                sources.append(
-                    Source("local", kernel, row, column, value, share, share > 0,
-                           self._region(tap), title)
-                )  # fmt: skip
-        return sources, biases
+    def _parts(self, places: Places) -> Parts:
+        """Return what every tap of the first convolution brings to the places."""
+        first, wire = self.weights.layers[0], self._wire(places)
+        features = wire.inputs.of(self.activations.features)[None]
+        found = np.zeros((len(wire.reads), len(places.rows), len(first.bias)), features.dtype)
+        for part, read in zip(found, wire.reads, strict=True):
+            part[read.outputs] = read.forward(features)[0]
+        return Parts(found, first.bias)
 
-    def _opened(self, patch: Patch, source: Source) -> tuple[np.ndarray, float]:
-        patch, _ = self._first(patch)
-        tap = self._tap(patch, source.row, source.col)
-        return tap.scattered(tap.parts(self.activations.features), self.activations.grid), 0.0
+    def _found(
+        self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
+    ) -> PixelEvidence:
+        kernel, wire, sources = self._kernel, self._wire(places), []
+        for index, (read, value) in enumerate(zip(wire.reads, values.tolist(), strict=True)):
+            row, column = divmod(index, kernel)
+            share = len(read.outputs) / len(places.rows)
+            region = self._around(
+                Places(wire.inputs.rows[read.inputs], wire.inputs.columns[read.inputs],
+                       places.shape)
+            )  # fmt: skip
+            title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+            sources.append(
+                Source("local", kernel, row, column, value, share, share > 0, region, title)
+            )
+        return branches(aimed, sources, constant, reading)
 
-    def _tap(self, patch: Patch, row: int, column: int) -> Patch:
-        """Return the gradient at the features that one tap reads."""
-        layer, (height, width) = self.weights.layers[0], self.activations.grid
-        middle = layer.weight.shape[2] // 2
-        rows = patch.rows + (row - middle) * layer.dilation
-        columns = patch.columns + (column - middle) * layer.dilation
-        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        gradient = patch.gradient[inside] @ layer.weight[:, :, row, column]
-        return Patch(rows[inside], columns[inside], gradient)
+    def _opened(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        wire = self._wire(places)
+        read = wire.reads[source.row * self._kernel + source.col]
+        features = wire.inputs.of(self.activations.features)
+        parts = np.zeros(len(wire.inputs.rows), features.dtype)
+        parts[read.inputs] = (read.backward(gradient) * features[read.inputs]).sum(axis=1)
+        return wire.inputs.scattered(parts), 0.0
+
+    @property
+    def _kernel(self) -> int:
+        return self.weights.layers[0].weight.shape[2]
+
+    def _wire(self, places: Places) -> Wire:
+        return Wire(self.weights.layers[0], places, self.activations.grid)
+
+
+def _steps(layer: Layer) -> np.ndarray:
+    """Return how far a layer's taps reach along one axis, (k,)."""
+    kernel = layer.weight.shape[2]
+    found: np.ndarray = (np.arange(kernel) - kernel // 2) * layer.dilation
+    return found

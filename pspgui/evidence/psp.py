@@ -10,7 +10,7 @@ would cost more than it gains.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from pspgui.evidence.psp_reads import (
 )
 from pspgui.evidence.readings import (
     LOCAL,
+    READINGS,
     ZERO,
     LevelReading,
     PyramidEvidence,
@@ -68,6 +69,8 @@ class Terms(NamedTuple):
 
 class PSPEvidence:
     """Answers for one image. Immutable after construction: any thread may ask."""
+
+    readings: ClassVar[tuple[Reading, ...]] = READINGS
 
     def __init__(self, activations: PSPActivations, weights: ClassifierWeights) -> None:
         self.activations = activations

@@ -129,10 +129,16 @@ class PyramidReads:
         return LevelReads(bins, place, rows, columns, regions)
 
 
-def pixels_of(known: Activations, y0: int, y1: int, x0: int, x1: int) -> Rect:
-    """Return the image pixels that cells y0..y1, x0..x1 stand over; padding is cut off."""
-    top, bottom = cell_span(y0, y1, known.grid[0], known.padded_shape[0])
-    left, right = cell_span(x0, x1, known.grid[1], known.padded_shape[1])
+def pixels_of(
+    known: Activations, y0: int, y1: int, x0: int, x1: int, grid: tuple[int, int] | None = None
+) -> Rect:
+    """Return the image pixels that cells y0..y1, x0..x1 stand over; padding is cut off.
+
+    The cells are of a map that spans the image: `grid` is its size, that of the scores by default.
+    """
+    rows, columns = grid or known.grid
+    top, bottom = cell_span(y0, y1, rows, known.padded_shape[0])
+    left, right = cell_span(x0, x1, columns, known.padded_shape[1])
     height, width = known.image_shape
     # Not `intersect`: what lies in the padding alone is an empty rect at the image's edge.
     return Rect(min(top, height), min(left, width), min(bottom, height), min(right, width))

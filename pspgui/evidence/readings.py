@@ -163,16 +163,19 @@ class BranchEvidence(PixelEvidence):
 
 @dataclass(frozen=True, eq=False)
 class OpenedSource:
-    """What the cells of the backbone's grid add through one source: constant + sum == value.
+    """What the cells of a map add through one source: constant + sum == value.
 
     values: (h, w) float, in logits, zero at cells that the source does not read; `constant` is
-    what its biases add. `source` is the source as the split has it.
+    what its biases add. `source` is the source as the split has it. `region` is what the map
+    stands over in image pixels, and may reach past the image; None where its cells share out
+    what the network saw, padding and all, as those of the backbone do.
     """
 
     source: Source
     target: Target
     values: np.ndarray
     constant: float
+    region: Rect | None = None
 
     @property
     def total(self) -> float:

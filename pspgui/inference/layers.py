@@ -14,7 +14,8 @@ IDLE = (nn.ReLU, nn.PReLU, nn.Dropout, nn.Dropout2d, nn.Identity, nn.AdaptiveAvg
 class Layer(NamedTuple):
     """A convolution at unchanged size with its batch norm folded in.
 
-    weight (O, I, k, k), where I is 1 for a depthwise one; bias (O,); float arrays of numpy.
+    weight (O, I, k, k), where I is 1 for a depthwise one; bias (O,); float arrays of numpy. In
+    memory every tap's (O, I) matrix lies in one piece.
     """
 
     weight: np.ndarray
@@ -25,6 +26,43 @@ class Layer(NamedTuple):
     def is_depthwise(self) -> bool:
         """Whether every channel is convolved by itself."""
         return bool(self.weight.shape[1] == 1 and self.weight.shape[0] > 1)
+
+
+class Transposed(NamedTuple):
+    """A transposed convolution, of whose output the first rows and columns are cut off.
+
+    weight (I, O, k, k), or (C, k, k) where every channel is by itself; bias (O,); `cut` is how
+    many rows and columns, a convolution's own padding among them. Output y reads input i through
+    tap y + cut - stride i.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    stride: int
+    cut: int
+
+
+class Resize(NamedTuple):
+    """Bilinear interpolation."""
+
+    align_corners: bool
+
+
+class Rectifier(NamedTuple):
+    """A ReLU, or one that lets what is below zero through times `slope` (1,) or (C,)."""
+
+    slope: np.ndarray
+
+
+class Scale(NamedTuple):
+    """A batch norm that no convolution takes in: values times `factor` plus `offset`, both (C,)."""
+
+    factor: np.ndarray
+    offset: np.ndarray
+
+
+Step = Layer | Transposed | Resize | Rectifier | Scale
+RELU = Rectifier(np.zeros(1, np.float32))
 
 
 def layers_of(modules: Iterable[nn.Module]) -> tuple[Layer, ...]:
@@ -41,7 +79,45 @@ def layers_of(modules: Iterable[nn.Module]) -> tuple[Layer, ...]:
             found[-1] = _normed(found[-1], module)
         elif not isinstance(module, IDLE):
             raise TypeError(f"{type(module).__name__} has no place among the last layers")
-    return tuple(found)
+    return tuple(layer._replace(weight=_by_taps(layer.weight)) for layer in found)
+
+
+def transposed_of(module: nn.ConvTranspose2d, cut: int = 0) -> Transposed:
+    """Return a transposed convolution, of whose output so many rows and columns are cut off.
+
+    Raises `TypeError` for a dilated or grouped one.
+    """
+    if set(module.dilation) != {1} or module.groups != 1:
+        raise TypeError("a transposed convolution must be neither dilated nor grouped")
+    weight, padding = to_array(module.weight), module.padding[0]
+    assert isinstance(padding, int)
+    outputs = weight.shape[1]
+    bias = np.zeros(outputs, weight.dtype) if module.bias is None else to_array(module.bias)
+    if weight.shape[0] == outputs:
+        own = np.arange(outputs)
+        alone = weight[own, own]
+        # Bilinear upsampling of class scores: the whole would be read for a diagonal.
+        if np.count_nonzero(weight) == np.count_nonzero(alone):
+            weight = np.ascontiguousarray(alone)
+    return Transposed(weight, bias, int(module.stride[0]), cut + padding)
+
+
+def scale_of(norm: nn.BatchNorm2d) -> Scale:
+    """Return a batch norm in evaluation mode, computed in float64."""
+    factor, offset = _terms(norm)
+    kind = to_array(norm.weight).dtype
+    return Scale(factor.astype(kind), offset.astype(kind))
+
+
+def rectifier_of(module: nn.PReLU) -> Rectifier:
+    """Return a PReLU."""
+    return Rectifier(to_array(module.weight))
+
+
+def to_array(tensor: Tensor) -> np.ndarray:
+    """Return a tensor in numpy, sharing its memory where it is on the CPU."""
+    found: np.ndarray = tensor.detach().cpu().numpy()
+    return found
 
 
 def _leaves(modules: Iterable[nn.Module]) -> Iterable[nn.Module]:
@@ -53,23 +129,31 @@ def _leaves(modules: Iterable[nn.Module]) -> Iterable[nn.Module]:
 def _plain(module: nn.Conv2d) -> Layer:
     if module.groups not in (1, module.in_channels) or set(module.stride) != {1}:
         raise TypeError("the last layers are plain or depthwise convolutions of stride 1")
-    weight = _numpy(module.weight)
-    bias = np.zeros(len(weight), weight.dtype) if module.bias is None else _numpy(module.bias)
+    weight = to_array(module.weight)
+    bias = np.zeros(len(weight), weight.dtype) if module.bias is None else to_array(module.bias)
     return Layer(weight, bias, int(module.dilation[0]))
 
 
 def _normed(layer: Layer, norm: nn.BatchNorm2d) -> Layer:
-    assert norm.running_mean is not None and norm.running_var is not None
-    gamma, beta, mean, variance = (
-        _numpy(t.double()) for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    )
-    scale = gamma / np.sqrt(variance + norm.eps)
+    scale, offset = _terms(norm)
     kind = layer.weight.dtype
     weight = (layer.weight * scale[:, None, None, None]).astype(kind)
-    bias = (layer.bias * scale + beta - mean * scale).astype(kind)
+    bias = (layer.bias * scale + offset).astype(kind)
     return layer._replace(weight=weight, bias=bias)
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.detach().cpu().numpy()
-    return found
+def _terms(norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
+    """Return the factor and offset of a batch norm, float64."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    gamma, beta, mean, variance = (
+        to_array(t.double()) for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    )
+    factor = gamma / np.sqrt(variance + norm.eps)
+    return factor, beta - mean * factor
+
+
+def _by_taps(weight: np.ndarray) -> np.ndarray:
+    """Return (O, I, k, k) with each tap's matrix in one piece of memory."""
+    if weight.shape[-1] == 1:
+        return weight
+    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)

@@ -28,7 +28,7 @@ _AT_ONCE_SCALES = (0.01, 0.0001)
 # for pool3 and, after fc6, 12.5 for the coarsest; a transposed convolution by t takes b to
 # b - (2 t - 1) / 2 cells of its own, and each cut makes two such b equal (that of the image is 0).
 _SKIP_CUTS = (5, 9)
-_IMAGE_CUTS = (19, 27, 31)
+IMAGE_CUTS = (19, 27, 31)
 
 
 class FCNSpec(ModelSpec):
@@ -98,13 +98,18 @@ class FCN(Segmenter):
         Without batch norm or ReLU after the scores, the logits are exactly that sum.
         """
         total = self.score(self.fully(stages[-1]))
-        maps = {"fc7 score": total}
+        maps = {self.titles[0]: total}
         for i, (double, score) in enumerate(zip(self.doubling, self.skip_scores, strict=True)):
             total = double(total)
             pool = stages[-2 - i] * _AT_ONCE_SCALES[i] if self.spec.at_once else stages[-2 - i]
-            skip = maps[f"{_POOLS[i]} score"] = _cut(score(pool), _SKIP_CUTS[i], total.shape[-2:])
+            skip = maps[self.titles[1 + i]] = _cut(score(pool), _SKIP_CUTS[i], total.shape[-2:])
             total = total + skip
-        return Cells(_cut(self.last(total), _IMAGE_CUTS[self.spec.skips], size), maps)
+        return Cells(_cut(self.last(total), IMAGE_CUTS[self.spec.skips], size), maps)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The names of the score maps, coarsest first."""
+        return ("fc7 score", *(f"{pool} score" for pool in _POOLS[: self.spec.skips]))
 
 
 def bilinear_kernel(stride: int) -> Tensor:

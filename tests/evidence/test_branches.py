@@ -136,6 +136,43 @@ def test_a_constellation_is_where_the_cells_are_that_a_branch_reads():
     assert ((outside < 0) | (outside >= GRID)).any(axis=1).all()
 
 
+@pytest.mark.parametrize("fields", DEEPLABS, ids=str)
+def test_a_silent_branch_is_the_networks_own_answer(fields):
+    model = deeplab(**fields)
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), logits(model, features)
+    without = []
+    for branch in model.aspp.branches:
+        hook = branch.register_forward_hook(lambda module, inputs, output: output * 0)
+        without.append(logits(model, features))
+        hook.remove()
+    for y, x in PLACES:
+        found = evidence.at((y, x), Target(3, 0), "ablate")
+        for source, quiet in zip(found.sources, without, strict=True):
+            drop = (plain - quiet)[3, y, x] - (plain - quiet)[0, y, x]
+            assert abs(source.value - float(drop)) < 1e-10
+            assert evidence.ablate((y, x), source, Target(3, 0)) == source.value
+        assert abs(found.total + found.interaction - found.logit) < 1e-10
+
+
+@pytest.mark.parametrize("fields", FCNS, ids=str)
+def test_a_silent_tap_is_the_networks_own_answer(fields):
+    model = fcn(**fields)
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), logits(model, features)
+    weight, without = model.convolutions[0][0].weight, []
+    for tap in np.ndindex(*weight.shape[2:]):
+        kept = weight.data[:, :, *tap].clone()
+        weight.data[:, :, *tap] = 0
+        without.append(logits(model, features))
+        weight.data[:, :, *tap] = kept
+    for y, x in PLACES:
+        found = evidence.at((y, x), Target(1), "ablate")
+        for source, quiet in zip(found.sources, without, strict=True):
+            assert abs(source.value - float(plain[1, y, x] - quiet[1, y, x])) < 1e-10
+            assert source.reachable or source.value == 0
+
+
 def test_other_readings_are_refused():
     model = fcn()
     with pytest.raises(ValueError, match="split"):

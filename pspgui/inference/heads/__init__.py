@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pspgui.inference.heads.aspp import ASPPHead
 from pspgui.inference.heads.dilated import DilatedHead
+from pspgui.inference.heads.fcn import FCNHead
 from pspgui.inference.heads.head import Head
 from pspgui.inference.heads.plain import PlainHead
 from pspgui.inference.heads.pyramid import PyramidHead
 from pspgui.models.segmenter import Segmenter
 
 # The first that can run a network does; the plain one can run any.
-HEADS: tuple[type[Head], ...] = (PyramidHead, ASPPHead, DilatedHead, PlainHead)
+HEADS: tuple[type[Head], ...] = (PyramidHead, ASPPHead, DilatedHead, FCNHead, PlainHead)
 
 
 def build_head(model: Segmenter, device: str = "cpu") -> Head:

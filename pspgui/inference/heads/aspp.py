@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pspgui.inference.activations import HeadWeights
-from pspgui.inference.heads.plain import PlainHead
+from pspgui.inference.heads.explained import ExplainedHead
 from pspgui.inference.layers import Layer, layers_of
 from pspgui.models.deeplabv3 import DeepLabV3
 from pspgui.models.segmenter import Segmenter
@@ -31,7 +31,7 @@ class ASPPWeights(HeadWeights):
     pool: str
 
 
-class ASPPHead(PlainHead):
+class ASPPHead(ExplainedHead):
     """Runs DeepLabV3s that have atrous branches."""
 
     @classmethod
@@ -39,13 +39,9 @@ class ASPPHead(PlainHead):
         """Whether it is a DeepLabV3 with branches."""
         return isinstance(model, DeepLabV3) and model.aspp is not None
 
-    def __init__(self, model: Segmenter, device: str) -> None:
-        super().__init__(model, device)
-        self._source = model
-
-    def weights(self) -> ASPPWeights:
-        """Return copies of the last layers' weights."""
-        model = self._source
+    @staticmethod
+    def weights_of(model: Segmenter) -> ASPPWeights:
+        """Read the last layers' weights, batch norms folded in."""
         assert isinstance(model, DeepLabV3) and model.aspp is not None
         (classifier,) = layers_of([model.classifier])
         branches = zip(model.aspp.titles, model.aspp.branches, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pspgui.inference.activations import HeadWeights
-from pspgui.inference.heads.plain import PlainHead
+from pspgui.inference.heads.explained import ExplainedHead
 from pspgui.inference.layers import Layer, layers_of
 from pspgui.models.dilated_fcn import DilatedFCN
 from pspgui.models.segmenter import Segmenter
@@ -27,7 +27,7 @@ class ConvolutionWeights(HeadWeights):
     titles: tuple[str, ...]
 
 
-class DilatedHead(PlainHead):
+class DilatedHead(ExplainedHead):
     """Runs dilated FCNs whose convolutions follow one another."""
 
     @classmethod
@@ -35,13 +35,9 @@ class DilatedHead(PlainHead):
         """Whether it is one, and its head reads the features only once."""
         return isinstance(model, DilatedFCN) and model.joint is None
 
-    def __init__(self, model: Segmenter, device: str) -> None:
-        super().__init__(model, device)
-        self._source = model
-
-    def weights(self) -> ConvolutionWeights:
-        """Return copies of the last layers' weights."""
-        model = self._source
+    @staticmethod
+    def weights_of(model: Segmenter) -> ConvolutionWeights:
+        """Read the last layers' weights, batch norms folded in."""
         assert isinstance(model, DilatedFCN)
         (classifier,) = layers_of([model.classifier])
         layers = layers_of([model.convolutions])

@@ -1,0 +1,202 @@
+"""What all evidence has in common that follows a logit through cells: aiming, splitting, silencing.
+
+Somewhere in the network the parts that are asked about stand beside each other and are added up.
+From there on a `Chain` leads to the logit. With its gates as they are, each part's share is
+gradient times value (split); run without a part, it gives the network's own answer (ablate).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from pspgui.evidence.chain import Chain, Places
+from pspgui.evidence.psp_reads import cells_of, checked_pixel, pixels_of
+from pspgui.evidence.readings import (
+    BranchEvidence,
+    OpenedSource,
+    PixelEvidence,
+    Reading,
+    Source,
+    Target,
+)
+from pspgui.evidence.targets import aim, offset_of, row_of
+from pspgui.geometry import Pixel, Rect
+from pspgui.inference.activations import Activations
+
+
+class Aimed(NamedTuple):
+    """A question: its pixel and target, the shown logit, and what the classifier reads of it.
+
+    gradient (Q, C) of the logit at the classifier's input, at `places`; offset is its bias.
+    """
+
+    pixel: Pixel
+    target: Target
+    logit: float
+    places: Places
+    gradient: np.ndarray
+    offset: float
+
+
+class Parts(NamedTuple):
+    """What stands beside each other at the start of a chain: base + all parts is what enters it.
+
+    parts (S, P, C) and base (C,), which holds biases alone.
+    """
+
+    parts: np.ndarray
+    base: np.ndarray
+
+    @property
+    def whole(self) -> np.ndarray:
+        """What enters the chain, (P, C)."""
+        found: np.ndarray = self.parts.sum(axis=0) + self.base
+        return found
+
+
+class CellsEvidence(ABC):
+    """Answers for one image, by the few cells that a pixel reads; any thread may ask."""
+
+    readings: ClassVar[tuple[Reading, ...]] = ("split", "ablate")
+
+    def __init__(
+        self, activations: Activations, classifier: np.ndarray, biases: np.ndarray
+    ) -> None:
+        """classifier (N, C) and biases (N,)."""
+        self.activations = activations
+        self._classifier, self._biases = classifier, biases
+        self._maps = dict(activations.maps)
+
+    @abstractmethod
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
+        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
+
+        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
+        class compared with itself or a reading that is not among `readings`.
+        """
+
+    @abstractmethod
+    def open(
+        self, pixel: tuple[int, int], source: Source, target: Target | None = None
+    ) -> OpenedSource:
+        """Open a source of the split into the cells it was made of; raises as `at` does."""
+
+    def margin_target(self, pixel: tuple[int, int]) -> Target:
+        """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
+        return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
+
+    def ablate(self, pixel: tuple[int, int], source: Source, target: Target | None = None) -> float:
+        """Return by how much the logit falls when the source is silent and gates may change.
+
+        Raises as `at` does, and KeyError for a source that there is not.
+        """
+        for found in self.at(pixel, target, "ablate").sources:
+            if (found.level, found.row, found.col) == (source.level, source.row, source.col):
+                return found.value
+        raise KeyError(f"there is no source {source.title or source.kind}")
+
+    def _aim(
+        self, pixel: tuple[int, int], target: Target | None, reading: Reading = "split"
+    ) -> Aimed:
+        if reading not in self.readings:
+            raise ValueError(f"this network's evidence is read as {' or '.join(self.readings)}")
+        known = self.activations
+        place = checked_pixel(known, pixel)
+        goal, logit = aim(known, place, target)
+        cells = cells_of(known, place)
+        places = Places(
+            np.repeat(cells.rows, len(cells.columns)), np.tile(cells.columns, len(cells.rows)),
+            known.grid,
+        )  # fmt: skip
+        gradient = cells.weights[:, None] * row_of(self._classifier, goal)
+        return Aimed(place, goal, logit, places, gradient, offset_of(self._biases, goal))
+
+    def _around(self, places: Places) -> Rect:
+        """Return the rectangle of image pixels around some cells."""
+        if not len(places.rows):
+            return Rect(0, 0, 0, 0)
+        return pixels_of(
+            self.activations, int(places.rows.min()), int(places.rows.max()) + 1,
+            int(places.columns.min()), int(places.columns.max()) + 1, places.shape,
+        )  # fmt: skip
+
+
+class PartsEvidence(CellsEvidence):
+    """Evidence of a network whose parts all enter one chain."""
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
+        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
+
+        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
+        class compared with itself or a reading that is not among `readings`.
+        """
+        aimed = self._aim(pixel, target, reading)
+        chain = self._chain(aimed.places)
+        parts = self._parts(chain.start)
+        read = silenced if reading == "ablate" else split
+        values, constant = read(chain, parts, aimed.gradient)
+        return self._found(aimed, chain.start, values, aimed.offset + constant, reading)
+
+    def open(
+        self, pixel: tuple[int, int], source: Source, target: Target | None = None
+    ) -> OpenedSource:
+        """Open a source of the split into the cells of the backbone; raises as `at` does."""
+        aimed = self._aim(pixel, target)
+        chain = self._chain(aimed.places)
+        _, gates = chain.run(self._parts(chain.start).whole[None])
+        gradient, _ = chain.back(aimed.gradient, gates)
+        values, constant = self._opened(chain.start, gradient, source)
+        values.flags.writeable = False
+        return OpenedSource(source, aimed.target, values, constant)
+
+    @abstractmethod
+    def _chain(self, outputs: Places) -> Chain:
+        """Return the steps from where the parts meet to the classifier's input."""
+
+    @abstractmethod
+    def _parts(self, places: Places) -> Parts:
+        """Return what meets at the places."""
+
+    @abstractmethod
+    def _found(
+        self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
+    ) -> PixelEvidence:
+        """Return the evidence of the parts' values (S,)."""
+
+    @abstractmethod
+    def _opened(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        """Return a source's parts by cell, (h, w), and what its biases add."""
+
+
+def split(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return gradient times value of every part, (S,), and what the biases add."""
+    _, gates = chain.run(parts.whole[None])
+    pull, constant = chain.back(gradient, gates)
+    values: np.ndarray = np.einsum("spc,pc->s", parts.parts, pull)
+    return values, constant + float(pull.sum(axis=0) @ parts.base)
+
+
+def silenced(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return by how much the logit falls without each part, (S,), and what is left without all."""
+    whole = parts.whole
+    silence = np.broadcast_to(parts.base, whole.shape)
+    variants = np.concatenate([whole[None], whole - parts.parts, silence[None]])
+    worth = (chain.run(variants)[0] * gradient).sum(axis=(1, 2))
+    return worth[0] - worth[1:-1], float(worth[-1])
+
+
+def branches(
+    aimed: Aimed, sources: Sequence[Source], constant: float, reading: Reading
+) -> BranchEvidence:
+    """Return the evidence of parts that stand beside each other."""
+    return BranchEvidence(aimed.pixel, aimed.target, aimed.logit, constant, tuple(sources), reading)

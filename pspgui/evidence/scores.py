@@ -1,0 +1,111 @@
+"""Evidence of FCN-32s, 16s and 8s: their score maps, whose upsampled sum the logits are.
+
+There is no gate after the scores, so that all readings are one and every cell of a score map has
+its own exact part: the kernel's weight times its score, less the bias, which is the constant's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from pspgui.evidence.chain import Chain, Places
+from pspgui.evidence.parts import Aimed, CellsEvidence, branches
+from pspgui.evidence.readings import READINGS, OpenedSource, PixelEvidence, Reading, Source, Target
+from pspgui.geometry import Rect
+from pspgui.inference.activations import Activations
+from pspgui.inference.heads.fcn import ScoreWeights
+from pspgui.inference.layers import Transposed
+
+
+class _Map(NamedTuple):
+    """A score map as one pixel reads it: its place among all, title, cells and parts (P,).
+
+    `biases` is what the map's bias adds.
+    """
+
+    index: int
+    title: str
+    places: Places
+    parts: np.ndarray
+    biases: float
+
+
+class ScoreEvidence(CellsEvidence):
+    """What each score map adds: that of fc7, and those of the pools."""
+
+    readings: ClassVar[tuple[Reading, ...]] = READINGS
+
+    def __init__(self, activations: Activations, weights: ScoreWeights) -> None:
+        classes, kind = len(activations.scores), activations.scores.dtype
+        super().__init__(activations, np.eye(classes, dtype=kind), np.zeros(classes, kind))
+        self.weights = weights
+        self._titles = tuple(weights.biases)
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
+        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
+
+        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
+        class compared with itself.
+        """
+        aimed = self._aim(pixel, target, reading)
+        maps = sorted(self._walk(aimed), key=lambda found: found.index)
+        sources = [
+            Source(
+                "score", found.index, 0, 0, float(found.parts.sum()), 1.0, True,
+                self._region(found), found.title,
+            )
+            for found in maps
+        ]  # fmt: skip
+        return branches(aimed, sources, sum(found.biases for found in maps), reading)
+
+    def open(
+        self, pixel: tuple[int, int], source: Source, target: Target | None = None
+    ) -> OpenedSource:
+        """Open a score map into its own cells; raises as `at` does."""
+        aimed = self._aim(pixel, target)
+        found = next(found for found in self._walk(aimed) if found.index == source.level)
+        values = found.places.scattered(found.parts)
+        values.flags.writeable = False
+        whole = self._over(found.index, 0, 0, *values.shape)
+        return OpenedSource(source, aimed.target, values, 0.0, whole)
+
+    def _walk(self, aimed: Aimed) -> Iterator[_Map]:
+        """Yield every score map, finest first: the gradient passes them on its way back."""
+        places, gradient = aimed.places, aimed.gradient
+        for index in reversed(range(len(self._titles))):
+            title = self._titles[index]
+            maps, bias = self._maps[title], self.weights.biases[title]
+            chain = Chain([self._step(index)], [(maps.shape[1], maps.shape[2])], places)
+            gradient, _ = chain.back(gradient, ())
+            places = chain.start
+            parts = np.einsum("pc,pc->p", gradient, places.of(maps) - bias)
+            yield _Map(index, title, places, parts, float(gradient.sum(axis=0) @ bias))
+
+    def _step(self, index: int) -> Transposed:
+        """Return what the sum at a map's size passes next."""
+        return (*self.weights.doubling, self.weights.last)[index]
+
+    def _region(self, found: _Map) -> Rect:
+        """Return the image pixels around the cells read."""
+        rows, columns = found.places.rows, found.places.columns
+        around = self._over(
+            found.index, int(rows.min()), int(columns.min()), int(rows.max()) + 1,
+            int(columns.max()) + 1,
+        )  # fmt: skip
+        return around.intersect(Rect(0, 0, *self.activations.image_shape))
+
+    def _over(self, index: int, y0: int, x0: int, y1: int, x1: int) -> Rect:
+        """Return the image pixels that cells of a map stand over, to the nearest."""
+        stride, middle = 1, 0.0
+        for step in reversed((*self.weights.doubling, self.weights.last)[index:]):
+            # Cell i lies in the middle of the outputs that read it.
+            middle += stride * ((step.weight.shape[-1] - 1) / 2 - step.cut)
+            stride *= step.stride
+        first, scale = middle + 0.5 - stride / 2, self.activations.reduction
+        edges = (round((stride * cell + first) * scale) for cell in (y0, x0, y1, x1))
+        return Rect(*edges)
