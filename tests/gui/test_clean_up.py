@@ -72,7 +72,7 @@ def test_amounts_are_remembered_for_each_kind(ask):
     assert ask("grow").amount.value() == 5
 
 
-@pytest.mark.parametrize("what", [key for key in WORDS if key not in ("islands", "holes", "relabel")])
+@pytest.mark.parametrize("what", ["smooth", "grow", "shrink", "close", "open", "joint"])
 def test_every_operation_is_named_and_undone(speckled, ask, what):
     before = speckled.document.label_map.labels.copy()
     dialog = ask(what, amount=2)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _ALT = Qt.KeyboardModifier.AltModifier
+_KEYPAD: Final = Qt.KeyboardModifier.KeypadModifier
 _KIND: Final = "select"
 _ENTER: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _ERASE: Final = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
@@ -50,6 +51,7 @@ class Select(Tool):
         self._points: QPolygonF | None = None
         self._pressed: ToolEvent | None = None
         self._picture: tuple[object, QImage] | None = None
+        self._counted: tuple[Stamp | None, int] = (None, 0)
         document.image_changed.connect(self.leave)
 
     # -- mouse and keys -----------------------------------------------------------------------
@@ -166,17 +168,13 @@ class Select(Tool):
         selection, pixel = self.document.selection, camera.pixel_at(at)
         if self.document.errands.is_busy(_KIND):
             return "looking…"
-        if selection is not None and selection is self._counted[0]:
-            pass
-        elif selection is not None:
+        if selection is not None and selection is not self._counted[0]:
             self._counted = (selection, int(np.count_nonzero(selection.mask)))
         name = ""
         if pixel is not None and self.document.label_map is not None:
             name = self.document.table.name_of(int(self.document.label_map.labels[pixel]))
         area = "" if selection is None else f"{_spaced(self._counted[1])} px selected"
         return " · ".join(part for part in (name, area) if part)
-
-    _counted: tuple[Stamp | None, int] = (None, 0)
 
     def _paint_selection(self, painter: QPainter, camera: Camera, selection: Stamp) -> None:
         shown = camera.device_rect(camera.viewport)
@@ -192,9 +190,6 @@ class Select(Tool):
             self._picture = (key, image)
         corner = QPointF(shown.x0 / camera.ratio, shown.y0 / camera.ratio)
         painter.drawImage(corner, self._picture[1])
-
-
-_KEYPAD: Final = Qt.KeyboardModifier.KeypadModifier
 
 
 def _spaced(pixels: int) -> str:
