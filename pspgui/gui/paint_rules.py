@@ -206,7 +206,7 @@ class PaintRules(LabelSession):
             return Writes(self._table.ignore, IGNORED, name)
         if self._erase_to == "first":
             return Writes(0, None, name)
-        return Writes(self._prediction.labels, None, name)
+        return Writes(self._prediction.labels, self.model_mark(), name)
 
     def colour_of(self, kind: str) -> tuple[int, int, int] | None:
         """Return the colour that "brush" or "erase" leaves; None for prediction or unlabelled."""

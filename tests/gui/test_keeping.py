@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from pspgui.gui.dialogs.recovery import RecoveryDialog
 from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_labels
+from pspgui.inference.activations import Stamp
 from pspgui.labels.history import Change, Edit
+from pspgui.labels.provenance import FIRST_VERSION
 from pspgui.project import StrokeJournals, journaling
 
 PALETTE = np.zeros((256, 3), np.uint8)
@@ -362,3 +365,24 @@ def test_a_long_stroke_is_in_the_journal_before_it_ends(qtbot, desks):
     desk.session.autosave.abandon(document.image_path)
     desk.close()
     assert desks().keeping.lost is None  # what was taken back is not offered
+
+
+def test_erasing_to_another_model_says_so_in_the_provenance(qtbot, desks):
+    desk = desks()
+    document = desk.document
+    assert document.label_map.models[0]
+    desk.stroke(10, 10, 3)
+    document.begin_stroke(10, 10, "erase")
+    document.finish_stroke()
+    assert document.label_map.provenance[10, 10] == 0
+    other = document.prediction
+    document.set_prediction(replace(other, stamp=Stamp("fake", "0123456789")))
+    desk.stroke(30, 30, 3)
+    document.begin_stroke(30, 30, "erase")
+    document.finish_stroke()
+    assert document.label_map.provenance[30, 30] == FIRST_VERSION
+    assert "01234567" in document.label_map.models[FIRST_VERSION]
+    models = dict(document.label_map.models)
+    desk.saved(qtbot)
+    desk.close()
+    assert desks().document.label_map.models == models
