@@ -1,4 +1,4 @@
-"""The command line: `pspgui predict|explain|evaluate|train|export|inspect`. Needs no Qt."""
+"""The command line: `pspgui predict|explain|evaluate|train|export|import|inspect`. Needs no Qt."""
 
 from __future__ import annotations
 

@@ -86,12 +86,10 @@ def export(
             raise FormatError(f"{error}; {reasons}") from error
         if images and len(skipped) < len(images):
             raise
-        raise FormatError(
-            "nothing was exported: none of these images was accepted"
-            if accepted and not images
-            else "nothing was exported: none of these images has corrected labels; `--unedited predict` "
-            "exports predictions"
-        ) from error
+        reason = "was accepted" if accepted and not images else (
+            "has corrected labels; `--unedited predict` exports predictions"
+        )  # fmt: skip
+        raise FormatError(f"nothing was exported: none of these images {reason}") from error
     failed = [*(reason for _, reason in report.failed), *unreadable]
     if as_json:
         told = {**report.to_json(), "out": str(out), "failed": failed}
