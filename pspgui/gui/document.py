@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from pspgui.geometry import Pixel, Rect
-from pspgui.gui.display import Display
+from pspgui.gui.pointing import Pointing
 from pspgui.gui.region_clipboard import RegionClipboard
 from pspgui.jobs.class_tables import class_called
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.inference.predictor import Prediction
     from pspgui.inference.views import LevelView
     from pspgui.jobs.class_tables import Explains
@@ -23,14 +21,13 @@ if TYPE_CHECKING:
     from pspgui.labels.label_map import LabelMap
 
 
-class Document(Display):
+class Document(Pointing):
     """The image, its prediction, evidence, labels (see LabelSession) and their Display.
 
     GUI thread only. Views hold no copies: they listen to the signals and read the properties;
     tools and panels propose by the methods. Every setter is silent when nothing changes.
     `views_changed` comes alone when only the pyramid's maps were recomputed (another class was
-    chosen); `prediction_changed` is always followed by it. `score_class_changed` asks the session
-    for such a recomputation.
+    chosen); `prediction_changed` is always followed by it.
     """
 
     image_changed = Signal()
@@ -38,31 +35,16 @@ class Document(Display):
     views_changed = Signal()
     classes_changed = Signal()
     active_class_changed = Signal(int)
-    score_class_changed = Signal(int)
-    hover_changed = Signal(object)
-    pin_changed = Signal(object)
-    evidence_changed = Signal(object)
-    hovered_bin_changed = Signal(object)
-    window_wanted = Signal(object)
-    window_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.clipboard = RegionClipboard(self, self)
-        self._image: np.ndarray | None = None
         self._image_path: Path | None = None
         self._image_title = ""
         self._views: tuple[LevelView, ...] = ()
-        self._engine: Explains | None = None
         self._reading_table: ClassTable = self._table
-        self._windows_are_mute = self._more_to_come = False
-        self._frame: Rect | None = None
+        self._more_to_come = False
         self._network = ""
-        self._evidence: PixelEvidence | None = None
-        self._hover: Pixel | None = None
-        self._pin: Pixel | None = None
-        self._hovered_bin: Source | None = None
-        self._target: tuple[int | None, int | None] = (None, None)
         self._previous_class = 0
         self._wanted_class = self._table.name_of(0)
 
@@ -110,21 +92,6 @@ class Document(Display):
     def is_refining(self) -> bool:
         """Whether the full prediction is still on its way behind a preview."""
         return self._is_preview and self._more_to_come
-
-    @property
-    def by_windows(self) -> bool:
-        """Whether the image was read through windows, each of which is explained by itself."""
-        return getattr(self._prediction, "windows", None) is not None
-
-    @property
-    def can_explain(self) -> bool:
-        """Whether there is evidence for this image, or may be once a window is chosen."""
-        return self._engine is not None or (self.by_windows and not self._windows_are_mute)
-
-    @property
-    def window_frame(self) -> Rect | None:
-        """The window that evidence explains, in image pixels; None where it is the whole image."""
-        return getattr(self._engine, "frame", None)
 
     @property
     def prediction(self) -> Prediction | None:
@@ -256,11 +223,6 @@ class Document(Display):
         """The label that the brush paints."""
         return self._active_class
 
-    @property
-    def score_class(self) -> int:
-        """The class whose score map the pyramid strip shows: the evidence target, else active."""
-        return self._active_class if self._target[0] is None else self._target[0]
-
     def set_active_class(self, label: int) -> None:
         """Choose the class to paint; ids that the table does not have are ignored."""
         if label == self._active_class or not 0 <= label < len(self._table):
@@ -275,51 +237,6 @@ class Document(Display):
         """Go back to the class that was active before this one."""
         self.set_active_class(self._previous_class)
 
-    # -- pointing and evidence ----------------------------------------------------------------
-
-    @property
-    def hover(self) -> Pixel | None:
-        """The image pixel under the mouse."""
-        return self._hover
-
-    @property
-    def pin(self) -> Pixel | None:
-        """The pixel pinned by a click of the probe; it outranks the hover."""
-        return self._pin
-
-    @property
-    def evidence(self) -> PixelEvidence | None:
-        """What speaks for the target at the pinned, else hovered, pixel."""
-        return self._evidence
-
-    @property
-    def hovered_bin(self) -> Source | None:
-        """The pyramid bin pointed at in the evidence panel."""
-        return self._hovered_bin
-
-    @property
-    def target(self) -> tuple[int | None, int | None]:
-        """(class, versus) to explain; (None, None) is the margin of winner over runner-up."""
-        return self._target
-
-    def set_hover(self, pixel: Pixel | None) -> None:
-        """Move the mouse's pixel; outside the image it is None."""
-        pixel = self._inside(pixel)
-        if pixel != self._hover:
-            self._hover = pixel
-            self.hover_changed.emit(pixel)
-            if self._pin is None:
-                self._refresh_evidence()
-
-    def set_pin(self, pixel: Pixel | None) -> None:
-        """Pin a pixel, so that its evidence stays; None follows the mouse again."""
-        pixel = self._inside(pixel)
-        if pixel != self._pin:
-            self._pin = pixel
-            self.pin_changed.emit(pixel)
-            self._refresh_evidence()
-            self._ask_for_window()
-
     def set_network(self, title: str) -> None:
         """Name the network that predicts from now on."""
         self._network = title
@@ -328,21 +245,6 @@ class Document(Display):
         """Note that the model's windows have no evidence."""
         self._windows_are_mute = True
         self.prediction_changed.emit()
-
-    def set_hovered_bin(self, source: Source | None) -> None:
-        """Point at a bin, so that the canvas outlines its region."""
-        if source is not self._hovered_bin:
-            self._hovered_bin = source
-            self.hovered_bin_changed.emit(source)
-
-    def set_target(self, class_id: int | None, versus: int | None = None) -> None:
-        """Choose what to explain; a class against itself is that class alone."""
-        target = (class_id, None if class_id is None or versus == class_id else versus)
-        if target != self._target:
-            before, self._target = self.score_class, target
-            self._refresh_evidence()
-            if self.score_class != before:
-                self.score_class_changed.emit(self.score_class)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -374,44 +276,3 @@ class Document(Display):
         self.classes_changed.emit()
         self.active_class_changed.emit(active)
         self.display_changed.emit()
-
-    def _frame_changed(self) -> None:
-        if self.window_frame != self._frame:
-            self._frame = self.window_frame
-            self.window_changed.emit()
-
-    def _ask_for_window(self) -> None:
-        if self._pin is not None and self._needs_window(self._pin):
-            self.window_wanted.emit(self._pin)
-
-    def _needs_window(self, pixel: Pixel) -> bool:
-        frame = self.window_frame
-        return self.by_windows and self.can_explain and (
-            frame is None or not frame.contains(*pixel)
-        )
-
-    def _inside(self, pixel: Pixel | None) -> Pixel | None:
-        if pixel is None or self._image is None:
-            return None
-        height, width = self._image.shape[:2]
-        return pixel if Rect(0, 0, height, width).contains(*pixel) else None
-
-    def _refresh_evidence(self) -> None:
-        pixel = self._hover if self._pin is None else self._pin
-        if self._engine is None or pixel is None or self._needs_window(pixel):
-            self._set_evidence(None)
-            return
-        self._set_evidence(self._engine.at(pixel, self._evidence_target()))
-
-    def _evidence_target(self) -> object | None:
-        class_id, versus = self._target
-        if class_id is None:
-            return None
-        from pspgui.evidence.readings import Target
-
-        return Target(class_id, versus)
-
-    def _set_evidence(self, evidence: PixelEvidence | None) -> None:
-        if evidence is not self._evidence:
-            self._evidence = evidence
-            self.evidence_changed.emit(evidence)

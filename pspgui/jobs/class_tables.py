@@ -25,7 +25,7 @@ from pspgui.project.class_files import (
 )
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import PixelEvidence, Target
+    from pspgui.evidence.readings import PixelEvidence, Reading, Target
     from pspgui.inference.activations import Prediction
 
 _MOST_LABELS = 255
@@ -35,7 +35,13 @@ _NEVER = -1e4  # the logit of a class that the model does not know; no probabili
 class Explains(Protocol):
     """Answers for the pixels of one image; `PSPEvidence` does."""
 
-    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which it can be read."""
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
         """Return the evidence of a pixel."""
 
 
@@ -160,7 +166,14 @@ class _Translated:
     def __init__(self, engine: Explains, translation: Translation) -> None:
         self._engine, self._translation = engine, translation
 
-    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which it can be read."""
+        return self._engine.readings
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
         """Explain a class; one that the model does not know gives way to the winner."""
         from pspgui.evidence.readings import Target
 
@@ -171,7 +184,7 @@ class _Translated:
             if target.versus is not None:
                 versus = self._translation.model_class(target.versus)
             wanted = None if one is None else Target(one, versus)
-        found = self._engine.at(pixel, wanted)
+        found = self._engine.at(pixel, wanted, *(() if reading == "split" else (reading,)))
         ids, versus = self._translation.ids, found.target.versus
         named = Target(
             int(ids[found.target.class_id]), None if versus is None else int(ids[versus])

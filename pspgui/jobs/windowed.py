@@ -10,7 +10,7 @@ import numpy as np
 from pspgui.geometry import Pixel, Rect
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import LevelReading, PixelEvidence, Target
+    from pspgui.evidence.readings import LevelReading, PixelEvidence, Reading, Target
     from pspgui.inference.activations import Stamp
     from pspgui.inference.modes import InferenceMode, ModeResult
     from pspgui.inference.views import LevelView
@@ -97,10 +97,18 @@ class WindowEvidence:
         """Say whether a pixel lies in the window."""
         return self.frame.contains(*pixel)
 
-    def at(self, pixel: tuple[int, int], target: Target | None = None) -> PixelEvidence:
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which it can be read."""
+        return self.engine.readings
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
         """Return the evidence of a pixel of the image within the frame."""
         y, x = self.frame.y0, self.frame.x0
-        found = self.engine.at(Pixel(pixel[0] - y, pixel[1] - x), target)
+        ways = () if reading == "split" else (reading,)
+        found = self.engine.at(Pixel(pixel[0] - y, pixel[1] - x), target, *ways)
         return moved_evidence(found, Pixel(*pixel), y, x)
 
 

@@ -147,9 +147,7 @@ def test_a_bin_is_painted_in_the_colour_of_its_sign(document, panel):
 
 
 def test_unpinning_by_the_button(document, panel, qtbot):
-    from PySide6.QtWidgets import QToolButton
-
-    button = panel.findChild(QToolButton)
+    button = panel._pin_button
     document.set_hover(Pixel(5, 6))
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert document.pin == (5, 6) and button.isChecked()

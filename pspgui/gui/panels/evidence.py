@@ -23,6 +23,7 @@ from pspgui.gui.icons import icon
 from pspgui.gui.panels.bin_grids import BinGrids
 from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
 from pspgui.gui.panels.evidence_bar import EvidenceBar
+from pspgui.gui.panels.evidence_reading import ReadingButton
 from pspgui.gui.panels.evidence_sums import Part, sums_of, target_words
 from pspgui.gui.theme import ICON_PX, current_theme, heading_font, quiet_font, text_font
 
@@ -123,6 +124,7 @@ class EvidencePanel(QWidget):
 
     def _build(self) -> None:
         self._class_box, self._versus_box = _box("Explain which class"), _box("Compared with what")
+        self.reading = ReadingButton(self._document)
         self._pin_button = QToolButton()
         self._pin_button.setIconSize(QSize(ICON_PX, ICON_PX))
         self._pin_button.setCheckable(True)
@@ -131,6 +133,7 @@ class EvidencePanel(QWidget):
         chooser.setSpacing(8)
         chooser.addWidget(self._class_box, 4)
         chooser.addWidget(self._versus_box, 5)
+        chooser.addWidget(self.reading)
         chooser.addWidget(self._pin_button)
         content = QWidget()
         column = QVBoxLayout(content)
@@ -163,6 +166,7 @@ class EvidencePanel(QWidget):
         d.classes_changed.connect(self._fill_targets)
         d.image_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self._on_other_image)
+        d.prediction_changed.connect(self.reading.show_choice)
         self._grids.bin_pointed.connect(self._on_bin)
         self._bar.part_pointed.connect(self._on_part)
         self._class_box.activated.connect(self._on_target)
@@ -229,7 +233,7 @@ class EvidencePanel(QWidget):
             table.name_of(label),
             percent(self._probability(evidence.pixel, label)),
             signed(evidence.logit),
-            target_words(evidence, table),
+            self.reading.words() or target_words(evidence, table),
             f"x {x}, y {y}{pinned}",
             _OF_WINDOWS if self._document.by_windows else "",
         )

@@ -30,8 +30,8 @@ def part_colour(part: Part, sums: Sums, theme: Theme) -> QColor:
     """Return the colour of a part: one family, told apart by lightness."""
     if part.kind == "local":
         return QColor(theme.local)
-    if part.kind == "constant":
-        return QColor(theme.constant)
+    if part.kind in ("constant", "together"):
+        return QColor(theme.constant if part.kind == "constant" else theme.disabled)
     levels = [p.level for p in sums.parts if p.kind == "level"]
     return level_colour(levels.index(part.level), len(levels), theme)
 
@@ -261,6 +261,7 @@ def _explain(part: Part) -> str:
     what = {
         "local": "the features around the pixel itself",
         "level": f"all that comes by {part.name}",
+        "together": "what sources do only together: each was silenced alone",
         "constant": "all biases; the same for every pixel that opens the same gates",
     }[part.kind]
     return f"{part.name}  {signed(part.value, 4)}\n{what}"

@@ -20,7 +20,10 @@ DECIMALS = 2
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the sum: `kind` is "local", "level" or "constant"; `shown` is what is printed."""
+    """One part of the sum; `shown` is what is printed.
+
+    `kind` is "local", "level", "constant", or "together" for what sources do only together.
+    """
 
     kind: str
     name: str
@@ -42,8 +45,10 @@ class Sums:
     def terms(self) -> tuple[tuple[str, float], ...]:
         """The sum in few words: (name, printed amount) of its terms, and last of what they make."""
         local = [("local", self.local)] if any(p.kind == "local" for p in self.parts) else []
-        rest = (self.between, self.bins), ("constant", self.constant), (self.words, self.total)
-        return (*local, *rest)
+        together = [p.shown for p in self.parts if p.kind == "together"]
+        rest = ("rest", round(self.constant + together[0], DECIMALS)) if together else None
+        last = rest or ("constant", self.constant)
+        return (*local, (self.between, self.bins), last, (self.words, self.total))
 
     @property
     def local(self) -> float:
@@ -67,7 +72,9 @@ def sums_of(evidence: PixelEvidence) -> Sums:
     if not hasattr(evidence, "level_sums"):
         return _sums_of_parts(evidence, words)
     levels = evidence.level_sums
-    values = [evidence.local, *levels.values(), evidence.constant]
+    # Each source was silenced alone: what is left is neither of them.
+    together = [evidence.interaction] if evidence.reading == "ablate" else []
+    values = [evidence.local, *levels.values(), evidence.constant, *together]
     shown = rounded_to_sum(values, evidence.logit)
     names = [f"{level}×{level}" for level in levels]
     parts = [
@@ -75,10 +82,11 @@ def sums_of(evidence: PixelEvidence) -> Sums:
         *(
             Part("level", name, value, digits, level)
             for name, level, value, digits in zip(
-                names, levels, values[1:-1], shown[1:-1], strict=True
+                names, levels, values[1:], shown[1:], strict=False
             )
         ),
-        Part("constant", "constant", values[-1], shown[-1]),
+        Part("constant", "constant", evidence.constant, shown[len(levels) + 1]),
+        *(Part("together", "together", value, shown[-1]) for value in together),
     ]
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
 

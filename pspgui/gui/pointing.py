@@ -1,0 +1,190 @@
+"""What is pointed at in the image, and what speaks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from pspgui.geometry import Pixel, Rect
+from pspgui.gui.display import Display
+
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import PixelEvidence, Reading, Source
+    from pspgui.jobs.class_tables import Explains
+
+
+class Pointing(Display):
+    """Hover, pin, target and evidence of one image. GUI thread only.
+
+    `score_class_changed` asks the session for the pyramid's maps of another class, and
+    `window_wanted` for what explains the window around a pixel. Setters are silent when nothing
+    changes.
+    """
+
+    score_class_changed = Signal(int)
+    hover_changed = Signal(object)
+    pin_changed = Signal(object)
+    evidence_changed = Signal(object)
+    hovered_bin_changed = Signal(object)
+    reading_changed = Signal(str)
+    window_wanted = Signal(object)
+    window_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._image: np.ndarray | None = None
+        self._engine: Explains | None = None
+        self._windows_are_mute = False
+        self._frame: Rect | None = None
+        self._evidence: PixelEvidence | None = None
+        self._hover: Pixel | None = None
+        self._pin: Pixel | None = None
+        self._hovered_bin: Source | None = None
+        self._target: tuple[int | None, int | None] = (None, None)
+        self._reading: Reading = "split"
+
+    # -- what can be explained ----------------------------------------------------------------
+
+    @property
+    def by_windows(self) -> bool:
+        """Whether the image was read through windows, each of which is explained by itself."""
+        return getattr(self._prediction, "windows", None) is not None
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether there is evidence for this image, or may be once a window is chosen."""
+        return self._engine is not None or (self.by_windows and not self._windows_are_mute)
+
+    @property
+    def window_frame(self) -> Rect | None:
+        """The window that evidence explains, in image pixels; None where it is the whole image."""
+        return getattr(self._engine, "frame", None)
+
+    @property
+    def score_class(self) -> int:
+        """The class whose score map the pyramid strip shows: the evidence target, else active."""
+        return self._active_class if self._target[0] is None else self._target[0]
+
+    # -- pointing and evidence ----------------------------------------------------------------
+
+    @property
+    def hover(self) -> Pixel | None:
+        """The image pixel under the mouse."""
+        return self._hover
+
+    @property
+    def pin(self) -> Pixel | None:
+        """The pixel pinned by a click of the probe; it outranks the hover."""
+        return self._pin
+
+    @property
+    def evidence(self) -> PixelEvidence | None:
+        """What speaks for the target at the pinned, else hovered, pixel."""
+        return self._evidence
+
+    @property
+    def hovered_bin(self) -> Source | None:
+        """The pyramid bin pointed at in the evidence panel."""
+        return self._hovered_bin
+
+    @property
+    def target(self) -> tuple[int | None, int | None]:
+        """(class, versus) to explain; (None, None) is the margin of winner over runner-up."""
+        return self._target
+
+    def set_hover(self, pixel: Pixel | None) -> None:
+        """Move the mouse's pixel; outside the image it is None."""
+        pixel = self._inside(pixel)
+        if pixel != self._hover:
+            self._hover = pixel
+            self.hover_changed.emit(pixel)
+            if self._pin is None:
+                self._refresh_evidence()
+
+    def set_pin(self, pixel: Pixel | None) -> None:
+        """Pin a pixel, so that its evidence stays; None follows the mouse again."""
+        pixel = self._inside(pixel)
+        if pixel != self._pin:
+            self._pin = pixel
+            self.pin_changed.emit(pixel)
+            self._refresh_evidence()
+            self._ask_for_window()
+
+    def set_hovered_bin(self, source: Source | None) -> None:
+        """Point at a bin, so that the canvas outlines its region."""
+        if source is not self._hovered_bin:
+            self._hovered_bin = source
+            self.hovered_bin_changed.emit(source)
+
+    def set_target(self, class_id: int | None, versus: int | None = None) -> None:
+        """Choose what to explain; a class against itself is that class alone."""
+        target = (class_id, None if class_id is None or versus == class_id else versus)
+        if target != self._target:
+            before, self._target = self.score_class, target
+            self._refresh_evidence()
+            if self.score_class != before:
+                self.score_class_changed.emit(self.score_class)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which this network's evidence can be read."""
+        return getattr(self._engine, "readings", ("split",))
+
+    @property
+    def reading(self) -> Reading:
+        """How evidence is read; the split where the network cannot be read as chosen."""
+        return self._reading if self._reading in self.readings else "split"
+
+    def set_reading(self, reading: Reading) -> None:
+        """Choose how evidence is read."""
+        if reading != self._reading:
+            self._reading = reading
+            self.reading_changed.emit(self.reading)
+            self._refresh_evidence()
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _frame_changed(self) -> None:
+        if self.window_frame != self._frame:
+            self._frame = self.window_frame
+            self.window_changed.emit()
+
+    def _ask_for_window(self) -> None:
+        if self._pin is not None and self._needs_window(self._pin):
+            self.window_wanted.emit(self._pin)
+
+    def _needs_window(self, pixel: Pixel) -> bool:
+        frame = self.window_frame
+        return self.by_windows and self.can_explain and (
+            frame is None or not frame.contains(*pixel)
+        )
+
+    def _inside(self, pixel: Pixel | None) -> Pixel | None:
+        if pixel is None or self._image is None:
+            return None
+        height, width = self._image.shape[:2]
+        return pixel if Rect(0, 0, height, width).contains(*pixel) else None
+
+    def _refresh_evidence(self) -> None:
+        pixel = self._hover if self._pin is None else self._pin
+        if self._engine is None or pixel is None or self._needs_window(pixel):
+            self._set_evidence(None)
+            return
+        target, reading = self._evidence_target(), self.reading
+        ways = () if reading == "split" else (reading,)
+        self._set_evidence(self._engine.at(pixel, target, *ways))
+
+    def _evidence_target(self) -> object | None:
+        class_id, versus = self._target
+        if class_id is None:
+            return None
+        from pspgui.evidence.readings import Target
+
+        return Target(class_id, versus)
+
+    def _set_evidence(self, evidence: PixelEvidence | None) -> None:
+        if evidence is not self._evidence:
+            self._evidence = evidence
+            self.evidence_changed.emit(evidence)

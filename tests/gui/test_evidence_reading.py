@@ -1,0 +1,73 @@
+"""Evidence can be read in more than one way, and the panel says which and what it means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_networks import head_activations, random_features, small_network
+
+from pspgui.evidence.psp import PSPEvidence
+from pspgui.geometry import Pixel
+from pspgui.gui.document import Document
+from pspgui.gui.panels.evidence import EvidencePanel
+from pspgui.gui.panels.evidence_sums import sums_of
+from pspgui.inference.activations import Prediction
+from pspgui.labels.classes import table
+
+PADDED = (49, 57)
+
+
+@pytest.fixture
+def document():
+    model = small_network(3, levels=(1, 2, 3))
+    activations, head = head_activations(model, random_features(model, (6, 7)), PADDED)
+    shown = Document()
+    shown.set_table(table(*((f"class {i}", (i, i, i)) for i in range(5))))
+    shown.set_image(np.zeros((*PADDED, 3), np.uint8), None, "street")
+    labels = np.zeros(PADDED, np.uint8)
+    said = Prediction(
+        labels, activations.scores, PADDED, PADDED, True, activations.stamp, 0.0
+    )
+    shown.set_prediction(said, (), PSPEvidence(activations, head.weights()))
+    shown.set_pin(Pixel(20, 30))
+    return shown
+
+
+def test_each_reading_is_shown_and_its_sum_holds(qtbot, document):
+    panel = EvidencePanel(document)
+    qtbot.addWidget(panel)
+    split = document.evidence
+    for reading in ("ig", "ablate", "split"):
+        with qtbot.waitSignal(document.evidence_changed):
+            panel.reading.choices[reading].trigger()
+        assert document.evidence.reading == reading
+        assert panel.reading.choices[reading].isChecked()
+        sums = panel.bar.sums
+        *parts, (_, total) = sums.terms
+        assert round(sum(amount for _, amount in parts), 2) == total
+    assert document.evidence.local == split.local
+
+
+def test_what_sources_do_only_together_is_a_part_of_its_own(document):
+    document.set_reading("ablate")
+    sums = sums_of(document.evidence)
+    assert sums.parts[-1].kind == "together"
+    assert sums.parts[-1].value == pytest.approx(document.evidence.interaction)
+    document.set_reading("ig")
+    assert all(part.kind != "together" for part in sums_of(document.evidence).parts)
+
+
+def test_a_network_that_cannot_be_read_so_is_read_as_split(qtbot, document):
+    panel = EvidencePanel(document)
+    qtbot.addWidget(panel)
+    document.set_reading("ig")
+
+    class Other:
+        readings = ("split",)
+
+        def at(self, pixel, target=None):
+            return None
+
+    document.set_prediction(document.prediction, (), Other())
+    assert document.reading == "split"
+    assert not panel.reading.isEnabled()
