@@ -6,6 +6,7 @@ from pspgui.evidence.branches import ASPPEvidence, TapEvidence
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.scores import ScoreEvidence
+from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.inference.activations import (
     Activations,
     ClassifierWeights,
@@ -15,6 +16,7 @@ from pspgui.inference.activations import (
 from pspgui.inference.heads.aspp import ASPPWeights
 from pspgui.inference.heads.dilated import ConvolutionWeights
 from pspgui.inference.heads.fcn import ScoreWeights
+from pspgui.inference.heads.upsampling import UpsamplingWeights
 
 Evidence = PSPEvidence | CellsEvidence
 
@@ -29,6 +31,8 @@ def evidence_of(activations: Activations, weights: HeadWeights | None) -> Eviden
         return TapEvidence(activations, weights)
     if isinstance(weights, ScoreWeights):
         return ScoreEvidence(activations, weights)
+    if isinstance(weights, UpsamplingWeights):
+        return UpsamplingEvidence(activations, weights)
     return None
 
 

@@ -47,8 +47,8 @@ class Cells(NamedTuple):
         if row.shape[-1] == 1:
             one: np.ndarray = row[:, 0, 0] * self.weights[:, None]
             return one
-        found = np.einsum("it,js,kts->ijk", self.row_taps, self.column_taps, row)
-        return found.reshape(-1, len(row))
+        mixed: np.ndarray = np.einsum("it,js,kts->ijk", self.row_taps, self.column_taps, row)
+        return mixed.reshape(-1, len(row))
 
     def of(self, maps: np.ndarray) -> np.ndarray:
         """Return the cells' values of a map (h, w, K), row by row, (m, K)."""

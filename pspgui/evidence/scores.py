@@ -21,12 +21,12 @@ from pspgui.inference.layers import Transposed
 
 
 class _Map(NamedTuple):
-    """A score map as one pixel reads it: its place among all, title, cells and parts (P,).
+    """A score map as one pixel reads it: its title, its cells and their parts (P,).
 
-    `biases` is what the map's bias adds.
+    `level` is its place among all; `biases` is what its bias adds.
     """
 
-    index: int
+    level: int
     title: str
     places: Places
     parts: np.ndarray
@@ -53,10 +53,10 @@ class ScoreEvidence(CellsEvidence):
         class compared with itself.
         """
         aimed = self._aim(pixel, target, reading)
-        maps = sorted(self._walk(aimed), key=lambda found: found.index)
+        maps = sorted(self._walk(aimed), key=lambda found: found.level)
         sources = [
             Source(
-                "score", found.index, 0, 0, float(found.parts.sum()), 1.0, True,
+                "score", found.level, 0, 0, float(found.parts.sum()), 1.0, True,
                 self._region(found), found.title,
             )
             for found in maps
@@ -68,10 +68,10 @@ class ScoreEvidence(CellsEvidence):
     ) -> OpenedSource:
         """Open a score map into its own cells; raises as `at` does."""
         aimed = self._aim(pixel, target)
-        found = next(found for found in self._walk(aimed) if found.index == source.level)
+        found = next(found for found in self._walk(aimed) if found.level == source.level)
         values = found.places.scattered(found.parts)
         values.flags.writeable = False
-        whole = self._over(found.index, 0, 0, *values.shape)
+        whole = self._over(found.level, 0, 0, *values.shape)
         return OpenedSource(source, aimed.target, values, 0.0, whole)
 
     def _walk(self, aimed: Aimed) -> Iterator[_Map]:
@@ -94,7 +94,7 @@ class ScoreEvidence(CellsEvidence):
         """Return the image pixels around the cells read."""
         rows, columns = found.places.rows, found.places.columns
         around = self._over(
-            found.index, int(rows.min()), int(columns.min()), int(rows.max()) + 1,
+            found.level, int(rows.min()), int(columns.min()), int(rows.max()) + 1,
             int(columns.max()) + 1,
         )  # fmt: skip
         return around.intersect(Rect(0, 0, *self.activations.image_shape))

@@ -102,7 +102,7 @@ class PSPUpsample(Segmenter):
         """Return the logits of every pixel, with the maps of the levels and of most stages."""
         features = stages[-1]
         levels = [level(features) for level in self.pyramid]
-        maps = {f"level {b} × {b}": m for b, m in zip(self.spec.levels, levels, strict=True)}
+        maps = dict(zip(self.titles, levels, strict=True))
         grid = features.shape[-2:]
         joint = torch.cat([*(self.upsample(level, grid) for level in levels), features], dim=1)
         found = maps["bottleneck"] = self.bottleneck(joint)
@@ -113,6 +113,11 @@ class PSPUpsample(Segmenter):
             if number < len(self.upsampling):
                 maps[f"upsampling {number}"] = found
         return Cells(self.classifier(found), maps)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The names of the levels' maps, in order."""
+        return tuple(f"level {bins} × {bins}" for bins in self.spec.levels)
 
 
 def _level(channels: int, bins: int) -> nn.Sequential:

@@ -102,8 +102,10 @@ def test_factors_are_told_in_json():
 
 
 @pytest.mark.parametrize("target", [Target(1), Target(3, 0), None])
-def test_maps_are_the_split_of_every_cell(target):
-    model = small_network(3, levels=LEVELS).double()
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_maps_are_the_split_of_every_cell(classifier, target, monkeypatch):
+    monkeypatch.setattr("pspgui.evidence.maps._BAND_VALUES", 1)  # bands of one row each
+    model = small_network(3, levels=LEVELS, classifier_kernel=classifier).double()
     features = random_features(model, (6, 7), 4)
     padded = (6, 7)  # one pixel a cell, so that pixels are cells
     activations, head = head_activations(model, features, padded)

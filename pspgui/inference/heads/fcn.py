@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from torch import Tensor, nn
 
 from pspgui.inference.activations import HeadWeights
 from pspgui.inference.heads.explained import ExplainedHead
@@ -38,9 +40,12 @@ class FCNHead(ExplainedHead):
     def weights_of(model: Segmenter) -> ScoreWeights:
         """Read how the score maps are summed."""
         assert isinstance(model, FCN)
-        layers = [model.score, *model.skip_scores]
+        layers = [cast(nn.Conv2d, layer) for layer in (model.score, *model.skip_scores)]
         return ScoreWeights(
-            {t: to_array(layer.bias) for t, layer in zip(model.titles, layers, strict=True)},
-            tuple(transposed_of(layer) for layer in model.doubling),
+            {
+                title: to_array(cast(Tensor, layer.bias))
+                for title, layer in zip(model.titles, layers, strict=True)
+            },
+            tuple(transposed_of(cast(nn.ConvTranspose2d, layer)) for layer in model.doubling),
             transposed_of(model.last, IMAGE_CUTS[model.spec.skips]),
         )

@@ -1,0 +1,124 @@
+"""Evidence of a PSPNet with learnt upsampling: local features and bins, as of the plain PSPNet.
+
+Between the bottleneck and a pixel lie three stages of interpolation, 3x3 convolution and PReLU.
+They are computed anew at the few cells that the pixel reads, which the map of the last stage,
+too large to be kept, makes necessary anyway.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pspgui.evidence.chain import Chain, Places
+from pspgui.evidence.parts import Aimed, Parts, PartsEvidence
+from pspgui.evidence.psp_reads import pixels_of
+from pspgui.evidence.readings import (
+    LOCAL,
+    LevelReading,
+    PixelEvidence,
+    PyramidEvidence,
+    Reading,
+    Source,
+)
+from pspgui.geometry import Rect, bin_span, interpolation_matrix
+from pspgui.inference.activations import Activations
+from pspgui.inference.heads.upsampling import LinearLevel, UpsamplingWeights
+from pspgui.inference.layers import RELU, Resize, Step
+
+
+class _Level(NamedTuple):
+    """One level of an image: how cells read it along each axis, and what its bins bring.
+
+    rows (h, b), columns (w, b); shares (b, b, K) at the bottleneck where a bin is read wholly.
+    """
+
+    weights: LinearLevel
+    rows: np.ndarray
+    columns: np.ndarray
+    shares: np.ndarray
+    regions: tuple[tuple[Rect, ...], ...]
+
+    def read(self, places: Places) -> np.ndarray:
+        """Return the weight with which every place reads every bin, (P, b, b)."""
+        found: np.ndarray = (
+            self.rows[places.rows][:, :, None] * self.columns[places.columns][:, None]
+        )
+        return found
+
+
+class UpsamplingEvidence(PartsEvidence):
+    """What local features and every bin add, through all stages' gates."""
+
+    def __init__(self, activations: Activations, weights: UpsamplingWeights) -> None:
+        super().__init__(activations, weights.classifier, weights.classifier_bias)
+        self.weights = weights
+        self._grid = (activations.features.shape[1], activations.features.shape[2])
+        self._levels = {level.bins: self._level(level) for level in weights.levels}
+
+    def _chain(self, outputs: Places) -> Chain:
+        steps: list[Step] = [RELU]
+        shapes = [self._grid]
+        for stage in self.weights.stages:
+            height, width = shapes[-1]
+            shapes += [(height, width), *[(2 * height, 2 * width)] * 2]
+            steps += [Resize(self.activations.align_corners), stage.layer, stage.rectifier]
+        return Chain(steps, shapes, outputs)
+
+    def _parts(self, places: Places) -> Parts:
+        """Return what the features bring to the bottleneck, and then every bin that is read."""
+        found = [places.of(self.activations.features) @ self.weights.local.T]
+        for level in self._levels.values():
+            read = level.read(places)
+            for row, column in np.argwhere(read.any(axis=0)).tolist():
+                found.append(read[:, row, column, None] * level.shares[row, column])
+        return Parts(np.stack(found), self.weights.bias)
+
+    def _found(
+        self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
+    ) -> PixelEvidence:
+        levels, rest = {}, values[1:]
+        for bins, level in self._levels.items():
+            read = level.read(places)
+            reachable = read.any(axis=0)
+            own = np.zeros((bins, bins), values.dtype)
+            own[reachable], rest = np.split(rest, [np.count_nonzero(reachable)])
+            levels[bins] = LevelReading(own, read.mean(axis=0), reachable, level.regions)
+        return PyramidEvidence(
+            aimed.pixel, aimed.target, aimed.logit, constant, float(values[0]),
+            self._around(places), levels, reading,
+        )  # fmt: skip
+
+    def _opened(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        features = self.activations.features
+        if source.level == LOCAL:
+            parts = np.einsum("pc,pc->p", gradient @ self.weights.local, places.of(features))
+            return places.scattered(parts), 0.0
+        level = self._levels[source.level]
+        pull = level.read(places)[:, source.row, source.col] @ gradient
+        pull = pull @ level.weights.joint @ level.weights.weight
+        values = np.zeros(self._grid, features.dtype)
+        y0, y1 = bin_span(source.row, source.level, self._grid[0])
+        x0, x1 = bin_span(source.col, source.level, self._grid[1])
+        inside = np.tensordot(pull, features[:, y0:y1, x0:x1], axes=1)
+        values[y0:y1, x0:x1] = inside / inside.size
+        return values, 0.0
+
+    def _level(self, level: LinearLevel) -> _Level:
+        known, kind = self.activations, self.activations.features.dtype
+        spans = [
+            [bin_span(index, level.bins, size) for index in range(level.bins)]
+            for size in self._grid
+        ]
+        rows, columns = (
+            interpolation_matrix(size, level.bins, known.align_corners).astype(kind)
+            for size in self._grid
+        )
+        regions = tuple(
+            tuple(pixels_of(known, *y, *x, self._grid) for x in spans[1]) for y in spans[0]
+        )
+        shares = np.tensordot(self._maps[level.title], level.joint, axes=(0, 1))
+        return _Level(level, rows, columns, shares, regions)
