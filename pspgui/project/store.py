@@ -41,7 +41,7 @@ from pspgui.labels.provenance import IMPORTED
 from pspgui.labels.provenance import palette as provenance_palette
 
 FOLDER = ".pspgui"
-_SOURCE, _STAMP, _MODELS = "Image", "Labels", "Models"
+_SOURCE, _STAMP, _MODELS, _MARKED = "Image", "Labels", "Models", "Provenance"
 _LONGEST_NAME = 245  # bytes; file systems allow 255
 _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
@@ -217,7 +217,9 @@ class LabelStore:
         """
         path = _own_file(home, work.image)
         source = {_SOURCE: owner_text(work.image.name)}
-        content = encode_labels(work.labels, work.palette, source)
+        # Named in the labels, so that files of equal labels differ where their provenance does.
+        marked = hashlib.sha256(np.ascontiguousarray(work.provenance).data).hexdigest()
+        content = encode_labels(work.labels, work.palette, {**source, _MARKED: marked})
         digest = hashlib.sha256(content).hexdigest()
         self._check_unchanged(work, path)
         _set_aside_misfit(path, work.labels.shape)

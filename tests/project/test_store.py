@@ -275,3 +275,26 @@ def test_provenance_that_waits_for_its_labels_is_found(
     copy = store.save_copy(image, a_map(5)[0], CAMVID.palette())
     assert np.array_equal(decode_labels(copy).labels, a_map(5)[0])
     assert_holds(store, image, 2)
+
+
+def test_equal_labels_of_other_provenance_are_told_apart(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = picture(tmp_path / "x.png")
+    labels, marks = a_map(1)
+    store.save(image, labels, marks, CAMVID.palette())
+    first = store.load(image)
+    replace = durable.Disk.replace
+
+    def cut(self: durable.Disk, part: Path, path: Path) -> None:
+        if path.parent.name == "provenance":
+            raise OSError(errno.EIO, "the power went")
+        replace(self, part, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable.Disk, "replace", cut)
+        store.save(image, labels, np.full_like(marks, PERSON), CAMVID.palette())
+    second = store.load(image)
+    assert first is not None and second is not None
+    assert first.digest != second.digest
+    assert (second.provenance == PERSON).all()
