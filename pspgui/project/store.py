@@ -228,6 +228,7 @@ class LabelStore:
             work.provenance, provenance_palette(), {**source, _STAMP: digest, **names}
         )
         waiting, beside = _next_provenance(path), _provenance_file(path)
+        _put_in_place(path, waiting, beside)
         write_durably(waiting, marks, lambda written: _compare(waiting, written, work.provenance))
         if work.announce is not None:
             work.announce(digest)
@@ -360,6 +361,27 @@ def _exists(path: Path) -> bool:
 
 def _provenance_file(path: Path) -> Path:
     return path.parent.parent / "provenance" / path.name
+
+
+def _put_in_place(path: Path, waiting: Path, beside: Path) -> None:
+    """Let provenance wait no longer that a crash kept from its place: the labels are there."""
+    if not _exists(waiting):
+        return
+    try:
+        stamp = read_texts(waiting).get(_STAMP)
+    except DecodeError:
+        return
+    if stamp != _look_at(path).digest:
+        return
+    try:
+        durable.disk.make_folder(beside.parent)
+        durable.disk.replace(waiting, beside)
+        durable.disk.sync_folder(beside.parent)
+    except OSError as error:
+        raise SaveError(
+            f"{printable(path)} was not saved: {durable.why(error, path)}. The earlier file is "
+            "untouched; free some space or choose another folder, then save again."
+        ) from error
 
 
 def _next_provenance(path: Path) -> Path:

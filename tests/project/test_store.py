@@ -298,3 +298,27 @@ def test_equal_labels_of_other_provenance_are_told_apart(
     assert first is not None and second is not None
     assert first.digest != second.digest
     assert (second.provenance == PERSON).all()
+
+
+def test_two_interrupted_saves_keep_the_provenance_of_what_is_there(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = picture(tmp_path / "x.png")
+    saved(store, image, 1)
+    replace = durable.Disk.replace
+
+    def cut_at(folder: str) -> None:
+        def cut(self: durable.Disk, part: Path, path: Path) -> None:
+            if path.parent.name == folder:
+                raise OSError(errno.EIO, "the power went")
+            replace(self, part, path)
+
+        monkeypatch.setattr(durable.Disk, "replace", cut)
+
+    cut_at("provenance")
+    saved(store, image, 2)  # its provenance waits
+    cut_at("labels")
+    with pytest.raises(SaveError):
+        saved(store, image, 3)  # whose labels never came
+    monkeypatch.undo()
+    assert_holds(LabelStore(tmp_path / "fall-back"), image, 2)
