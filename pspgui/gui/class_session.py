@@ -16,6 +16,8 @@ from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pspgui.gui.autosave import Autosave
     from pspgui.gui.commands.row import Parts
     from pspgui.project.project import Project
@@ -90,7 +92,7 @@ class ClassSession(QObject):
         )  # fmt: skip
         session.ask("files", "change_classes", job, Urgency.MODEL)
 
-    def _images(self) -> tuple[Path, ...]:
+    def _images(self) -> Sequence[Path]:
         shown = self._document.image_path
         images = self._session.images
         return images if shown is None or shown in images else (*images, shown)

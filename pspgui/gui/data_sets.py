@@ -206,7 +206,7 @@ class DataSets(QObject):
 
     # -- both ---------------------------------------------------------------------------------
 
-    def _images(self) -> tuple[Path, ...]:
+    def _images(self) -> Sequence[Path]:
         shown, images = self._document.image_path, self._session.images
         return images if shown is None or shown in images else (*images, shown)
 

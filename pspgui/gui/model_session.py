@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ class ModelSession(QObject):
         self._load(replace(choice, remember=True))
 
     @property
-    def images(self) -> tuple[Path, ...]:
+    def images(self) -> Sequence[Path]:
         """The images of the list."""
         return ()
 

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +56,7 @@ class ProjectSession(QObject):
         self._store, self._autosave = session.store, session.autosave
         self._projects = OpenProjects()
         self._project: Project | None = None
-        self._images: tuple[Path, ...] = ()
+        self._images: Sequence[Path] = ()
         self._read_only = False
         self._readings: OrderedDict[Path, Reading] = OrderedDict()
         self._worker = _Worker(self._worked.emit)
@@ -131,7 +131,7 @@ class ProjectSession(QObject):
         session.answer_to("project_fill", self._filled)
 
     @Slot(object)
-    def _list_changed(self, images: tuple[Path, ...]) -> None:
+    def _list_changed(self, images: Sequence[Path]) -> None:
         self._images = images
         if not images:
             return

@@ -6,7 +6,7 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,7 @@ WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 class Session(ModelSession):
     """Opens, predicts, saves and exports for one document. GUI thread only.
 
-    Signals beside those of `ModelSession`: `images_changed(tuple of Path)`,
+    Signals beside those of `ModelSession`: `images_changed(Sequence of Path)`,
     `current_changed(Path or None)`, `image_saved(Path)`, and `labelled(set of Path)` with images
     of the list that have labels from earlier.
     """
@@ -66,7 +66,7 @@ class Session(ModelSession):
         super().__init__(document, engine, settings, parent)
         self._store = LabelStore() if store is None else store
         self.autosave = Autosave(document, self._store, self)
-        self._images: tuple[Path, ...] = ()
+        self._images: Sequence[Path] = ()
         self._listed: ListedFolder | None = None
         self._handlers |= {
             "open": self._on_opened,
@@ -82,7 +82,7 @@ class Session(ModelSession):
     # -- what there is ------------------------------------------------------------------------
 
     @property
-    def images(self) -> tuple[Path, ...]:
+    def images(self) -> Sequence[Path]:
         """The images of the list, in its order."""
         return self._images
 
@@ -239,7 +239,7 @@ class Session(ModelSession):
             self._set_images(listed.images)
             self._settings.add_recent(listed.opened)
 
-    def _set_images(self, images: tuple[Path, ...]) -> None:
+    def _set_images(self, images: Sequence[Path]) -> None:
         self._images = images
         self.images_changed.emit(images)
         job = find_labelled(images, self._store.path_for)

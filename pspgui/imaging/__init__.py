@@ -21,7 +21,14 @@ from pspgui.imaging.label_files import (
     encode_labels,
     labels_from_bytes,
 )
-from pspgui.imaging.listing import is_image_name, list_images, natural_key
+from pspgui.imaging.listing import (
+    ImagePaths,
+    find_images,
+    is_image_name,
+    list_images,
+    natural_key,
+    texts_of,
+)
 from pspgui.imaging.sources import DecodeError, read_file
 
 __all__ = [
@@ -31,11 +38,13 @@ __all__ = [
     "DecodedLabels",
     "DeepSamples",
     "Georeference",
+    "ImagePaths",
     "decode_image",
     "decode_labels",
     "decode_steps",
     "encode_labels",
     "encode_png",
+    "find_images",
     "georeference",
     "image_from_bytes",
     "image_size",
@@ -45,6 +54,7 @@ __all__ = [
     "natural_key",
     "printable",
     "read_file",
+    "texts_of",
     "thumbnail",
     "write_geotiff_labels",
 ]

@@ -4,14 +4,70 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 from pspgui.imaging.checked_pillow import SUFFIXES
 from pspgui.imaging.sources import DecodeError
 
 _NUMBERS = re.compile("([0-9]+)")
 _DIGITS = frozenset("0123456789")  # str.isdigit() would take ² for one
+_BARE_SUFFIXES = frozenset(suffix.removeprefix(".") for suffix in SUFFIXES)
+
+
+class ImagePaths(Sequence[Path]):
+    """Image files by their text, each made a `Path` when it is asked for.
+
+    Of 100 000 images making the paths takes longer than everything else that listing them does.
+    Compares equal to any sequence of the same paths. Any thread; nothing of it changes.
+    """
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """`texts` are as `str(path)` gives them."""
+        self.texts = texts
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> ImagePaths: ...
+    def __getitem__(self, index: int | slice) -> Path | ImagePaths:
+        if isinstance(index, slice):
+            return ImagePaths(self.texts[index])
+        return Path(self.texts[index])
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __iter__(self) -> Iterator[Path]:
+        return map(Path, self.texts)
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, Path) and str(path) in self.texts
+
+    def index(self, path: Path, start: int = 0, stop: int | None = None) -> int:
+        """Return the place of a path; raises ValueError when it is not there."""
+        return self.texts.index(str(path), start, len(self.texts) if stop is None else stop)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ImagePaths):
+            return len(self) == len(other) and all(map(str.__eq__, self.texts, other.texts))
+        if isinstance(other, tuple | list):
+            return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.texts))
+
+    def __repr__(self) -> str:
+        return f"ImagePaths({list(self.texts)!r})"
+
+
+def texts_of(paths: Sequence[Path]) -> Sequence[str]:
+    """Return the texts of paths, those of `ImagePaths` without making one."""
+    return paths.texts if isinstance(paths, ImagePaths) else [str(path) for path in paths]
 
 
 def is_image_name(name: str | os.PathLike[str]) -> bool:
@@ -32,48 +88,56 @@ def list_images(folder: str | os.PathLike[str], recursive: bool = False) -> tupl
     Only regular files (or links to them) count, so a FIFO called .png is no image. Raises
     `DecodeError` when the folder itself cannot be listed; folders below it are then skipped.
     """
-    # Plain strings until the end: of 100 000 images paths would take most of the time.
+    return tuple(find_images(folder, recursive))
+
+
+def find_images(folder: str | os.PathLike[str], recursive: bool = False) -> ImagePaths:
+    """Do what `list_images` does, without making the paths."""
     found: list[str] = []
-    pending = [Path(folder)]
+    root = Path(folder)
+    pending = [root]
     while pending:
         here = pending.pop()
         prefix = str(here / "x")[:-1]
         try:
             with os.scandir(here) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    name = entry.name
+                    if name[0] == ".":
                         continue
                     if recursive and _is_own_folder(entry):
-                        pending.append(here / entry.name)
-                    elif is_image_name(entry.name) and _is_file(entry):
-                        found.append(prefix + entry.name)
+                        pending.append(here / name)
+                    elif name.rpartition(".")[2].lower() in _BARE_SUFFIXES and _is_image(entry):
+                        found.append(prefix + name)
         except (OSError, ValueError) as error:
-            if here == Path(folder):
+            if here == root:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise DecodeError(here, f"the folder cannot be listed ({reason})") from error
-    found.sort(key=_plain_key(len(str(Path(folder) / "x")) - 1))
-    return tuple(map(Path, found))
+    return ImagePaths(_naturally_sorted(found, len(str(root / "x")) - 1))
 
 
-def _plain_key(start: int) -> Callable[[str], tuple[list[str | int], str]]:
-    """Return the key that sorts strings as `natural_key` does; all begin with `start` same ones.
+def _naturally_sorted(texts: list[str], start: int) -> list[str]:
+    """Sort texts as `natural_key` does; all begin with `start` same characters.
 
-    What is split at digits alternates between text and digits, beginning with text, so that
-    numbers are never compared with text.
+    Keys are strings, which compare without a step of Python: a number becomes NUL, which no path
+    holds, the count of its digits and the digits, and so comes before all text.
     """
-
-    def key(text: str) -> tuple[list[str | int], str]:
-        parts: list[str | int] = [*_NUMBERS.split(text[start:].casefold())]
-        for place in range(1, len(parts), 2):
-            parts[place] = int(parts[place])
-        return parts, text
-
-    return key
+    texts.sort()
+    folded = [text[start:].casefold() for text in texts]
+    keys = dict(zip(texts, (_NUMBERS.sub(_number_key, text) for text in folded), strict=True))
+    texts.sort(key=keys.__getitem__)
+    return texts
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
+def _number_key(found: re.Match[str]) -> str:
+    digits = found[0].lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry, named like an image or "png", is a regular file and not only a suffix."""
     try:
-        return entry.is_file()
+        return "." in entry.name and entry.is_file()
     except OSError:  # a circle of links
         return False
 

@@ -18,7 +18,8 @@ from pspgui.imaging import (
     DeepSamples,
     decode_steps,
     encode_png,
-    list_images,
+    find_images,
+    texts_of,
 )
 from pspgui.imaging.scratch import LARGE_BYTES, prepare_map
 from pspgui.jobs.messages import Job, Step, Steps, Turn
@@ -82,7 +83,7 @@ class ListedFolder:
     """
 
     opened: Path
-    images: tuple[Path, ...]
+    images: Sequence[Path]
     chosen: Path | None
     around_file: bool = False
 
@@ -171,13 +172,16 @@ def look_up(paths: Sequence[Path]) -> Job:
         yield Step(f"Looking for images in {printable(first.name)}")
         if len(paths) == 1 and not first.is_dir():
             try:
-                images = list_images(first.parent)
+                images: Sequence[Path] = find_images(first.parent)
             except DecodeError:
                 images = ()
             images = images if first in images else (first, *images)
             return ListedFolder(first, images, first, around_file=True)
-        found = [list_images(path) if path.is_dir() else (path,) for path in paths]
-        images = tuple(dict.fromkeys(image for part in found for image in part))
+        found = [find_images(path) if path.is_dir() else (path,) for path in paths]
+        if len(found) == 1:
+            images = found[0]
+        else:
+            images = tuple(dict.fromkeys(image for part in found for image in part))
         return ListedFolder(first, images, next(iter(images), None))
 
     return job
@@ -192,18 +196,21 @@ def find_labelled(images: Sequence[Path], label_file: Callable[[Path], Path]) ->
 
     def job(turn: Turn) -> Steps:
         yield Step("Looking for labels")
-        names: dict[Path, frozenset[str] | None] = {}
+        names: dict[str, frozenset[str] | None] = {}
         found = set()
-        for number, image in enumerate(images):
-            if number % 256 == 0:
+        for number, text in enumerate(texts_of(images)):
+            if number % 1024 == 0:
                 turn.check()
                 yield Step("Looking for labels", number / len(images))
-            folder = image.parent
+            folder, _, name = text.rpartition(os.sep)
             if folder not in names:
-                names[folder] = _label_names(folder)
+                names[folder] = _label_names(Path(text).parent)
             there = names[folder]
-            if there is not None and not there & {f"{image.stem}.png", f"{image.name}.png"}:
+            if there is not None and (
+                not there or not there & {f"{Path(name).stem}.png", f"{name}.png"}
+            ):
                 continue
+            image = Path(text)
             if label_file(image).is_file():
                 found.add(image)
         return frozenset(found)

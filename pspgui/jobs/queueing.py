@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pspgui.imaging import texts_of
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.project.index import STATUSES, IndexedImage, ProjectIndex, ProjectTotals
 from pspgui.project.queries import EVERYTHING, Query
@@ -79,7 +80,7 @@ def make_listing(index: ProjectIndex, images: Sequence[Path]) -> Job:
 
 def listing_of(index: ProjectIndex, images: Sequence[Path]) -> Listing:
     """Bring a list of images and the index together."""
-    places = {str(image): place for place, image in enumerate(images)}
+    places = {text: place for place, text in enumerate(texts_of(images))}
     ids = array("q", bytes(8 * len(images)))
     place_of_id: dict[int, int] = {}
     prefix = str(index.root / "x")[:-1]

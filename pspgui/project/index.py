@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pspgui.durable import printable
+from pspgui.imaging import texts_of
 from pspgui.project.database import Database
 from pspgui.project.errors import ProjectError
 from pspgui.project.remarks import Remark, RemarkLog, folded
@@ -107,7 +108,7 @@ class ProjectIndex:
 
     def adding(self, paths: Sequence[Path]) -> Iterator[float]:
         """Do what `add_images` does, a batch at a time; yield the share that is done."""
-        wanted = dict.fromkeys(map(self._relative, paths))
+        wanted = dict.fromkeys(map(self._relative, texts_of(paths)))
         with self.database.reading() as c:
             known = dict(c.execute("SELECT path, missing FROM images"))
         new = [path for path in wanted if path not in known]
@@ -410,7 +411,7 @@ class ProjectIndex:
         values["tags"] = tuple(values["tags"].split())
         return IndexedImage(**values, pixels=pixels, confusion=confusion)
 
-    def _relative(self, path: Path) -> bytes:
+    def _relative(self, path: Path | str) -> bytes:
         """Return a path as it is kept: from the root where it lies below it, else whole."""
         text, prefix = str(path), self._prefix()
         if not text.startswith(prefix):

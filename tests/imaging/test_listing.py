@@ -6,8 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pspgui.imaging import DecodeError, is_image_name, list_images
+from pspgui.imaging import (
+    DecodeError,
+    ImagePaths,
+    find_images,
+    is_image_name,
+    list_images,
+    natural_key,
+    texts_of,
+)
+from pspgui.imaging.listing import _naturally_sorted
 
 
 def test_signs_that_are_digits_elsewhere_are_letters(tmp_path):
@@ -52,3 +63,36 @@ def test_suffixes_are_read_in_any_case() -> None:
     assert is_image_name("x.JPeG")
     assert not is_image_name("x.npy")
     assert not is_image_name("png")
+
+
+@given(st.lists(st.text("aAbB0127 .-éß²", min_size=1, max_size=12), unique=True))
+def test_texts_sort_as_their_paths_do(names):
+    texts = [f"/set 9/{name}" for name in names if name not in (".", "..")]
+    expected = sorted(texts, key=lambda text: natural_key(Path(text)))
+    assert _naturally_sorted(list(texts), len("/set 9/")) == expected
+
+
+def test_finding_images_makes_no_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        (tmp_path / f"{number}.png").touch()
+    made: list[object] = []
+    monkeypatch.setattr("pspgui.imaging.listing.Path", lambda text: made.append(text) or Path(text))
+    found = find_images(tmp_path)
+    assert len(found) == len(texts_of(found)) == 50
+    assert len(made) == 1  # the folder
+
+
+def test_found_images_are_a_sequence_of_paths() -> None:
+    texts = ["/a/1.png", "/a/2.png", "/a/10.png"]
+    found, paths = ImagePaths(texts), tuple(map(Path, texts))
+    assert found == paths
+    assert paths == found
+    assert found == ImagePaths(list(texts))
+    assert found != paths[:2]
+    assert found != ImagePaths(["/a/1.png", "/a/2.png", "/a/9.png"])
+    assert (found[0], found[-1], tuple(found[1:])) == (paths[0], paths[2], paths[1:])
+    assert [*found, paths[0]] == [*paths, paths[0]]
+    assert found.index(paths[1]) == 1
+    assert Path("/a/1.png") in found
+    assert Path("/a/3.png") not in found
+    assert texts_of(paths) == texts
