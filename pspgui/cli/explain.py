@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,12 +18,21 @@ from pspgui.cli.options import (
     open_predictor,
     pixel_option,
 )
+from pspgui.cli.told_evidence import Told
 from pspgui.imaging import decode_image
 
 if TYPE_CHECKING:
     from pspgui.evidence import Evidence
-    from pspgui.evidence.readings import PixelEvidence, Target
+    from pspgui.evidence.readings import Target
     from pspgui.labels.classes import ClassTable
+
+ReadingOption = Annotated[
+    Literal["split", "ig", "ablate"],
+    typer.Option(
+        help="split: gates as they are; ig: integrated gradients; ablate: what the logit falls by "
+        "when a source alone is silent"
+    ),
+]
 
 
 def explain(
@@ -35,6 +44,14 @@ def explain(
     versus: Annotated[
         str | None, typer.Option(help="explain the winner's margin over this class")
     ] = None,
+    reading: ReadingOption = "split",
+    open_name: Annotated[
+        str | None,
+        typer.Option(
+            "--open",
+            help="open a source of the split into cells: local, 6x6:ROW,COLUMN, or its title",
+        ),
+    ] = None,
     weights: WeightsOption = None,
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
@@ -42,15 +59,19 @@ def explain(
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> int:
-    """Split a pixel's logit, or the winner's margin, into local features, bins and a constant.
+    """Split a pixel's logit, or the winner's margin, into its sources and a constant.
 
-    The parts add up to the logit. Without --class and --versus: the margin over the runner-up.
+    Of a PSPNet the sources are local features and bins, of DeepLabV3 branches, of FCN score maps.
+    They add up to the logit. Without --class and --versus: the margin over the runner-up.
     """
-    from pspgui.evidence import evidence_of
+    from pspgui.evidence import evidence_of, opened, residual
+    from pspgui.evidence.naming import source_called
 
     pixel = pixel_option(at)
     if class_name is not None and versus is not None:
         raise ValueError("--class and --versus exclude each other")
+    if open_name is not None and reading != "split":
+        raise ValueError("--open goes with the split alone: leave --reading out")
     pixels = decode_image(image).pixels
     height, width = pixels.shape[:2]
     if not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
@@ -59,15 +80,18 @@ def explain(
     evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
     if evidence is None:
         raise ValueError(
-            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets with a "
-            "1x1 classifier, DeepLabV3 and dilated FCNs"
+            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets, "
+            "DeepLabV3, FCNs that sum score maps, and dilated FCNs"
         )
     target = _target(evidence, pixel, predictor.classes, class_name, versus)
-    found = evidence.at(pixel, target)
+    found, cells = evidence.at(pixel, target, reading), None
+    if open_name is not None:
+        cells = opened(evidence, pixel, source_called(found.sources, open_name), target)
+    told = Told(found, residual(evidence, pixel, target), predictor.precision, cells)
     if as_json:
-        print(json.dumps(found.to_json(predictor.classes)))
+        print(json.dumps(told.to_json(predictor.classes, evidence.activations)))
     else:
-        _print(found, predictor.classes)
+        told.show(predictor.classes, evidence.activations)
     return 0
 
 
@@ -89,31 +113,3 @@ def _target(
     if other.id == winner:
         raise ValueError(f"{other.name} is the winner at this pixel; name another class")
     return Target(winner, other.id)
-
-
-def _print(found: PixelEvidence, table: ClassTable) -> None:
-    """Print the split for people: sums of levels first, then the bins that matter most."""
-    shown = found.to_json(table)
-    print(f"{shown['class']} ({shown['target']}) at {found.pixel.x},{found.pixel.y}: "
-          f"{found.logit:+.4f}")  # fmt: skip
-    for name, value in _sums(found):
-        print(f"  {name:<14} {value:+9.4f}")
-    print(f"  {'constant':<14} {found.constant:+9.4f}")
-    strongest = sorted(found.sources[found.first_bin :], key=lambda s: -abs(s.value))[:6]
-    if not found.grids:
-        return
-    print("  strongest:")
-    for s in strongest:
-        y0, x0, y1, x1 = s.region
-        name = s.title or f"{s.level}x{s.level} row {s.row} column {s.col}"
-        print(f"    {name}  {s.value:+9.4f}  pixels {x0},{y0} to {x1},{y1}")
-
-
-def _sums(found: PixelEvidence) -> list[tuple[str, float]]:
-    """Return what is printed first: local and levels of a pyramid, or every branch."""
-    from pspgui.evidence.readings import PyramidEvidence
-
-    if isinstance(found, PyramidEvidence):
-        levels = [(f"{level}x{level}", total) for level, total in found.level_sums.items()]
-        return [("local", found.local), *levels]
-    return [(source.title, source.value) for source in found.sources]

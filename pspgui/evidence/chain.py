@@ -39,84 +39,97 @@ class Places(NamedTuple):
 class Read(NamedTuple):
     """One tap: which outputs (n,) read which inputs (n,), both as indices among their places.
 
-    `weight` is (O, I), or (C,) for channels by themselves, or None for all alike; `share` (n,) is
-    the weight of each read where that differs.
+    No output and no input comes twice. `weight` is (O, I), or (C,) for channels by themselves.
     """
 
     outputs: np.ndarray
     inputs: np.ndarray
-    weight: np.ndarray | None
-    share: np.ndarray | None = None
+    weight: np.ndarray
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Return what the outputs get, (V, n, O), of the inputs' values (V, P, I)."""
-        found: np.ndarray = values[:, self.inputs]
-        if self.weight is not None:
-            found = found @ self.weight.T if self.weight.ndim == 2 else found * self.weight
-        return found if self.share is None else found * self.share[:, None].astype(found.dtype)
+        read = values[:, self.inputs]
+        found: np.ndarray = read @ self.weight.T if self.weight.ndim == 2 else read * self.weight
+        return found
 
     def backward(self, gradient: np.ndarray) -> np.ndarray:
         """Return what the inputs get, (n, I), of the outputs' gradient (Q, O)."""
-        found: np.ndarray = gradient[self.outputs]
-        if self.weight is not None:
-            found = found @ self.weight if self.weight.ndim == 2 else found * self.weight
-        return found if self.share is None else found * self.share[:, None].astype(found.dtype)
+        read = gradient[self.outputs]
+        found: np.ndarray = read @ self.weight if self.weight.ndim == 2 else read * self.weight
+        return found
 
 
 class Wire:
-    """One linear step at some places of its output; reads in the padding are left out."""
+    """One step with weights at some places of its output; reads in the padding are left out."""
 
-    def __init__(self, step: Step, outputs: Places, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, step: Layer | Transposed | Scale, outputs: Places, shape: tuple[int, int]
+    ) -> None:
         """`shape` is that of the map that the step reads."""
-        self.step, self.outputs = step, outputs
+        self.outputs = outputs
         if isinstance(step, Layer):
             found = _layer_reads(step, outputs, shape)
         elif isinstance(step, Transposed):
             found = _transposed_reads(step, outputs, shape)
-        elif isinstance(step, Resize):
-            found = _resize_reads(step, outputs, shape)
         else:
             everything = np.arange(len(outputs.rows))
-            factor = step.factor if isinstance(step, Scale) else None
-            found = [(everything, outputs.rows, outputs.columns, factor, None)]
-        keys, places = np.unique(
-            np.concatenate([rows * shape[1] + columns for _, rows, columns, _, _ in found]),
-            return_inverse=True,
-        )
-        ends = np.cumsum([len(rows) for _, rows, _, _, _ in found])[:-1]
-        self.inputs = Places(keys // shape[1], keys % shape[1], shape)
+            found = [(everything, outputs.rows, outputs.columns, step.factor)]
+        self.inputs, places = _numbered([(rows, columns) for _, rows, columns, _ in found], shape)
         self.reads = [
-            Read(outs, ins, weight, share)
-            for (outs, _, _, weight, share), ins in zip(
-                found, np.split(places.reshape(-1), ends), strict=True
-            )
+            Read(outs, ins, weight) for (outs, _, _, weight), ins in zip(found, places, strict=True)
         ]
-        self.bias: np.ndarray | None = getattr(step, "bias", getattr(step, "offset", None))
+        self.bias = step.offset if isinstance(step, Scale) else step.bias
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Return the step's output at its places, (V, Q, O), of V variants (V, P, I)."""
-        found: np.ndarray | None = None
+        found = np.zeros((len(values), len(self.outputs.rows), len(self.bias)), values.dtype)
         for read in self.reads:
-            part = read.forward(values)
-            if found is None:
-                found = np.zeros((len(values), len(self.outputs.rows), part.shape[2]), part.dtype)
-            found[:, read.outputs] += part
-        assert found is not None
-        return found if self.bias is None else found + self.bias
+            found[:, read.outputs] += read.forward(values)
+        found += self.bias
+        return found
 
     def backward(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the gradient at the inputs, (P, I), and what the biases add to the logit."""
-        found: np.ndarray | None = None
+        width = self.reads[0].weight.shape[-1]
+        found = np.zeros((len(self.inputs.rows), width), gradient.dtype)
         for read in self.reads:
-            part = read.backward(gradient)
-            if found is None:
-                found = np.zeros((len(self.inputs.rows), part.shape[1]), part.dtype)
-            if read.share is None:
-                found[read.inputs] += part  # outputs of one tap read different inputs
-            else:
-                np.add.at(found, read.inputs, part)
-        assert found is not None
-        return found, 0.0 if self.bias is None else float(gradient.sum(axis=0) @ self.bias)
+            found[read.inputs] += read.backward(gradient)
+        return found, float(gradient.sum(axis=0) @ self.bias)
+
+
+class Mixture:
+    """Bilinear interpolation at some places of its output."""
+
+    def __init__(self, step: Resize, outputs: Places, shape: tuple[int, int]) -> None:
+        """`shape` is that of the map that is interpolated."""
+        down, across = (
+            axis_taps(out, size, step.align_corners, np.float64).at(where)
+            for out, size, where in zip(
+                outputs.shape, shape, (outputs.rows, outputs.columns), strict=True
+            )
+        )
+        rows = ((down.low, 1 - down.weight), (down.high, down.weight))
+        columns = ((across.low, 1 - across.weight), (across.high, across.weight))
+        found = [
+            (np.flatnonzero(high * wide > 0), row, column, high * wide)
+            for row, high in rows
+            for column, wide in columns
+        ]
+        self.inputs, places = _numbered([(row[q], col[q]) for q, row, col, _ in found], shape)
+        self._weights = np.zeros((len(outputs.rows), len(self.inputs.rows)))
+        for (outs, _, _, share), ins in zip(found, places, strict=True):
+            # Beyond the last cell both neighbours are that cell.
+            np.add.at(self._weights, (outs, ins), share[outs])
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Return the interpolated values, (V, Q, C), of V variants (V, P, C)."""
+        found: np.ndarray = self._weights.astype(values.dtype) @ values
+        return found
+
+    def backward(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the gradient at the inputs, (P, C); there are no biases."""
+        found: np.ndarray = self._weights.T.astype(gradient.dtype) @ gradient
+        return found, 0.0
 
 
 class Chain:
@@ -127,13 +140,17 @@ class Chain:
     ) -> None:
         """`shapes` are those of the maps that the steps read, one each."""
         self.start = outputs
-        self._walk: list[Wire | Rectifier] = []
+        self.gated: list[Places] = []  # of every rectifier, in order
+        self._walk: list[Wire | Mixture | Rectifier] = []
         for step, shape in zip(reversed(steps), reversed(shapes), strict=True):
             if isinstance(step, Rectifier):
                 self._walk.insert(0, step)
+                self.gated.insert(0, self.start)
             else:
-                self._walk.insert(0, Wire(step, self.start, shape))
-                self.start = self._walk[0].inputs  # type: ignore[union-attr]
+                kind = Mixture if isinstance(step, Resize) else Wire
+                wire = kind(step, self.start, shape)
+                self._walk.insert(0, wire)
+                self.start = wire.inputs
 
     def run(self, values: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the output (V, Q, O) of V variants (V, P, I) at `start`, and how open gates are.
@@ -142,11 +159,10 @@ class Chain:
         """
         gates = []
         for step in self._walk:
-            if isinstance(step, Wire):
+            if not isinstance(step, Rectifier):
                 values = step.forward(values)
             else:
-                slope = step.slope.astype(values.dtype)
-                gates.append(np.where(values > 0, values.dtype.type(1), slope))
+                gates.append(opened(step, values))
                 values = values * gates[-1]
         return values, gates
 
@@ -157,7 +173,7 @@ class Chain:
         """
         left, biases = list(gates), 0.0
         for step in reversed(self._walk):
-            if isinstance(step, Wire):
+            if not isinstance(step, Rectifier):
                 gradient, more = step.backward(gradient)
                 biases += more
             else:
@@ -165,8 +181,27 @@ class Chain:
         return gradient, biases
 
 
-# Outputs, rows and columns they read, weight, share: a `Read` before inputs are numbered.
-_Found = tuple[np.ndarray, np.ndarray, np.ndarray, "np.ndarray | None", "np.ndarray | None"]
+def opened(step: Rectifier, values: np.ndarray) -> np.ndarray:
+    """Return how far a rectifier lets values through; of its output, too, for slopes above zero."""
+    found: np.ndarray = np.where(values > 0, values.dtype.type(1), step.slope.astype(values.dtype))
+    return found
+
+
+# Outputs, rows and columns they read, and weight: a `Read` before inputs are numbered.
+_Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _numbered(
+    reads: list[tuple[np.ndarray, np.ndarray]], shape: tuple[int, int]
+) -> tuple[Places, list[np.ndarray]]:
+    """Return all cells that are read, each once, and the index among them of every read."""
+    keys, places = np.unique(
+        np.concatenate([rows * shape[1] + columns for rows, columns in reads]),
+        return_inverse=True,
+    )
+    ends = np.cumsum([len(rows) for rows, _ in reads])[:-1]
+    cells = Places(keys // shape[1], keys % shape[1], shape)
+    return cells, np.split(places.reshape(-1), ends)
 
 
 def _layer_reads(layer: Layer, outputs: Places, shape: tuple[int, int]) -> list[_Found]:
@@ -191,26 +226,10 @@ def _transposed_reads(step: Transposed, outputs: Places, shape: tuple[int, int])
         for a in range(down, kernel, stride):
             for b in range(across, kernel, stride):
                 weight = step.weight[..., a, b].T
-                outs, *rest = _inside(
+                outs, ys, xs, weight = _inside(
                     (rows[here] - a) // stride, (columns[here] - b) // stride, shape, weight
                 )
-                found.append((here[outs], *rest))  # type: ignore[arg-type]
-    return found
-
-
-def _resize_reads(step: Resize, outputs: Places, shape: tuple[int, int]) -> list[_Found]:
-    down, across = (
-        axis_taps(out, size, step.align_corners, np.float64).at(where)
-        for out, size, where in zip(
-            outputs.shape, shape, (outputs.rows, outputs.columns), strict=True
-        )
-    )
-    found: list[_Found] = []
-    for rows, high in ((down.low, 1 - down.weight), (down.high, down.weight)):
-        for columns, wide in ((across.low, 1 - across.weight), (across.high, across.weight)):
-            share = high * wide
-            read = np.flatnonzero(share > 0)
-            found.append((read, rows[read], columns[read], None, share[read]))
+                found.append((here[outs], ys, xs, weight))
     return found
 
 
@@ -219,4 +238,4 @@ def _inside(
 ) -> _Found:
     """Return the reads of one tap that do not fall into the padding."""
     outs = np.flatnonzero((rows >= 0) & (columns >= 0) & (rows < shape[0]) & (columns < shape[1]))
-    return outs, rows[outs], columns[outs], weight, None
+    return outs, rows[outs], columns[outs], weight

@@ -141,8 +141,12 @@ class PartsEvidence(CellsEvidence):
         aimed = self._aim(pixel, target, reading)
         chain = self._chain(aimed.places)
         parts = self._parts(chain.start)
-        read = silenced if reading == "ablate" else split
-        values, constant = read(chain, parts, aimed.gradient)
+        if reading == "ablate":
+            values, constant = silenced(chain, parts, aimed.gradient)
+        else:
+            pull, biases = chain.back(aimed.gradient, self._gates(chain, aimed.places, parts))
+            values = np.einsum("spc,pc->s", parts.parts, pull)
+            constant = biases + float(pull.sum(axis=0) @ parts.base)
         return self._found(aimed, chain.start, values, aimed.offset + constant, reading)
 
     def open(
@@ -151,7 +155,7 @@ class PartsEvidence(CellsEvidence):
         """Open a source of the split into the cells of the backbone; raises as `at` does."""
         aimed = self._aim(pixel, target)
         chain = self._chain(aimed.places)
-        _, gates = chain.run(self._parts(chain.start).whole[None])
+        gates = self._gates(chain, aimed.places, self._parts(chain.start))
         gradient, _ = chain.back(aimed.gradient, gates)
         values, constant = self._opened(chain.start, gradient, source)
         values.flags.writeable = False
@@ -165,6 +169,10 @@ class PartsEvidence(CellsEvidence):
     def _parts(self, places: Places) -> Parts:
         """Return what meets at the places."""
 
+    def _gates(self, chain: Chain, outputs: Places, parts: Parts) -> list[np.ndarray]:
+        """Return how far the chain's gates are open, as `Chain.run` does."""
+        return chain.run(parts.whole[None])[1]
+
     @abstractmethod
     def _found(
         self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
@@ -176,14 +184,6 @@ class PartsEvidence(CellsEvidence):
         self, places: Places, gradient: np.ndarray, source: Source
     ) -> tuple[np.ndarray, float]:
         """Return a source's parts by cell, (h, w), and what its biases add."""
-
-
-def split(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return gradient times value of every part, (S,), and what the biases add."""
-    _, gates = chain.run(parts.whole[None])
-    pull, constant = chain.back(gradient, gates)
-    values: np.ndarray = np.einsum("spc,pc->s", parts.parts, pull)
-    return values, constant + float(pull.sum(axis=0) @ parts.base)
 
 
 def silenced(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:

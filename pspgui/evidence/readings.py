@@ -22,6 +22,8 @@ LOCAL = 0
 Reading = Literal["split", "ig", "ablate"]
 READINGS: tuple[Reading, ...] = ("split", "ig", "ablate")
 ZERO = "zero"
+RESIDUAL_LIMIT = 1e-3
+"""Logits by which sources may miss the shown one before a person is told."""
 
 
 class Target(NamedTuple):
@@ -95,6 +97,11 @@ class PixelEvidence:
     constant: float
 
     @property
+    def reading(self) -> Reading:
+        """How the logit was shared out."""
+        raise NotImplementedError
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Everything that adds to the logit besides the constant."""
         raise NotImplementedError
@@ -116,8 +123,18 @@ class PixelEvidence:
 
     @property
     def interaction(self) -> float:
-        """What the sources do only together; rounding alone where they add up."""
+        """What the sources do only together; the `residual` where they add up."""
         return self.logit - self.total
+
+    @property
+    def residual(self) -> float | None:
+        """By how much constant and sources miss the shown logit, for rounding alone.
+
+        Some 1e-6 of logits computed in float32. Where the network ran in fewer bits, evidence is
+        computed in float32 from what it left behind, and what that differs by is here: above
+        `RESIDUAL_LIMIT` a person must be told. None for "ablate", whose sources need not add up.
+        """
+        return None if self.reading == "ablate" else self.interaction
 
     def to_json(self, table: ClassTable) -> dict[str, Any]:
         """Return the object that `pspgui explain --json` prints."""
@@ -127,6 +144,8 @@ class PixelEvidence:
             "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
             "logit": self.logit,
             "constant": self.constant,
+            "reading": self.reading,
+            "residual": self.residual,
             "sources": [source.to_json() for source in self.sources],
         }
 
@@ -248,8 +267,8 @@ class PyramidEvidence(PixelEvidence):
         return self.levels[level].weights
 
     def to_json(self, table: ClassTable) -> dict[str, Any]:
-        """Return the object that `pspgui explain --json` prints, with how it was read."""
-        return super().to_json(table) | {"reading": self.reading, "baseline": self.baseline}
+        """Return the object that `pspgui explain --json` prints, with the baseline."""
+        return super().to_json(table) | {"baseline": self.baseline}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pspgui.evidence.chain import Chain, Places
+from pspgui.evidence.chain import Chain, Places, opened
 from pspgui.evidence.parts import Aimed, Parts, PartsEvidence
 from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import (
@@ -75,13 +75,33 @@ class UpsamplingEvidence(PartsEvidence):
                 found.append(read[:, row, column, None] * level.shares[row, column])
         return Parts(np.stack(found), self.weights.bias)
 
+    def _gates(self, chain: Chain, outputs: Places, parts: Parts) -> list[np.ndarray]:
+        """Return how far the gates are open, read off the maps where their signs tell."""
+        *stages, last = self.weights.stages
+        if any((stage.rectifier.slope <= 0).any() for stage in stages):
+            return super()._gates(chain, outputs, parts)
+        steps = (RELU, *(stage.rectifier for stage in stages))
+        titles = ("bottleneck", *(f"upsampling {n}" for n in range(1, len(steps))))
+        found = [
+            opened(step, places.of(self._maps[title])[None])
+            for step, places, title in zip(steps, chain.gated[:-1], titles, strict=True)
+        ]
+        before = self._maps[titles[-1]]
+        height, width = before.shape[1:]
+        tail = Chain(
+            [Resize(self.activations.align_corners), *last],
+            [(height, width), *[(2 * height, 2 * width)] * 2],
+            outputs,
+        )
+        return [*found, *tail.run(tail.start.of(before)[None])[1]]
+
     def _found(
         self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
     ) -> PixelEvidence:
         levels, rest = {}, values[1:]
         for bins, level in self._levels.items():
             read = level.read(places)
-            reachable = read.any(axis=0)
+            reachable = np.asarray(read.any(axis=0))
             own = np.zeros((bins, bins), values.dtype)
             own[reachable], rest = np.split(rest, [np.count_nonzero(reachable)])
             levels[bins] = LevelReading(own, read.mean(axis=0), reachable, level.regions)

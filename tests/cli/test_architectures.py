@@ -43,7 +43,7 @@ def test_each_architecture_trains_predicts_and_is_scored(
     assert scored["images"] == 3
 
 
-def test_what_has_no_bins_is_not_explained(command, dataset, images, tmp_path):
+def test_what_has_no_bins_is_explained_by_its_taps(command, dataset, images, tmp_path):
     command(
         "train", "--data", dataset, "--out", tmp_path, "--architecture", "dilated_fcn",
         "--backbone", "resnet18", "--output-stride", "32", "--epochs", 1, "--batch", 4,
@@ -51,8 +51,11 @@ def test_what_has_no_bins_is_not_explained(command, dataset, images, tmp_path):
     )  # fmt: skip
 
     code, out, err = command(
-        "explain", images[0], "--at", "5,5", "--weights", tmp_path / "last.safetensors"
+        "explain", images[0], "--at", "5,5", "--weights", tmp_path / "last.safetensors", "--json"
     )
 
-    assert (code, out) == (1, "")
-    assert "can't be explained" in err
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert len(found["sources"]) == 9
+    total = found["constant"] + sum(source["value"] for source in found["sources"])
+    assert abs(total - found["logit"]) < 1e-4

@@ -237,8 +237,9 @@ def test_json_is_the_object_the_command_line_prints():
     printed = evidence.at((3, 7), Target(1, 2)).to_json(table)
 
     assert set(printed) == {
-        "class", "target", "logit", "constant", "sources", "reading", "baseline"
+        "class", "target", "logit", "constant", "sources", "reading", "baseline", "residual"
     }  # fmt: skip
+    assert abs(printed["residual"]) < 1e-5
     assert printed["class"] == "class 1"
     assert printed["target"] == "margin over class 2"
     assert [s["kind"] for s in printed["sources"]] == ["local"] + ["bin"] * 5
