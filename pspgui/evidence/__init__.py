@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from pspgui.evidence.branches import ASPPEvidence, TapEvidence
 from pspgui.evidence.drill import open_source
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import OpenedSource, Source, Target
 from pspgui.evidence.scores import ScoreEvidence
+from pspgui.evidence.stages import StageEvidence
 from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.inference.activations import (
     Activations,
@@ -18,24 +22,27 @@ from pspgui.inference.activations import (
 from pspgui.inference.heads.aspp import ASPPWeights
 from pspgui.inference.heads.dilated import ConvolutionWeights
 from pspgui.inference.heads.fcn import ScoreWeights
+from pspgui.inference.heads.stages import StageWeights
 from pspgui.inference.heads.upsampling import UpsamplingWeights
 
 Evidence = PSPEvidence | CellsEvidence
+
+# What answers for each kind of last layers, besides a pyramid's own.
+_ANSWERS: dict[type[HeadWeights], Callable[[Activations, Any], CellsEvidence]] = {
+    ASPPWeights: ASPPEvidence,
+    ConvolutionWeights: TapEvidence,
+    ScoreWeights: ScoreEvidence,
+    StageWeights: StageEvidence,
+    UpsamplingWeights: UpsamplingEvidence,
+}
 
 
 def evidence_of(activations: Activations, weights: HeadWeights | None) -> Evidence | None:
     """Return what answers for one image, or None for a network that has no evidence yet."""
     if isinstance(weights, ClassifierWeights) and isinstance(activations, PSPActivations):
         return PSPEvidence(activations, weights)
-    if isinstance(weights, ASPPWeights):
-        return ASPPEvidence(activations, weights)
-    if isinstance(weights, ConvolutionWeights):
-        return TapEvidence(activations, weights)
-    if isinstance(weights, ScoreWeights):
-        return ScoreEvidence(activations, weights)
-    if isinstance(weights, UpsamplingWeights):
-        return UpsamplingEvidence(activations, weights)
-    return None
+    answer = _ANSWERS.get(type(weights)) if weights is not None else None
+    return None if answer is None else answer(activations, weights)
 
 
 def opened(

@@ -62,6 +62,8 @@ class Scale(NamedTuple):
 
 
 Step = Layer | Transposed | Resize | Rectifier | Scale
+# A larger kernel has few taps at any place, and its weights may be hundreds of megabytes.
+_SMALL_KERNEL = 4
 RELU = Rectifier(np.zeros(1, np.float32))
 
 
@@ -99,6 +101,8 @@ def transposed_of(module: nn.ConvTranspose2d, cut: int = 0) -> Transposed:
         # Bilinear upsampling of class scores: the whole would be read for a diagonal.
         if np.count_nonzero(weight) == np.count_nonzero(alone):
             weight = np.ascontiguousarray(alone)
+    if weight.ndim == 4 and weight.shape[-1] <= _SMALL_KERNEL:
+        weight = _by_taps(weight)
     return Transposed(weight, bias, int(module.stride[0]), cut + padding)
 
 
@@ -153,7 +157,7 @@ def _terms(norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _by_taps(weight: np.ndarray) -> np.ndarray:
-    """Return (O, I, k, k) with each tap's matrix in one piece of memory."""
+    """Return (O, I, k, k), or (I, O, k, k), with each tap's matrix in one piece of memory."""
     if weight.shape[-1] == 1:
         return weight
     return np.ascontiguousarray(weight.transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)

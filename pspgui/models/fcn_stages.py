@@ -18,8 +18,6 @@ from pspgui.models.segmenter import Cells, Segmenter
 from pspgui.models.spec import BackboneName, ModelSpec, SizeRule
 
 _STRIDE: Literal[32] = 32
-# The finest two stages have many cells and few channels that say much; they are not kept.
-_SHOWN = 3
 
 
 class FCNStagesSpec(ModelSpec):
@@ -87,9 +85,17 @@ class FCNStages(Segmenter):
                 found = norm(found) + stages[-2 - i]
             else:
                 found = norm(found + stages[-2 - i])
-            if i < _SHOWN:
-                maps[f"upsampled to 1/{16 >> i}"] = found
+            if i < len(self.titles):
+                maps[self.titles[i]] = found
         return Cells(self.classifier(found), maps)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The names of the stages' maps, coarsest first.
+
+        That of all pixels is not kept: it is large, and can be had of the one before.
+        """
+        return tuple(f"upsampled to 1/{16 >> i}" for i in range(len(self.norms) - 1))
 
 
 def _doubling(inputs: int, outputs: int) -> nn.Sequential:

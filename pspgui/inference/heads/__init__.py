@@ -8,12 +8,13 @@ from pspgui.inference.heads.fcn import FCNHead
 from pspgui.inference.heads.head import Head
 from pspgui.inference.heads.plain import PlainHead
 from pspgui.inference.heads.pyramid import PyramidHead
+from pspgui.inference.heads.stages import StagesHead
 from pspgui.inference.heads.upsampling import UpsamplingHead
 from pspgui.models.segmenter import Segmenter
 
 # The first that can run a network does; the plain one can run any.
 HEADS: tuple[type[Head], ...] = (
-    PyramidHead, ASPPHead, DilatedHead, FCNHead, UpsamplingHead, PlainHead,
+    PyramidHead, ASPPHead, DilatedHead, FCNHead, StagesHead, UpsamplingHead, PlainHead,
 )  # fmt: skip
 
 
