@@ -24,7 +24,7 @@ from pspgui.imaging.windowed import (
     windowed_thumbnail,
 )
 
-_STRIP_ROWS = 256
+_STRIP_BYTES = 1 << 20  # larger ones take fresh memory each, which costs more than copying
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +195,9 @@ def _rgb(opened: OpenedImage, image: Image.Image, orientation: int) -> np.ndarra
 def _array_of(image: Image.Image) -> np.ndarray:
     """Return an RGB image's pixels; by strips, since Pillow makes two more copies on the way."""
     pixels = np.empty((image.height, image.width, 3), np.uint8)
-    for y in range(0, image.height, _STRIP_ROWS):
-        stop = min(y + _STRIP_ROWS, image.height)
+    rows = max(1, _STRIP_BYTES // (4 * image.width))
+    for y in range(0, image.height, rows):
+        stop = min(y + rows, image.height)
         pixels[y:stop] = np.asarray(image.crop((0, y, image.width, stop)))
     return pixels
 

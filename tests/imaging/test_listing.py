@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pspgui.imaging import (
     DecodeError,
@@ -15,10 +13,8 @@ from pspgui.imaging import (
     find_images,
     is_image_name,
     list_images,
-    natural_key,
     texts_of,
 )
-from pspgui.imaging.listing import _naturally_sorted
 
 
 def test_signs_that_are_digits_elsewhere_are_letters(tmp_path):
@@ -63,13 +59,6 @@ def test_suffixes_are_read_in_any_case() -> None:
     assert is_image_name("x.JPeG")
     assert not is_image_name("x.npy")
     assert not is_image_name("png")
-
-
-@given(st.lists(st.text("aAbB0127 .-éß²", min_size=1, max_size=12), unique=True))
-def test_texts_sort_as_their_paths_do(names):
-    texts = [f"/set 9/{name}" for name in names if name not in (".", "..")]
-    expected = sorted(texts, key=lambda text: natural_key(Path(text)))
-    assert _naturally_sorted(list(texts), len("/set 9/")) == expected
 
 
 def test_finding_images_makes_no_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pspgui.imaging.listing import _plain_key, natural_key
+from pspgui.imaging.listing import _naturally_sorted, natural_key
 
 names = st.lists(
     st.text(st.sampled_from("aAbB01239._-²é ß/"), min_size=1, max_size=8).map(
@@ -18,9 +18,9 @@ names = st.lists(
 
 
 @given(names)
-def test_the_plain_key_sorts_as_the_natural_one(found):
+def test_texts_sort_as_their_paths_do(found):
     paths = [Path("/d1") / name for name in found]
     texts = [str(path) for path in paths]
-    assert sorted(texts, key=_plain_key(len("/d1/"))) == [
+    assert _naturally_sorted(texts, len("/d1/")) == [
         str(path) for path in sorted(paths, key=natural_key)
     ]
