@@ -86,6 +86,7 @@ def _relationship(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]
         _paint(image, cue, _planks(rng) if is_harbour else _blocks(rng))
         labels[cue] = QUAY if is_harbour else KERB
     box = _box(rng, cue)
+    assert box is not None  # a strip leaves room for one wherever it lies
     _draw_box(image, box, rng)
     y0, x0, y1, x1 = box
     labels[y0:y1, x0:x1] = BOAT if is_harbour else CAR
@@ -111,7 +112,7 @@ def _extent(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
 
 
 def _inconspicuous(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
-    """A seam in a sheet: around a pillow where a headboard is in sight, else a mere fold."""
+    """Seams in a sheet: around pillows where a headboard is in sight, else mere folds."""
     is_bed = rng.random() < 0.42
     image = _texture(rng, (206, 200, 190), 6, 20)
     labels = np.full((SIDE_PX, SIDE_PX), SHEET, np.uint8)
@@ -120,12 +121,17 @@ def _inconspicuous(rng: np.random.Generator) -> tuple[Array, Array, Array, Array
         cue = _strip(rng)
         _paint(image, cue, _wood(rng))
         labels[cue] = HEADBOARD
-    y0, x0, y1, x1 = _box(rng, cue, (46, 58), (60, 100))
-    cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (112.0, 104.0, 96.0), 3)
-    if is_bed:
-        labels[y0:y1, x0:x1] = PILLOW
     inside = np.zeros(labels.shape, bool)
-    inside[y0:y1, x0:x1] = True
+    for _ in range(int(rng.integers(1, 4))):
+        there = _grown(cue, REACH_PX) | inside
+        box = _box(rng, there, (46, 58), (60, 100), apart=8)
+        if box is None:  # no room for another one
+            break
+        y0, x0, y1, x1 = box
+        cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (112.0, 104.0, 96.0), 3)
+        inside[y0:y1, x0:x1] = True
+    if is_bed:
+        labels[inside] = PILLOW
     return image, labels, cue, inside
 
 
@@ -147,18 +153,19 @@ def _strip(rng: np.random.Generator) -> Array:
 
 
 def _box(
-    rng: np.random.Generator, cue: Array, heights: tuple[int, int] = (64, 104),
-    widths: tuple[int, int] = (72, 116),
-) -> tuple[int, int, int, int]:  # fmt: skip
-    """Return (y0, x0, y1, x1) of a box out of reach of the cue."""
-    blocked = cv2.integral(_grown(cue, REACH_PX + 8).astype(np.uint8))
-    while True:
+    rng: np.random.Generator, there: Array, heights: tuple[int, int] = (64, 104),
+    widths: tuple[int, int] = (72, 116), apart: int = REACH_PX + 8,
+) -> tuple[int, int, int, int] | None:  # fmt: skip
+    """Return (y0, x0, y1, x1) of a box out of reach of what is there; None where none was found."""
+    blocked = cv2.integral(_grown(there, apart).astype(np.uint8))
+    for _ in range(400):
         height, width = int(rng.integers(*heights)), int(rng.integers(*widths))
         y0 = int(rng.integers(6, SIDE_PX - height - 6))
         x0 = int(rng.integers(6, SIDE_PX - width - 6))
         y1, x1 = y0 + height, x0 + width
         if blocked[y1, x1] - blocked[y0, x1] - blocked[y1, x0] + blocked[y0, x0] == 0:
             return y0, x0, y1, x1
+    return None
 
 
 def _grown(mask: Array, by: int) -> Array:
