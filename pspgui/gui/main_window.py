@@ -39,6 +39,7 @@ from pspgui.gui.panels.status import StatusBar
 from pspgui.gui.pen import PenWatch
 from pspgui.gui.queue_session import QueueSession
 from pspgui.gui.queue_wiring import wire_queue
+from pspgui.gui.reading_ahead import ReadingAhead
 from pspgui.gui.review_session import ReviewSession
 from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
@@ -72,6 +73,7 @@ class MainWindow(QMainWindow):
         self.queue = QueueSession(document, session, session.project, self)
         self.batch = BatchSession(document, session, self.queue)
         self.images = ImagesPanel(document, self, queue=self.queue)
+        ReadingAhead(document, self.images.model, session.kept, self)
         self.review = ReviewSession(document, session, self.queue, self.images, settings)
         self.parts = Parts(
             document, session, self.canvas, self.images, self.verbs, session.project,

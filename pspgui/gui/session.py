@@ -36,6 +36,7 @@ from pspgui.jobs.opening import (
     open_image,
     open_sample,
 )
+from pspgui.jobs.reading_ahead import KeptImages
 from pspgui.labels.classes import ClassTable
 from pspgui.project import LabelStore, SaveResult
 
@@ -67,6 +68,7 @@ class Session(ModelSession):
         self._store = LabelStore() if store is None else store
         self.autosave = Autosave(document, self._store, self)
         self._images: Sequence[Path] = ()
+        self.kept = KeptImages()
         self._listed: ListedFolder | None = None
         self._handlers |= {
             "open": self._on_opened,
@@ -115,13 +117,13 @@ class Session(ModelSession):
             self._take_list(path)
             self.current_changed.emit(path)
             return
-        self._open(path, open_image(path, self._reader(path), self._folder_classes))
+        self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 
     def reopen(self) -> None:
         """Read the image shown and its labels anew: its files were changed on purpose."""
         path = self._document.image_path
         if path is not None:
-            self._open(path, open_image(path, self._reader(path), self._folder_classes))
+            self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 
     def open_sample(self) -> None:
         """Show the sample scene."""

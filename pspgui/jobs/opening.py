@@ -16,13 +16,13 @@ from pspgui.imaging import (
     DecodedImage,
     DecodeError,
     DeepSamples,
-    decode_steps,
     encode_png,
     find_images,
     texts_of,
 )
 from pspgui.imaging.scratch import LARGE_BYTES, prepare_map
 from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.jobs.reading_ahead import KeptImages, decoding
 from pspgui.labels.classes import IGNORE, ClassTable
 from pspgui.project.recovery import Found
 
@@ -89,9 +89,10 @@ class ListedFolder:
 
 
 def open_image(
-    path: Path, read_labels: ReadLabels, read_folder: ReadFolder = lambda _path: None
-) -> Job:
-    """Return a job that decodes `path` and reads its saved labels.
+    path: Path, read_labels: ReadLabels, read_folder: ReadFolder = lambda _path: None,
+    kept: KeptImages | None = None,
+) -> Job:  # fmt: skip
+    """Return a job that decodes `path`, unless it is `kept`, and reads its saved labels.
 
     `read_labels(path, (H, W))` returns what was saved or None, and `read_folder(path)` the classes
     chosen for the folder; both may raise ValueError or OSError: the image is then shown without
@@ -101,13 +102,7 @@ def open_image(
     def job(turn: Turn) -> Steps:
         words = f"Opening {printable(path.name)}"
         yield Step(words)
-        decoding = decode_steps(path)
-        while True:
-            try:
-                yield Step(words, next(decoding))
-            except StopIteration as done:
-                decoded: DecodedImage = done.value
-                break
+        decoded: DecodedImage = yield from decoding(path, kept, words)
         yield Step(f"Reading the labels of {printable(path.name)}")
         saved, folder_table, warning = None, None, ""
         try:
