@@ -69,17 +69,19 @@ class StartingLabels:
         """Whether labels exist for an image, or are being made."""
         return self.store.path_for(image).exists() or self.is_taken(image)
 
-    def keep(self, image: Path, labels: np.ndarray, model: ClassTable) -> bool:
+    def keep(self, image: Path, labels: np.ndarray, model: ClassTable, name: str = "") -> bool:
         """Save labels (H, W) in the model's numbering; False where there are labels already.
 
-        Raises `SaveError`, and ValueError for classes that cannot be read.
+        `name` is that of the model, for their provenance. Raises `SaveError`, and ValueError for
+        classes that cannot be read.
         """
         table = self.classes(image) or model
         labels = Translation(model, table).to_labels(labels)
         if self.has_labels(image):
             return False
         marks = np.full(labels.shape, MODEL, np.uint8)
-        path = self.store.save(image, labels, marks, np.ascontiguousarray(table.palette()))
+        palette, models = np.ascontiguousarray(table.palette()), {MODEL: name} if name else {}
+        path = self.store.save(image, labels, marks, palette, models)
         write_classes(path, table)
         self.kept(Kept(image, path, labels, table))
         return True
@@ -178,7 +180,8 @@ def _take(
     report.read += 1
     if starting is not None:
         try:
-            report.kept += starting.keep(image, reading.labels, predictor.classes)
+            name = f"{predictor.spec.title} {predictor.digest[:8]}"
+            report.kept += starting.keep(image, reading.labels, predictor.classes, name)
         except SaveError as error:
             raise SaveError(
                 f"{str(error).rstrip('.')}. {_images(report.read)} had been read; predict "

@@ -65,6 +65,7 @@ class _Stored(NamedTuple):
     labels: np.ndarray
     provenance: np.ndarray
     table: ClassTable
+    models: Mapping[int, str]
 
 
 @dataclass
@@ -90,7 +91,9 @@ class _Walk:
             except (StoreError, ValueError) as error:
                 self.unreadable.append(str(error))
                 stored = None
-            yield stored and _Stored(image, file, stored.labels, stored.provenance, own)
+            yield stored and _Stored(
+                image, file, stored.labels, stored.provenance, own, stored.models
+            )
 
 
 def count_uses(images: Sequence[Path], store: LabelStore, usual: ClassTable) -> Job:
@@ -203,7 +206,7 @@ def _rewrite(one: _Stored, store: LabelStore, draft: ClassDraft) -> int:
     changed = np.take(labels_of, one.labels, mode="clip")
     if not np.array_equal(changed, one.labels):
         palette = np.ascontiguousarray(table.palette())
-        store.save(one.image, changed, one.provenance, palette)
+        store.save(one.image, changed, one.provenance, palette, one.models)
     write_classes(one.file, table)
     alters = {name_key(e.before) for e in draft.effects(dict.fromkeys(one.table.names, 1))
               if e.alters}  # fmt: skip

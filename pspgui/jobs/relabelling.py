@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from pspgui.durable import SaveError
 from pspgui.jobs.class_tables import class_called, read_classes
 from pspgui.jobs.messages import Job, Step, Steps, Turn
-from pspgui.labels.classes import ClassTable
+from pspgui.labels.classes import ClassTable, name_key
 from pspgui.labels.provenance import IGNORED, PERSON
 from pspgui.project import LabelStore, StoreError
 from pspgui.project.pending import PendingChange, begin_change, finish_change
@@ -50,6 +50,7 @@ class _Change(NamedTuple):
     provenance: np.ndarray
     palette: np.ndarray
     pixels: int
+    models: Mapping[int, str]
 
 
 class _Relabelling:
@@ -71,7 +72,9 @@ class _Relabelling:
         except (StoreError, ValueError) as error:
             self.left_out.append(str(error))
             return None
-        label = class_called(table, self._source)
+        # By its own name alone: a class that another one went into holds more than that one.
+        names = {name_key(name): label for label, name in enumerate(table.names)}
+        label = names.get(name_key(self._source))
         if label is None or stored is None:
             return None
         mask = stored.labels == label
@@ -85,7 +88,8 @@ class _Relabelling:
         labels, provenance = stored.labels.copy(), stored.provenance.copy()
         labels[mask] = into
         provenance[mask] = IGNORED if self._target is None else PERSON
-        return _Change(labels, provenance, np.ascontiguousarray(table.palette()), pixels)
+        palette = np.ascontiguousarray(table.palette())
+        return _Change(labels, provenance, palette, pixels, stored.models)
 
 
 def relabel_images(
@@ -123,7 +127,9 @@ def relabel_images(
                 yield Step("Relabelling", number / len(concerned))
                 change = work.change(image)
                 if change is not None:
-                    store.save(image, change.labels, change.provenance, change.palette)
+                    store.save(
+                        image, change.labels, change.provenance, change.palette, change.models
+                    )
                     pixels += change.pixels
         except SaveError as error:
             for pending in begun:

@@ -33,10 +33,16 @@ SHAPE = (12, 16)
 QUIET = Turn(lambda step: None, lambda: False)
 
 
+class FakeSpec:
+    title = "Fake"
+
+
 class FakePredictor:
     """Labels every image with one class; `during` is called while it reads."""
 
     classes = CAMVID
+
+    spec = FakeSpec()
 
     def __init__(self, digest="one", label=3):
         self.digest, self.label = digest, label
@@ -143,7 +149,9 @@ def test_labels_are_kept_in_the_classes_of_the_folder(room, images):
     wanted = table(("sky", (1, 2, 3)), (CAMVID.names[3], (4, 5, 6)))
     store = LabelStore()
     finish(predict_images(room, images[:1], Notebook(), starting(store, classes=lambda i: wanted)))
-    assert (store.load(images[0]).labels == 1).all()
+    stored = store.load(images[0])
+    assert (stored.labels == 1).all()
+    assert dict(stored.models) == {0: "Fake one"}
     assert read_classes(store.path_for(images[0])) == wanted
 
 

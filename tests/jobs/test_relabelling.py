@@ -95,3 +95,12 @@ def test_a_full_disk_leaves_all_labels_as_they_were(folder, monkeypatch):
     assert result.images == 0 and "all labels are as before: the disk is full" in result.sentence
     for image, labels in zip(images, before, strict=False):
         assert np.array_equal(store.load(image).labels, labels)
+
+
+def test_a_class_that_another_one_went_into_is_not_that_one(folder):
+    store, images = folder
+    merged = ClassTable((LabelClass(0, "Building", (0, 0, 0), "", ("Car",)),))
+    write_classes(store.path_for(images[2]), merged)
+    before = store.load(images[2]).labels.copy()
+    done(folder, "Car", "Road")
+    assert np.array_equal(store.load(images[2]).labels, before)
