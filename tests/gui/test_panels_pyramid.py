@@ -99,11 +99,42 @@ def test_all_tiles_fit_a_wide_window_and_scroll_in_a_narrow_one(panel, qtbot, qa
     assert panel.strip.rect_of("confidence").right() - offset <= 500
 
 
-def test_a_change_of_theme_recolours_signed_maps(panel, qapp):
+def test_a_change_of_theme_recolours_signed_maps(panel, qapp, qtbot):
     from pspgui.gui.theme import LIGHT
 
-    before = next(t for t in panel.strip.tiles if t.name == "score").after
+    def score():
+        return next(t for t in panel.strip.tiles if t.name == "score").after
+
+    qtbot.waitUntil(lambda: score() is not None)
+    before = score()
     apply_theme(qapp, LIGHT)
-    after = next(t for t in panel.strip.tiles if t.name == "score").after
+    qtbot.waitUntil(lambda: score() != before)
     apply_theme(qapp, DARK)
-    assert before != after
+
+
+def test_a_turn_of_the_event_loop_makes_one_picture_at_most(document, panel, qtbot, monkeypatch):
+    from pspgui.gui.panels import pyramid_tiles
+
+    made = []
+    picture = pyramid_tiles._picture
+    monkeypatch.setattr(
+        pyramid_tiles, "_picture", lambda *args: made.append(args) or picture(*args)
+    )
+    document.set_views(four_views())
+    assert not made  # titles are there at once
+    assert [tile.name for tile in panel.strip.tiles] == [view.name for view in document.views]
+    turns = []
+    make_next = panel._make_next
+    for _ in range(len(document.views) * 2):
+        before = len(made)
+        make_next()
+        turns.append(len(made) - before)
+    assert max(turns) == 2  # a level before and after upsampling
+    assert all(tile.after is not None and tile.value_range for tile in panel.strip.tiles)
+
+
+def test_pictures_of_large_maps_are_no_larger_than_a_tile_needs(qapp):
+    views = four_views()
+    large = views[0]._replace(after=np.arange(2000 * 1000, dtype=np.float32).reshape(2000, 1000))
+    tile = tiles_of((large,), "Road")[0]
+    assert max(tile.after.width(), tile.after.height()) <= 700

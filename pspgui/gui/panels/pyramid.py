@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -20,7 +22,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from pspgui.gui.panels.drawing import draw_elided, draw_focus
-from pspgui.gui.panels.pyramid_tiles import Tile, placeholder_tiles, tiles_of
+from pspgui.gui.panels.pyramid_tiles import (
+    Tile,
+    placeholder_tiles,
+    tile_steps,
+    titled_tiles,
+)
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
 if TYPE_CHECKING:
@@ -67,6 +74,13 @@ class PyramidStrip(QWidget):
         self._tiles, self._ready = tiles, ready
         self._focused = min(self._focused, len(tiles) - 1)
         self._place()
+
+    def set_tile(self, tile: Tile) -> None:
+        """Show another version of one tile."""
+        names = [old.name for old in self._tiles]
+        at = names.index(tile.name)
+        self._tiles = (*self._tiles[:at], tile, *self._tiles[at + 1 :])
+        self.update(self._rects[at].toAlignedRect())
 
     def set_shape(self, height: int, width: int, part: tuple[float, float] = (1.0, 1.0)) -> None:
         """Give pictures the image's shape; `part` is the share of a map that is not padding."""
@@ -285,6 +299,10 @@ class PyramidPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
+        self._steps: Iterator[Tile | None] = iter(())
+        self._making = QTimer(self)
+        self._making.setInterval(0)
+        self._making.timeout.connect(self._make_next)
         document.views_changed.connect(self._on_views)
         document.display_changed.connect(self._on_display)
         self._strip.tile_chosen.connect(self._on_chosen)
@@ -316,10 +334,33 @@ class PyramidPanel(QWidget):
             part = (height / padded[0], width / padded[1])
             self._strip.set_shape(height, width, part)
         if not document.views:
+            self._making.stop()
             self._strip.set_tiles(placeholder_tiles(), ready=False)
             return
         name = document.reading_table.name_of(document.score_class)
-        self._strip.set_tiles(tiles_of(document.views, name), ready=True)
+        self._strip.set_tiles(self._as_before(titled_tiles(document.views, name)), ready=True)
+        self._steps = tile_steps(document.views, name)
+        self._making.start()
+
+    def _as_before(self, tiles: tuple[Tile, ...]) -> tuple[Tile, ...]:
+        """Give tiles the pictures they have, until there are better ones: nothing flickers."""
+        old = {tile.name: tile for tile in self._strip.tiles}
+        return tuple(
+            tile if tile.name not in old
+            else replace(tile, before=old[tile.name].before, after=old[tile.name].after)
+            for tile in tiles
+        )  # fmt: skip
+
+    @Slot()
+    def _make_next(self) -> None:
+        """Make one picture; the rest in the next turns of the event loop."""
+        try:
+            tile = next(self._steps)
+        except StopIteration:
+            self._making.stop()
+            return
+        if tile is not None:
+            self._strip.set_tile(tile)
 
     @Slot()
     def _on_display(self) -> None:

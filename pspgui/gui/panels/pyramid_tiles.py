@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from pspgui.gui.colours import to_rgb
-from pspgui.gui.map_scale import map_scale, map_span
+from pspgui.gui.map_scale import Span, map_scale, map_span
 from pspgui.gui.panels.drawing import short, signed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ PLACEHOLDERS = (
     ("confidence", "Confidence", False),
     ("share", "Share", False),
 )
+_MOST_PX = 512
 _TO = "\u2009…\u2009"  # thin spaces: tiles are narrow
 _BEST = "the logit of the winner; the model does not know the class chosen"
 _WORDS = {
@@ -58,30 +59,57 @@ def placeholder_tiles() -> tuple[Tile, ...]:
     return tuple(Tile(name, title, two) for name, title, two in PLACEHOLDERS)
 
 
-def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
-    """Return the tiles of views; all levels share one scale, signed maps one symmetric one."""
-    tiles = []
+def titled_tiles(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
+    """Return the tiles of views without their pictures, which take longer."""
+    return tuple(
+        Tile(view.name, _title(view, class_name), view.before is not None) for view in views
+    )
+
+
+def tile_steps(views: Sequence[LevelView], class_name: str) -> Iterator[Tile | None]:
+    """Yield the tiles of views, one a step; None after steps that only look at values.
+
+    All levels share one scale, signed maps one symmetric one. A step takes some milliseconds at
+    most, so that the window can go on between any two.
+    """
+    spans: dict[str, Span] = {}
     for view in views:
-        lut, *scale = map_scale(view, views)
-        own = map_span((view,))
-        kind = "level" if view.before is not None else view.name
-        best = kind == "score" and view.title != "Score"  # of no class in particular
-        title = f"{class_name} score" if kind == "score" and not best else view.title
-        words = _BEST if best else _WORDS.get(kind, "")
-        span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if own[0] < 0 else _plain(own)
-        tiles.append(
-            Tile(
-                name=view.name,
-                title=title,
-                two=view.before is not None,
-                before=None if view.before is None else _picture(view.before, lut, scale),
-                after=_picture(view.after, lut, scale),
-                value_range=span,
-                words=f"{title}: {words}\nvalues {span}; colours from "
-                f"{short(scale[0])} to {short(scale[1])}\nClick to show it on the image",
-            )
-        )
-    return tuple(tiles)
+        spans[view.name] = map_span((view,))
+        yield None
+    for view in views:
+        yield _tile(view, views, spans, class_name)
+
+
+def tiles_of(views: Sequence[LevelView], class_name: str) -> tuple[Tile, ...]:
+    """Return all that `tile_steps` makes, at once."""
+    return tuple(tile for tile in tile_steps(views, class_name) if tile is not None)
+
+
+def _tile(
+    view: LevelView, views: Sequence[LevelView], spans: Mapping[str, Span], class_name: str
+) -> Tile:
+    lut, *scale = map_scale(view, views, spans)
+    own = spans[view.name]
+    title = _title(view, class_name)
+    best = view.name == "score" and view.title != "Score"
+    words = _BEST if best else _WORDS.get("level" if view.before is not None else view.name, "")
+    span = f"{signed(own[0], 1)}{_TO}{signed(own[1], 1)}" if own[0] < 0 else _plain(own)
+    return Tile(
+        name=view.name,
+        title=title,
+        two=view.before is not None,
+        before=None if view.before is None else _picture(view.before, lut, scale),
+        after=_picture(view.after, lut, scale),
+        value_range=span,
+        words=f"{title}: {words}\nvalues {span}; colours from "
+        f"{short(scale[0])} to {short(scale[1])}\nClick to show it on the image",
+    )
+
+
+def _title(view: LevelView, class_name: str) -> str:
+    """Return a tile's title; a score of no class in particular has its own."""
+    is_of_class = view.name == "score" and view.title == "Score" and view.before is None
+    return f"{class_name} score" if is_of_class else view.title
 
 
 def _plain(span: tuple[float, float]) -> str:
@@ -90,7 +118,8 @@ def _plain(span: tuple[float, float]) -> str:
 
 
 def _picture(values: np.ndarray, lut: np.ndarray, scale: Sequence[float]) -> QImage:
-    rgb = np.ascontiguousarray(to_rgb(values, lut, *scale))
+    step = max(1, max(values.shape) // _MOST_PX)  # the tile is smaller still
+    rgb = np.ascontiguousarray(to_rgb(values[::step, ::step], lut, *scale))
     height, width = rgb.shape[:2]
     # A copy, small as it is, so that the picture owns its pixels.
     return QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
