@@ -80,8 +80,8 @@ def explain(
     evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
     if evidence is None:
         raise ValueError(
-            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets, FCNs, "
-            "DeepLabV3 with its branches, and dilated FCNs whose convolutions follow one another"
+            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets, FCNs "
+            "and DeepLabV3 with its branches"
         )
     target = _target(evidence, pixel, predictor.classes, class_name, versus)
     found, cells = evidence.at(pixel, target, reading), None

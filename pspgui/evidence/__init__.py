@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pspgui.evidence.branches import ASPPEvidence, TapEvidence
+from pspgui.evidence.branches import ASPPEvidence, JointEvidence, TapEvidence
 from pspgui.evidence.drill import open_source
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
@@ -20,7 +20,7 @@ from pspgui.inference.activations import (
     PSPActivations,
 )
 from pspgui.inference.heads.aspp import ASPPWeights
-from pspgui.inference.heads.dilated import ConvolutionWeights
+from pspgui.inference.heads.dilated import ConvolutionWeights, JointWeights
 from pspgui.inference.heads.fcn import ScoreWeights
 from pspgui.inference.heads.stages import StageWeights
 from pspgui.inference.heads.upsampling import UpsamplingWeights
@@ -31,6 +31,7 @@ Evidence = PSPEvidence | CellsEvidence
 _ANSWERS: dict[type[HeadWeights], Callable[[Activations, Any], CellsEvidence]] = {
     ASPPWeights: ASPPEvidence,
     ConvolutionWeights: TapEvidence,
+    JointWeights: JointEvidence,
     ScoreWeights: ScoreEvidence,
     StageWeights: StageEvidence,
     UpsamplingWeights: UpsamplingEvidence,

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from pspgui.evidence.chain import Chain, Places, Wire
+from pspgui.evidence.chain import Chain, Places, Wire, opened
 from pspgui.evidence.parts import Aimed, Parts, PartsEvidence, branches
 from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import PixelEvidence, Reading, Source
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.aspp import ASPPWeights
-from pspgui.inference.heads.dilated import ConvolutionWeights
+from pspgui.inference.heads.dilated import ConvolutionWeights, JointWeights
 from pspgui.inference.layers import RELU, Layer, Step
 
 
@@ -173,6 +173,58 @@ class TapEvidence(PartsEvidence):
 
     def _wire(self, places: Places) -> Wire:
         return Wire(self.weights.layers[0], places, self.activations.grid)
+
+
+class JointEvidence(PartsEvidence):
+    """What a dilated FCN reads of the features directly, and what through its convolutions."""
+
+    def __init__(self, activations: Activations, weights: JointWeights) -> None:
+        super().__init__(activations, weights.classifier, weights.classifier_bias)
+        self.weights = weights
+
+    def _chain(self, outputs: Places) -> Chain:
+        return Chain([self.weights.joint, RELU], [self.activations.grid] * 2, outputs)
+
+    def _parts(self, places: Places) -> Parts:
+        """Return the features' and the convolutions' channels of what `joint` reads."""
+        direct = places.of(self.activations.features)
+        convolved = places.of(self._maps[self.weights.titles[-1]])
+        width = direct.shape[1]
+        found = np.zeros((2, len(direct), width + convolved.shape[1]), direct.dtype)
+        found[0, :, :width], found[1, :, width:] = direct, convolved
+        return Parts(found, np.zeros(found.shape[2], direct.dtype))
+
+    def _found(
+        self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
+    ) -> PixelEvidence:
+        read = (places, self._convolutions(places).start)
+        titles = ("features, direct", "features, convolved")
+        sources = [
+            Source("branch", index, 0, 0, value, 1.0, True, self._around(read[index]), title)
+            for index, (title, value) in enumerate(zip(titles, values.tolist(), strict=True))
+        ]
+        return branches(aimed, sources, constant, reading)
+
+    def _opened(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        features, biases = self.activations.features, 0.0
+        if source.level == 0:
+            pull = gradient[:, : len(features)]
+        else:
+            chain = self._convolutions(places)
+            gates = [
+                opened(RELU, where.of(self._maps[title])[None])
+                for where, title in zip(chain.gated, self.weights.titles, strict=True)
+            ]
+            pull, biases = chain.back(gradient[:, len(features) :], gates)
+            places = chain.start
+        return places.scattered((pull * places.of(features)).sum(axis=1)), biases
+
+    def _convolutions(self, places: Places) -> Chain:
+        """Return the convolutions before `joint`, to their output at some places."""
+        steps: list[Step] = [step for layer in self.weights.layers for step in (layer, RELU)]
+        return Chain(steps, [self.activations.grid] * len(steps), places)
 
 
 def _steps(layer: Layer) -> np.ndarray:

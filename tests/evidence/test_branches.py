@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pspgui.evidence.branches import ASPPEvidence, TapEvidence
+from pspgui.evidence.branches import ASPPEvidence, JointEvidence, TapEvidence
 from pspgui.evidence.readings import Target
 from pspgui.inference.activations import Activations, FeatureMap, Stamp
 from pspgui.inference.heads.aspp import ASPPHead
@@ -25,6 +25,7 @@ DEEPLABS = (
     {"rates": (2, 5)},
 )  # fmt: skip
 FCNS = ({}, {"convolutions": 2}, {"head_kernel": 1}, {"align_corners": True})
+JOINT = ({"concat_input": True}, {"concat_input": True, "convolutions": 2, "align_corners": True})
 
 
 def shaken(model, seed=0):
@@ -75,11 +76,12 @@ def logits(model, features):
 def evidence_of(model, features):
     if isinstance(model, DeepLabV3):
         return ASPPEvidence(known(model, features), ASPPHead(model, "cpu").weights())
-    return TapEvidence(known(model, features), DilatedHead(model, "cpu").weights())
+    kind = TapEvidence if model.joint is None else JointEvidence
+    return kind(known(model, features), DilatedHead(model, "cpu").weights())
 
 
 @pytest.mark.parametrize(
-    "model", [*(("deeplab", f) for f in DEEPLABS), *(("fcn", f) for f in FCNS)], ids=str
+    "model", [*(("deeplab", f) for f in DEEPLABS), *(("fcn", f) for f in (*FCNS, *JOINT))], ids=str
 )
 def test_sources_and_their_cells_add_up_and_are_gradient_times_input(model):
     name, fields = model
@@ -171,6 +173,23 @@ def test_a_silent_tap_is_the_networks_own_answer(fields):
         for source, quiet in zip(found.sources, without, strict=True):
             assert abs(source.value - float(plain[1, y, x] - quiet[1, y, x])) < 1e-10
             assert source.reachable or source.value == 0
+
+
+@pytest.mark.parametrize("fields", JOINT, ids=str)
+def test_a_silent_way_to_the_joint_is_the_networks_own_answer(fields):
+    model = fcn(**fields)
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), logits(model, features)
+    width, joint, without = features.shape[1], model.joint[0], []
+    for channels in (slice(0, width), slice(width, None)):
+        kept = joint.weight.data[:, channels].clone()
+        joint.weight.data[:, channels] = 0
+        without.append(logits(model, features))
+        joint.weight.data[:, channels] = kept
+    for y, x in PLACES:
+        found = evidence.at((y, x), Target(1), "ablate")
+        for source, quiet in zip(found.sources, without, strict=True):
+            assert abs(source.value - float(plain[1, y, x] - quiet[1, y, x])) < 1e-10
 
 
 def test_other_readings_are_refused():

@@ -27,13 +27,23 @@ class ConvolutionWeights(HeadWeights):
     titles: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class JointWeights(ConvolutionWeights):
+    """The same where one more convolution, `joint`, reads the features beside the last map.
+
+    Features come first; a ReLU follows.
+    """
+
+    joint: Layer
+
+
 class DilatedHead(ExplainedHead):
-    """Runs dilated FCNs whose convolutions follow one another."""
+    """Runs dilated FCNs."""
 
     @classmethod
     def runs(cls, model: Segmenter) -> bool:
-        """Whether it is one, and its head reads the features only once."""
-        return isinstance(model, DilatedFCN) and model.joint is None
+        """Whether it is one."""
+        return isinstance(model, DilatedFCN)
 
     @staticmethod
     def weights_of(model: Segmenter) -> ConvolutionWeights:
@@ -41,6 +51,8 @@ class DilatedHead(ExplainedHead):
         assert isinstance(model, DilatedFCN)
         (classifier,) = layers_of([model.classifier])
         layers = layers_of([model.convolutions])
-        return ConvolutionWeights(
-            classifier.weight[:, :, 0, 0], classifier.bias, layers, model.titles
-        )
+        matrix, bias = classifier.weight[:, :, 0, 0], classifier.bias
+        if model.joint is None:
+            return ConvolutionWeights(matrix, bias, layers, model.titles)
+        (joint,) = layers_of([model.joint])
+        return JointWeights(matrix, bias, layers, model.titles, joint)
