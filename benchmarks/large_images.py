@@ -126,9 +126,10 @@ def _large(place: _Place, folder: Path, side: int) -> None:
 
 def _save(place: _Place, path: Path) -> None:
     """Save the labels and read them back, as autosave and opening do, on this thread."""
+    from pspgui.gui.label_copier import LabelCopier
     from pspgui.project.store import LabelStore
 
-    copy, store = place.document.copy_labels(), LabelStore()
+    copy, store = LabelCopier(place.document).copy_now(may_reuse=False), LabelStore()
     assert copy is not None
     with _peak("labels saved and read back"):
         store.save(path, copy.labels, copy.provenance, np.zeros((256, 3), np.uint8))

@@ -32,6 +32,7 @@ from pspgui.project import (
 _QUIET_S: Final = 0.4
 _MAX_AGE_S: Final = 5.0
 _MAX_AGE_ALONE_S: Final = 0.6
+_AT_ONCE_PX: Final = 4_000_000
 
 
 class Autosave(QObject):
@@ -59,6 +60,7 @@ class Autosave(QObject):
         self._queue = SaveQueue(self._write, self._answered.emit)
         self._copier = LabelCopier(document, self)
         self._unsaved: dict[Path, Snapshot] = {}
+        self._lent: set[Path] = set()  # images whose snapshot others may be reading
         self._tables: dict[Path, ClassTable] = {}
         self._conflicts: dict[Path, ChangedByOthersError] = {}
         self._overwrite: set[Path] = set()
@@ -85,7 +87,10 @@ class Autosave(QObject):
 
     def snapshot_of(self, image: Path) -> Snapshot | None:
         """Return the unsaved labels of an image, which count more than its file."""
-        return self._unsaved.get(image)
+        snapshot = self._unsaved.get(image)
+        if snapshot is not None:
+            self._lent.add(image)
+        return snapshot
 
     def table_of(self, image: Path) -> ClassTable | None:
         """Return the classes of an image's unsaved labels."""
@@ -99,11 +104,14 @@ class Autosave(QObject):
     @Slot()
     def save_now(self) -> None:
         """Hand the document's labels to the save queue if they hold something new."""
+        self._timer.stop()
+        if not self._has_news or self._is_held:
+            self._rest()
+            return
+        copied = self._copier.copy_now(self._may_reuse)
         self._rest()
-        if self._has_news and not self._is_held:
-            copied = self._document.copy_labels()
-            if copied is not None:
-                self._submit(copied)
+        if copied is not None:
+            self._submit(copied)
 
     def hand_over(self) -> None:
         """Save the document's labels, which no one will change any more: no copy is made."""
@@ -114,10 +122,18 @@ class Autosave(QObject):
             self._submit(LabelCopy(label_map.labels, label_map.provenance, serial))
 
     def save_again(self) -> None:
-        """Save whatever has not been saved yet, failed attempts included."""
+        """Save whatever has not been saved yet, failed attempts included.
+
+        Of a large map the copy is made in steps, so that the window goes on meanwhile.
+        """
         self._submitted = -1
         self._queue.retry()
-        self.save_now()
+        label_map = self._document.label_map
+        if label_map is not None and label_map.labels.size > _AT_ONCE_PX:
+            self._timer.stop()
+            self._begin()
+        else:
+            self.save_now()
 
     def overwrite(self, image: Path) -> None:
         """Save over a file that another program changed, which is kept in the backups."""
@@ -168,6 +184,14 @@ class Autosave(QObject):
         pressed = history is not None and history.is_open
         return pressed or self._document.image_path in self._conflicts
 
+    @property
+    def _may_reuse(self) -> bool:
+        """Whether nobody reads the copy that was handed over last."""
+        image = self._document.image_path
+        return not any(
+            image in those for those in (self._unsaved, self._lent, self._queue.unsaved)
+        )
+
     def _rest(self) -> None:
         self._timer.stop()
         self._copier.stop()
@@ -191,7 +215,7 @@ class Autosave(QObject):
         if not self._has_news or self._document.image_path in self._conflicts:
             return
         self._dirty_since = None
-        self._copier.start()
+        self._copier.start(self._may_reuse)
 
     @Slot(object)
     def _submit(self, copied: LabelCopy) -> None:
@@ -206,6 +230,7 @@ class Autosave(QObject):
             document.image_path in self._overwrite,
         )  # fmt: skip
         self._submitted = copied.serial
+        self._lent.discard(snapshot.image)
         self._unsaved[snapshot.image] = snapshot
         self._tables[snapshot.image] = document.table
         document.mark_saving()

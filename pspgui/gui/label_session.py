@@ -71,7 +71,6 @@ class LabelSession(QObject):
         self._serial = 0  # counts changes of this image's labels that a file should follow
         self._base_serial = 0  # the serial when this image was opened
         self._saved_serial = 0
-        self._stroke_was_copied = False
         self._has_file = False
         self._saved_text = ""
         self._read_only_reason = ""
@@ -176,8 +175,6 @@ class LabelSession(QObject):
         stroke, self._stroke = self._stroke, None
         if stroke is not None:
             self._announce(stroke.abort())
-            if self._stroke_was_copied:  # a save holds part of it, so the file must follow
-                self._changed("The stroke was taken back")
 
     def undo(self) -> None:
         """Undo the latest edit; during a stroke, only that stroke is taken back."""
@@ -309,14 +306,6 @@ class LabelSession(QObject):
     def saved_text(self) -> str:
         """A few words on saving for the status bar; empty when there is nothing to save."""
         return self._saved_text
-
-    def copy_labels(self) -> LabelCopy | None:
-        """Return the labels as they are now, to be saved; a stroke under way is in them."""
-        if self._label_map is None:
-            return None
-        self._stroke_was_copied = self._stroke is not None
-        labels, provenance = self._label_map.labels, self._label_map.provenance
-        return LabelCopy(copied(labels), copied(provenance), self._serial)
 
     def mark_saving(self) -> None:
         """Say that a save is under way."""

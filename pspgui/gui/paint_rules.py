@@ -253,7 +253,6 @@ class PaintRules(LabelSession):
     def start_stroke(self, stroke: Stroke, y: float, x: float) -> None:
         """Press a tool that made its own stroke over this label map and history."""
         self.finish_stroke()
-        self._stroke_was_copied = False
         self._stroke = stroke
         self._announce(stroke.move(y, x))
 

@@ -95,15 +95,6 @@ def test_abort_takes_the_stroke_back(document):
     assert not document.is_dirty and not document.stroke_active and not document.can_undo
 
 
-def test_a_stroke_taken_back_after_a_save_must_be_saved_again(document):
-    document.set_active_class(4)
-    document.begin_stroke(10, 10, "brush")
-    document.mark_saved(document.copy_labels().serial)
-    document.abort_stroke()
-
-    assert document.is_dirty
-
-
 def test_the_eraser_returns_to_the_prediction(document):
     document.set_active_class(5)
     stroke(document)
