@@ -28,6 +28,10 @@ class ASPPEvidence(PartsEvidence):
         ends = np.cumsum([0, *(len(self._maps[title]) for title in self._titles)]).tolist()
         self._channels = [slice(a, b) for a, b in pairwise(ends)]
 
+    @property
+    def _rectifiers(self) -> int:
+        return 1 + bool(self.weights.decoder)
+
     def _chain(self, outputs: Places) -> Chain:
         steps: list[Step] = [*self.weights.project, RELU]
         if self.weights.decoder:
@@ -120,6 +124,10 @@ class TapEvidence(PartsEvidence):
         self.weights = weights
         self._last: tuple[bytes, Parts] | None = None
 
+    @property
+    def _rectifiers(self) -> int:
+        return len(self.weights.layers)
+
     def _chain(self, outputs: Places) -> Chain:
         steps: list[Step] = [RELU]
         for layer in self.weights.layers[1:]:
@@ -181,6 +189,10 @@ class JointEvidence(PartsEvidence):
     def __init__(self, activations: Activations, weights: JointWeights) -> None:
         super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
+
+    @property
+    def _rectifiers(self) -> int:
+        return 1
 
     def _chain(self, outputs: Places) -> Chain:
         return Chain([self.weights.joint, RELU], [self.activations.grid] * 2, outputs)

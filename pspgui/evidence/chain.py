@@ -157,14 +157,11 @@ class Chain:
 
         The gates of every rectifier are like what passes it.
         """
-        gates = []
-        for step in self._walk:
-            if not isinstance(step, Rectifier):
-                values = step.forward(values)
-            else:
-                gates.append(opened(step, values))
-                values = values * gates[-1]
-        return values, gates
+        return _through(self._walk, values)
+
+    def before_last(self, values: np.ndarray) -> np.ndarray:
+        """Return what enters the last step, (V, Q, O), of V variants (V, P, I) at `start`."""
+        return _through(self._walk[:-1], values)[0]
 
     def back(self, gradient: np.ndarray, gates: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
         """Return the gradient at `start`, (P, I), and what all biases add to the logit.
@@ -179,6 +176,20 @@ class Chain:
             else:
                 gradient = gradient * left.pop()[0]
         return gradient, biases
+
+
+def _through(
+    walk: Sequence[Wire | Mixture | Rectifier], values: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return what comes out of steps, and how open the gates of their rectifiers are."""
+    gates = []
+    for step in walk:
+        if not isinstance(step, Rectifier):
+            values = step.forward(values)
+        else:
+            gates.append(opened(step, values))
+            values = values * gates[-1]
+    return values, gates
 
 
 def opened(step: Rectifier, values: np.ndarray) -> np.ndarray:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pspgui.evidence.chain import Chain, Places
+from pspgui.evidence.psp import gates_between
 from pspgui.evidence.psp_reads import cells_of, checked_pixel, pixels_of
 from pspgui.evidence.readings import (
+    READINGS,
     BranchEvidence,
     OpenedSource,
     PixelEvidence,
@@ -61,8 +63,6 @@ class Parts(NamedTuple):
 class CellsEvidence(ABC):
     """Answers for one image, by the few cells that a pixel reads; any thread may ask."""
 
-    readings: ClassVar[tuple[Reading, ...]] = ("split", "ablate")
-
     def __init__(
         self, activations: Activations, classifier: np.ndarray, biases: np.ndarray
     ) -> None:
@@ -70,6 +70,11 @@ class CellsEvidence(ABC):
         self.activations = activations
         self._classifier, self._biases = classifier, biases
         self._maps = dict(activations.maps)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The ways in which it can be read; "ig" has no closed form where gate follows gate."""
+        return "split", "ablate"
 
     @abstractmethod
     def at(
@@ -128,7 +133,17 @@ class CellsEvidence(ABC):
 
 
 class PartsEvidence(CellsEvidence):
-    """Evidence of a network whose parts all enter one chain."""
+    """Evidence of a network whose parts all enter one chain, whose last step is a ReLU."""
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All where that ReLU is the only one."""
+        return READINGS if self._rectifiers == 1 else ("split", "ablate")
+
+    @property
+    @abstractmethod
+    def _rectifiers(self) -> int:
+        """How many gates follow one another in the chain."""
 
     def at(
         self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
@@ -143,6 +158,8 @@ class PartsEvidence(CellsEvidence):
         parts = self._parts(chain.start)
         if reading == "ablate":
             values, constant = silenced(chain, parts, aimed.gradient)
+        elif reading == "ig":
+            values, constant = rescaled(chain, parts, aimed.gradient)
         else:
             pull, biases = chain.back(aimed.gradient, self._gates(chain, aimed.places, parts))
             values = np.einsum("spc,pc->s", parts.parts, pull)
@@ -193,6 +210,18 @@ def silenced(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarr
     variants = np.concatenate([whole[None], whole - parts.parts, silence[None]])
     worth = (chain.run(variants)[0] * gradient).sum(axis=(1, 2))
     return worth[0] - worth[1:-1], float(worth[-1])
+
+
+def rescaled(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return every part's integrated gradients, (S,), and what is left without all parts.
+
+    In closed form, which takes a chain whose only gates are its last step.
+    """
+    silence = np.broadcast_to(parts.base, parts.whole.shape)
+    z, base = chain.before_last(np.stack([parts.whole, silence]))
+    pull, _ = chain.back(gradient, [gates_between(z, base, "ig")[None]])
+    values: np.ndarray = np.einsum("spc,pc->s", parts.parts, pull)
+    return values, float((np.maximum(base, 0) * gradient).sum())
 
 
 def branches(

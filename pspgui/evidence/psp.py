@@ -105,7 +105,7 @@ class PSPEvidence:
             fall = np.maximum(z, 0) - np.maximum(z - local, 0)
             own, levels = float((mixed * fall).sum()), self._falls(cells, mixed, z, baseline)
         else:
-            gates = _gates(z, base, reading)
+            gates = gates_between(z, base, reading)
             gradient = mixed * gates
             kept = np.maximum(base, 0) if reading == "ig" else base * gates
             constant += float((mixed * kept).sum())
@@ -335,7 +335,7 @@ class PSPEvidence:
         return found
 
 
-def _gates(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarray:
+def gates_between(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarray:
     """Return how far every gate is open: now, or on average on the way from the base to z.
 
     A ReLU passed through from base to z has the mean slope (relu(z) - relu(base)) / (z - base):

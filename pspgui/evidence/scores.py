@@ -7,7 +7,7 @@ its own exact part: the kernel's weight times its score, less the bias, which is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,13 +36,16 @@ class _Map(NamedTuple):
 class ScoreEvidence(CellsEvidence):
     """What each score map adds: that of fc7, and those of the pools."""
 
-    readings: ClassVar[tuple[Reading, ...]] = READINGS
-
     def __init__(self, activations: Activations, weights: ScoreWeights) -> None:
         classes, kind = len(activations.scores), activations.scores.dtype
         super().__init__(activations, np.eye(classes, dtype=kind), np.zeros(classes, kind))
         self.weights = weights
         self._titles = tuple(weights.biases)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All: without gates they are the same."""
+        return READINGS
 
     def at(
         self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"

@@ -57,6 +57,10 @@ class UpsamplingEvidence(PartsEvidence):
         self._grid = (activations.features.shape[1], activations.features.shape[2])
         self._levels = {level.bins: self._level(level) for level in weights.levels}
 
+    @property
+    def _rectifiers(self) -> int:
+        return 1 + len(self.weights.stages)
+
     def _chain(self, outputs: Places) -> Chain:
         steps: list[Step] = [RELU]
         shapes = [self._grid]

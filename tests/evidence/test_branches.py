@@ -192,7 +192,57 @@ def test_a_silent_way_to_the_joint_is_the_networks_own_answer(fields):
             assert abs(source.value - float(plain[1, y, x] - quiet[1, y, x])) < 1e-10
 
 
-def test_other_readings_are_refused():
+STEPS = (np.arange(200) + 0.5) / 200
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("deeplab", {"decoder": "none"}), ("fcn", JOINT[0])], ids=str
+)
+def test_ig_is_the_integral_along_the_way_from_silence(name, fields):
+    model = {"deeplab": deeplab, "fcn": fcn}[name](**fields)
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), logits(model, features)
+    if name == "deeplab":
+        maps = [m.expand(-1, -1, *GRID) for m in model.aspp(features).values()]
+    else:
+        maps = [features, model.convolutions(features)]
+    leaves = [m.clone().requires_grad_(True) for m in maps]
+
+    def scaled(by):
+        joint = torch.cat([m * by for m in leaves], dim=1)
+        hidden = model.project(joint) if name == "deeplab" else model.joint(joint)
+        return model.upsample(model.classifier(hidden), PADDED)[0]
+
+    for y, x in PLACES[:3]:
+        found = evidence.at((y, x), Target(1), "ig")
+        whole = sum(scaled(t)[1, y, x] / t for t in STEPS.tolist()) / len(STEPS)
+        gradients = torch.autograd.grad(whole, leaves)
+        expected = [float((g * m).sum()) for g, m in zip(gradients, maps, strict=True)]
+
+        assert np.allclose([s.value for s in found.sources], expected, atol=2e-2)
+        assert abs(found.constant - float(scaled(0.0)[1, y, x].detach())) < 1e-10
+        assert abs(found.total - float(plain[1, y, x])) < 1e-10
+
+
+def test_ig_of_taps_is_the_integral_along_the_way_from_silence():
     model = fcn()
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), logits(model, features)
+    weight = model.convolutions[0][0].weight.requires_grad_(True)
+    for y, x in PLACES[:3]:
+        found = evidence.at((y, x), Target(1), "ig")
+        # Scaling the features is scaling all taps, and a tap's part is its weights' part.
+        whole = sum(logits(model, features * t)[1, y, x] / t for t in STEPS.tolist()) / len(STEPS)
+        (gradient,) = torch.autograd.grad(whole, weight)
+        expected = (gradient * weight).sum(dim=(0, 1)).detach().numpy()
+
+        assert np.allclose(found.grids[3].values, expected, atol=2e-2)
+        silence = logits(model, features * 0)[1, y, x].detach()
+        assert abs(found.constant - float(silence)) < 1e-10
+        assert abs(found.total - float(plain[1, y, x])) < 1e-10
+
+
+def test_other_readings_are_refused():
+    model = fcn(convolutions=2)
     with pytest.raises(ValueError, match="split"):
         evidence_of(model, features_of(model)).at((0, 0), None, "ig")
