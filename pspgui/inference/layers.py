@@ -87,10 +87,12 @@ def layers_of(modules: Iterable[nn.Module]) -> tuple[Layer, ...]:
 def transposed_of(module: nn.ConvTranspose2d, cut: int = 0) -> Transposed:
     """Return a transposed convolution, of whose output so many rows and columns are cut off.
 
-    Raises `TypeError` for a dilated or grouped one.
+    Raises `TypeError` for a dilated or grouped one, and for one whose outputs lie apart.
     """
     if set(module.dilation) != {1} or module.groups != 1:
         raise TypeError("a transposed convolution must be neither dilated nor grouped")
+    if module.kernel_size[0] < module.stride[0]:
+        raise TypeError("a transposed convolution must not stride further than its kernel reaches")
     weight, padding = to_array(module.weight), module.padding[0]
     assert isinstance(padding, int)
     outputs = weight.shape[1]
