@@ -78,21 +78,25 @@ def paint_runs(
     labels, marks = label_map.labels.reshape(-1), label_map.provenance.reshape(-1)
     flat = runs.flat
     if isinstance(value, np.ndarray):
-        wanted = value.reshape(-1)[flat].astype(labels.dtype)
+        wanted = value.reshape(-1).take(flat).astype(labels.dtype, copy=False)
         mark = MODEL if provenance is None else provenance
     else:
-        wanted = np.full(len(flat), value, labels.dtype)
+        wanted = labels.dtype.type(value)
         mark = PERSON if provenance is None else provenance
-    here = labels[flat]
-    may = (here != wanted) | (marks[flat] != mark)
+    here = labels.take(flat)
+    differs = here != wanted
+    may = differs | (marks.take(flat) != mark)
     if not allowed.is_open:
         may &= allowed.change(here, wanted if isinstance(value, np.ndarray) else value)
-    if not may.any():
+    count = int(np.count_nonzero(may))
+    if not count:
         return Painted(Rect(runs.rect.y0, runs.rect.x0, runs.rect.y0, runs.rect.x0), 0)
-    pixels = int(np.count_nonzero((here != wanted) & may))
+    pixels = int(np.count_nonzero(differs & may))
     history.touch(runs.rect)
-    flat = flat[may]
-    labels[flat] = wanted[may]
+    if count < len(flat):  # the usual sweep changes all it covers
+        flat = flat[may]
+        wanted = wanted[may] if isinstance(value, np.ndarray) else wanted
+    labels[flat] = wanted
     marks[flat] = np.uint8(mark)
     label_map.revision += 1
     return Painted(runs.rect, pixels)

@@ -64,8 +64,8 @@ def _pairs_differ(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
 def _rarest(around: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """Return which of the inner four is rarest in the 4 x 4 at each corner; the first if tied."""
     width = around.shape[1]
-    flat, first = around.ravel(), ys * width + xs
-    near = np.stack([flat.take(first + (dy * width + dx)) for dy, dx in _AROUND])
+    steps = np.array([dy * width + dx for dy, dx in _AROUND])
+    near = around.ravel().take((ys * width + xs) + steps[:, None])
     best = near[_INSIDE[0]]
     fewest = (near == best).sum(axis=0, dtype=np.uint8)
     for k in _INSIDE[1:]:
