@@ -1,11 +1,11 @@
 """Memory and time with images too large for memory, and how soon ordinary ones are seen.
 
 Run: python benchmarks/large_images.py [side] [folder]. A noisy, tiled GeoTIFF of side x side
-(30 000 unless given) is written into `folder` (a temporary one), opened in the whole window
-without a model, panned at several zooms, painted on, undone. The disk holds the file, three bytes
-a pixel more while it is open, two for labels, and a third of both for levels. Then 8192 x 8192
-images are opened, and 2-megapixel images with labels are switched between. Memory is the resident
-set of this process, with the pages of mapped files that are in it, from /proc (Linux only).
+(30 000 unless given, 0 for none) is written into `folder` (a temporary one), opened in the whole
+window without a model, panned at several zooms, painted on, undone. The disk holds the file, three
+bytes a pixel more while it is open, two for labels, and a third of both for levels. Then 8192 x
+8192 images are opened, and 2-megapixel images with labels are switched between. Memory is the
+resident set of this process, with the pages of mapped files that are in it, from /proc (Linux).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from pspgui.gui.main_window import MainWindow
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.tools import Brush
-from pspgui.imaging import encode_labels
 
 _MIB = 1 << 20
 _TWO_MEGAPIXELS = (1232, 1632)
+_SWITCHES = 16
 
 
 def main() -> None:
@@ -47,7 +47,8 @@ def main() -> None:
         app = QApplication([])
         place = _Place(app)
         print(f"window without an image: {_resident()} MiB\n")
-        _large(place, Path(folder), side)
+        if side:
+            _large(place, Path(folder), side)
         _first_pixels(place, Path(folder))
         _switching(place, Path(folder))
         place.close()
@@ -183,7 +184,8 @@ def _mouse(canvas: object, kind: QEvent.Type, point: QPointF) -> None:
 
 
 def _first_pixels(place: _Place, folder: Path) -> None:
-    print("\n8192 x 8192: seconds to first pixels")
+    """Open each twice: memory that a process never had before takes time of its own."""
+    print("\n8192 x 8192 to first pixels painted, s, CPU of all threads beside")
     pixels = _scene(8192, 8192)
     from PIL import Image
 
@@ -192,32 +194,65 @@ def _first_pixels(place: _Place, folder: Path) -> None:
         ("a.png", {"compress_level": 3}), ("b.jpg", {"quality": 92}), ("c.tif", {}),
     ):  # fmt: skip
         image.save(folder / name, **options)
-        worked = time.process_time()
-        seconds = place.open(folder / name)
-        worked = time.process_time() - worked
-        print(f"    {name[2:]:<5}{seconds:.2f} s, {worked:.2f} s of CPU by all threads")
-        place.document.mark_saved(place.document.edit_serial)
+    del image, pixels
+    for turn in ("first", "again"):
+        for name in ("a.png", "b.jpg", "c.tif"):
+            worked = time.process_time()
+            seconds = place.open(folder / name)
+            worked = time.process_time() - worked
+            print(f"    {turn}, {name[2:]:<5}{seconds:.2f}, CPU {worked:.2f}")
+            place.document.mark_saved(place.document.edit_serial)
 
 
 def _switching(place: _Place, folder: Path) -> None:
+    """Go through images with labels, provenance, classes and a stroke journal each."""
+    paths = _labelled_images(folder / "two")
+    place.session.open_path(paths[0])
+    place.wait(lambda: place.document.image_path == paths[0])
+    for path in paths[: _SWITCHES + 1]:  # so that each has a journal
+        place.open(path)
+        place.document.set_active_class(3)
+        place.document.begin_stroke(300.0, 300.0, "brush")
+        place.document.finish_stroke()
+    place.session.flush(60)
+    print("\nswitching between 2-megapixel images with labels, ms: to painted; CPU of all threads; "
+          "CPU of the window's thread")  # fmt: skip
+    leafing = [_switch(place, path, look_s=0.7) for path in paths[1 : _SWITCHES + 1]]
+    _say_switching("leafing through, .7 s a look", leafing)
+    far = [paths[(7 * k + 11) % len(paths)] for k in range(_SWITCHES)]
+    _say_switching("jumping, nothing kept of them", [_switch(place, path, 0.3) for path in far])
+    back = [paths[far_place] for far_place in (3, 4) * (_SWITCHES // 2)]
+    _say_switching("back and forth between two", [_switch(place, path, 0.1) for path in back])
+
+
+def _labelled_images(home: Path) -> list[Path]:
     from PIL import Image
 
+    from pspgui.project import LabelStore
+
     height, width = _TWO_MEGAPIXELS
-    home = folder / "two"
-    (home / ".pspgui" / "labels").mkdir(parents=True)
-    labels = np.kron(
-        np.random.default_rng(4).integers(0, 11, (77, 102)), np.ones((16, 16))
-    ).astype(np.uint8)
-    paths = []
-    for k in range(6):
-        paths.append(home / f"{k}.jpg")
-        Image.fromarray(_scene(height, width, k)).save(paths[-1], quality=90)
-        palette = np.zeros((256, 3), np.uint8)
-        (home / ".pspgui" / "labels" / f"{k}.png").write_bytes(encode_labels(labels, palette))
-    place.open(paths[0])
-    times = [place.open(path) for path in (paths * 4)[1:]]
-    middle, slow = 1e3 * np.percentile(times, (50, 95))
-    print(f"\nswitching between 2-megapixel images with labels: {middle:.0f} ms (p95 {slow:.0f})")
+    home.mkdir()
+    blocks = np.random.default_rng(4).integers(0, 11, (77, 102))
+    labels = np.kron(blocks, np.ones((16, 16))).astype(np.uint8)
+    store, paths = LabelStore(), [home / f"{k:02}.jpg" for k in range(48)]
+    for k, path in enumerate(paths):
+        Image.fromarray(_scene(height, width, k)).save(path, quality=90)
+        store.save(path, labels, labels // 8, np.zeros((256, 3), np.uint8))
+    return paths
+
+
+def _switch(place: _Place, path: Path, look_s: float) -> tuple[float, float, float]:
+    everything, window = time.process_time(), time.thread_time()
+    seconds = place.open(path)
+    found = seconds, time.process_time() - everything, time.thread_time() - window
+    end = time.perf_counter() + look_s
+    place.wait(lambda: time.perf_counter() > end)
+    return found
+
+
+def _say_switching(what: str, found: list[tuple[float, float, float]]) -> None:
+    parts = [1e3 * np.percentile(side, (50, 95)) for side in zip(*found, strict=True)]
+    print(f"    {what:<32}" + "; ".join(f"{mid:4.0f} (p95 {slow:4.0f})" for mid, slow in parts))
 
 
 def _scene(height: int, width: int, seed: int = 0) -> np.ndarray:
