@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
+import traceback
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,10 @@ from pspgui import places
 from pspgui.durable import printable
 
 _log = logging.getLogger("pspgui.gui")
+
+# PySide writes before a message through which of Qt's calls it came, which helps nobody.
+_BY_WAY_OF = re.compile(r"(Error calling Python override of \S+: )+")
+_NUMBER = re.compile(r"\d+")
 
 
 def log_file() -> Path:
@@ -110,13 +116,19 @@ class Surprises(QObject):
     @Slot(object)
     def _tell(self, error: BaseException) -> None:
         text = sentence(error)
-        where = error.__traceback__
-        key = (type(error).__name__, f"{where.tb_lineno if where else 0}{_first_line(error)}")
+        # A mistake that comes with every move of the mouse differs in its numbers alone.
+        key = (type(error).__name__, f"{_origin(error)}{_NUMBER.sub('#', _first_line(error))}")
         if key not in self._seen:
             self._seen.add(key)
             self.told.emit(text)
 
 
+def _origin(error: BaseException) -> str:
+    """Return the line that raised, which one error shares however it was come by."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return f"{frames[0].filename}:{frames[0].lineno}" if frames else ""
+
+
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = _BY_WAY_OF.sub("", str(error)).strip().splitlines()
     return lines[0][:160] if lines else "no message"

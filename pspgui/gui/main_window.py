@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         self._build_menus()
         self._build_status()
         self._connect()
+        self.installEventFilter(self)
         self.pages.setCurrentWidget(self.start)
         self.start.setFocus()
 
@@ -286,13 +287,18 @@ class MainWindow(QMainWindow):
             self._seen = True
             QTimer.singleShot(0, self.first_painted.emit)
 
-    def event(self, event: QEvent) -> bool:
-        """Leave Enter to the widget that has the keyboard and a use for it."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Leave Enter to the widget that has the keyboard and a use for it.
+
+        A filter of the window itself, for `event` would be under every painting of every widget,
+        and PySide ends the process when exceptions meet there.
+        """
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
             if is_enter and takes_enter(QApplication.focusWidget()):
                 event.accept()
-        return super().event(event)
+                return True
+        return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc in a panel leaves it for the canvas; where nothing is typed it steps back too."""

@@ -119,14 +119,17 @@ class Run:
 
     def mouse(self, kind: QEvent.Type, y: float, x: float) -> None:
         """Send one mouse event of the left button to a pixel of the image."""
+        QApplication.sendEvent(self.window.canvas, self.mouse_event(kind, y, x))
+
+    def mouse_event(self, kind: QEvent.Type, y: float, x: float) -> QMouseEvent:
+        """Return a mouse event of the left button over a pixel of the image."""
         canvas, left = self.window.canvas, Qt.MouseButton.LeftButton
         point = QPointF(canvas.camera.to_widget(y, x))
         button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else left
         held = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else left
-        event = QMouseEvent(
+        return QMouseEvent(
             kind, point, canvas.mapToGlobal(point), button, held, Qt.KeyboardModifier.NoModifier
         )
-        QApplication.sendEvent(canvas, event)
 
     def brush(self, chance: random.Random, release: bool = True) -> None:
         """Press the brush and draw a line."""
@@ -197,6 +200,13 @@ class Run:
 _kept: list[Run] = []
 
 
+def make_images(folder: Path) -> None:
+    """Write some small images."""
+    for image in range(IMAGES):
+        pixels = fake_image(*SHAPE, seed=image)
+        (folder / f"street{image}.png").write_bytes(encode_png(pixels))
+
+
 def left_behind() -> list[str]:
     """Return the names of threads and child processes that are still there."""
     main = threading.main_thread()
@@ -222,9 +232,7 @@ def main() -> int:
     for number in range(options.count):
         folder = options.folder / f"run{number:03}"
         folder.mkdir()
-        for image in range(IMAGES):
-            pixels = fake_image(*SHAPE, seed=image)
-            (folder / f"street{image}.png").write_bytes(encode_png(pixels))
+        make_images(folder)
         chance = random.Random(1000 * options.seed + number)
         run = Run(folder, options.weights)
         _kept.append(run)
@@ -234,7 +242,7 @@ def main() -> int:
         problems += [f"{moment} {number}: {problem}" for problem in run.problems]
     problems += [f"left behind: {name}" for name in left_behind()]
     application.processEvents()
-    print(json.dumps({"windows": options.count, "problems": problems}))
+    sys.stdout.write(json.dumps({"windows": options.count, "problems": problems}) + "\n")
     return 0
 
 
