@@ -11,9 +11,9 @@ import numpy as np
 
 from pspgui.durable import printable
 from pspgui.imaging import DecodeError, labels_from_bytes, read_file
-from pspgui.imaging.label_files import read_texts
 from pspgui.labels.classes import ClassTable
 from pspgui.project.index import ProjectIndex
+from pspgui.project.label_owners import owner_of
 from pspgui.project.store import owner_text
 
 # Pixels counted at once: the interpreter is not held for longer than a few milliseconds.
@@ -164,7 +164,7 @@ class Owners:
     def of(self, label_file: Path) -> Path | None:
         """Return the image, by what the file says, else by its name; None for an orphan."""
         try:
-            owner = read_texts(label_file).get("Image")
+            owner = owner_of(label_file)
         except DecodeError:
             owner = None
         if owner is not None:

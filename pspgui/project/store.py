@@ -39,9 +39,10 @@ from pspgui.imaging.label_files import read_texts, same_values
 from pspgui.imaging.scratch import full_map
 from pspgui.labels.provenance import IMPORTED
 from pspgui.labels.provenance import palette as provenance_palette
+from pspgui.project.label_owners import SOURCE, owner_of
 
 FOLDER = ".pspgui"
-_SOURCE, _STAMP, _MODELS, _MARKED = "Image", "Labels", "Models", "Provenance"
+_STAMP, _MODELS, _MARKED = "Labels", "Models", "Provenance"
 _LONGEST_NAME = 245  # bytes; file systems allow 255
 _NOT_WRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
@@ -205,7 +206,7 @@ class LabelStore:
         if target is None:
             name = f"{image.stem[:60]}-mine-{time.time_ns()}.png"
             target = self.homes(image)[0] / "backups" / name
-        content = encode_labels(labels, palette, {_SOURCE: owner_text(image.name)})
+        content = encode_labels(labels, palette, {SOURCE: owner_text(image.name)})
         write_durably(target, content, lambda written: _compare(target, written, labels))
         return target
 
@@ -216,7 +217,7 @@ class LabelStore:
         there have the provenance that belongs to them.
         """
         path = _own_file(home, work.image)
-        source = {_SOURCE: owner_text(work.image.name)}
+        source = {SOURCE: owner_text(work.image.name)}
         # Named in the labels, so that files of equal labels differ where their provenance does.
         marked = hashlib.sha256(np.ascontiguousarray(work.provenance).data).hexdigest()
         content = encode_labels(work.labels, work.palette, {**source, _MARKED: marked})
@@ -321,7 +322,7 @@ def _own_file(home: Path, image: Path) -> Path:
     """Return the first of the file names an image may use that no other image's labels have."""
     for path in _candidates(home / "labels", image):
         try:
-            owner = read_texts(path).get(_SOURCE)
+            owner = owner_of(path)
         except DecodeError:
             return path  # not there, or damaged: `load` tells, `save` sets it aside
         if owner is None or owner == owner_text(image.name) or not _is_there(image.parent, owner):
