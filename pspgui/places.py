@@ -20,6 +20,11 @@ def bundled_model() -> Path:
     return resources() / "models" / "pspnet_mobilenetv2_camvid.safetensors"
 
 
+def context_lab_model(architecture: str = "pspnet") -> Path:
+    """Return the weights of the context lab: of the "pspnet" or of the "fcn" beside it."""
+    return resources() / "models" / f"context_lab_{architecture}.safetensors"
+
+
 def user_folder() -> Path:
     """Return the folder for this user's own files (labels of unwritable folders, logs)."""
     return Path(platformdirs.user_data_dir("pspgui", appauthor=False))

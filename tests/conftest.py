@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import time
 from pathlib import Path
 
 # Before Qt is imported by anything.
@@ -13,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import pytest
+
+# The collector runs on whichever thread allocates, and a widget that a worker frees takes the
+# process with it: see pspgui/gui/garbage.py. Here it runs between tests.
+gc.disable()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -45,6 +51,24 @@ def _qt_settings():
     except ImportError:
         return None
     return QSettings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_old_is_garbage():
+    """Spare the collector what is imported already."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def garbage(request):
+    """Collect garbage on this thread, where widgets may be freed."""
+    yield
+    if "qtbot" in request.fixturenames or gc.get_count()[0] > 200_000:
+        began = time.perf_counter()
+        gc.collect()
+        if time.perf_counter() - began > 0.05:  # something large was imported meanwhile
+            gc.freeze()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -34,11 +34,17 @@ from pspgui.jobs.modelling import (
     redraw_views,
     retell,
 )
+from pspgui.jobs.opening_sources import open_source_of
 from pspgui.jobs.windowed import WindowEvidence
 from pspgui.labels.classes import ClassTable
 
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import OpenedSource, Source
+
 # Answers that are about one image and one model, and worthless for any other.
-_OF_IMAGE_AND_MODEL = ("predict", "preview", "retell", "views", "window", "agreement")
+_OF_IMAGE_AND_MODEL = (
+    "predict", "preview", "retell", "views", "window", "agreement", "opened"
+)  # fmt: skip
 
 
 class ModelSession(QObject):
@@ -89,11 +95,13 @@ class ModelSession(QObject):
             "preview": self._on_preview,
             "views": document.set_views,
             "window": self._on_window,
+            "opened": self._on_opened_source,
             "agreement": self.agreement_changed.emit,
         }
         engine.replied.connect(self._receive)
         document.score_class_changed.connect(self._redraw_views)
         document.window_wanted.connect(self._explain_window)
+        document.opening_wanted.connect(self._open_source)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -216,6 +224,18 @@ class ModelSession(QObject):
         shown = self._shown()
         if shown is not None and self._document.prediction is not None:
             self._ask_about_image("views", redraw_views(self._room, shown), Urgency.LOOK)
+
+    @Slot(object)
+    def _open_source(self, source: Source) -> None:
+        document = self._document
+        pixel = document.pin
+        if pixel is not None and document.evidence is not None:
+            job = open_source_of(document.engine, pixel, source, document.evidence.target)
+            stamp = (self._image_revision, self._model_revision)
+            self._ask("files", "opened", job, stamp, Urgency.LOOK)
+
+    def _on_opened_source(self, found: tuple[Pixel, OpenedSource]) -> None:
+        self._document.set_opened(*found)
 
     @Slot(object)
     def _explain_window(self, pixel: Pixel) -> None:

@@ -9,9 +9,10 @@ from PySide6.QtCore import QObject, Signal
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
+from pspgui.jobs.opening_sources import can_open
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import PixelEvidence, Reading, Source
+    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source
     from pspgui.jobs.class_tables import Explains
 
 
@@ -31,6 +32,8 @@ class Pointing(Display):
     reading_changed = Signal(str)
     window_wanted = Signal(object)
     window_changed = Signal()
+    opening_wanted = Signal(object)
+    opened_changed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +47,8 @@ class Pointing(Display):
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._reading: Reading = "split"
+        self._opened: OpenedSource | None = None
+        self._opened_at: Pixel | None = None
 
     # -- what can be explained ----------------------------------------------------------------
 
@@ -144,6 +149,45 @@ class Pointing(Display):
             self.reading_changed.emit(self.reading)
             self._refresh_evidence()
 
+    # -- a source opened into cells -----------------------------------------------------------
+
+    @property
+    def opened(self) -> OpenedSource | None:
+        """The source whose cells lie over the picture."""
+        return self._opened
+
+    @property
+    def engine(self) -> Explains | None:
+        """What answers for this image, for jobs that ask it beside the window."""
+        return self._engine
+
+    def open_source(self, source: Source) -> None:
+        """Ask for the cells that a source of the pixel explained was made of; the pixel is pinned.
+
+        The source that lies open already is closed.
+        """
+        if self._evidence is None or not can_open(self._engine):
+            return
+        shown = self._opened
+        if shown is not None and places_of(shown.source) == places_of(source):
+            self.close_source()
+            return
+        self.set_pin(self._evidence.pixel)
+        self.opening_wanted.emit(source)
+
+    def set_opened(self, pixel: Pixel, opened: OpenedSource) -> None:
+        """Take the cells of a source of a pixel; too late if another pixel is explained now."""
+        if self._evidence is not None and self._evidence.pixel == pixel:
+            self._opened, self._opened_at = opened, pixel
+            self.opened_changed.emit(opened)
+
+    def close_source(self) -> bool:
+        """Take the cells off the picture; return whether there were any."""
+        was_open, self._opened = self._opened is not None, None
+        if was_open:
+            self.opened_changed.emit(None)
+        return was_open
+
     # -- inside -------------------------------------------------------------------------------
 
     def _frame_changed(self) -> None:
@@ -187,4 +231,13 @@ class Pointing(Display):
     def _set_evidence(self, evidence: PixelEvidence | None) -> None:
         if evidence is not self._evidence:
             self._evidence = evidence
+            if self._opened is not None and (
+                evidence is None or evidence.pixel != self._opened_at
+            ):
+                self.close_source()
             self.evidence_changed.emit(evidence)
+
+
+def places_of(source: Source) -> tuple[str, int, int, int]:
+    """Return what tells a source apart from the others of a network."""
+    return source.kind, source.level, source.row, source.col

@@ -17,6 +17,7 @@ from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import Surprises, start_logging
+from pspgui.gui.garbage import GuiGarbage
 from pspgui.gui.main_window import MainWindow
 from pspgui.gui.remembered import recall
 from pspgui.gui.session import Notice, Session
@@ -35,6 +36,7 @@ class WindowApp(QObject):
         self._started = started
         self._timings: dict[str, float] = {}
         self.code = 0
+        self.garbage = GuiGarbage(self)
         self.settings = Settings(self)
         self.document = Document(self)
         self.engine = Engine(self)
@@ -44,6 +46,7 @@ class WindowApp(QObject):
         self.window.first_painted.connect(self._begin)
         self.session.predicted.connect(self._predicted)
         self.session.failed.connect(self._failed)
+        self.session.model_changed.connect(self.garbage.settle)
 
     def show(self) -> None:
         """Show the window; nothing slow has begun before it is painted."""

@@ -25,7 +25,7 @@ from pspgui.project.class_files import (
 )
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import PixelEvidence, Reading, Target
+    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source, Target
     from pspgui.inference.activations import Prediction
 
 _MOST_LABELS = 255
@@ -175,16 +175,31 @@ class _Translated:
         self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
     ) -> PixelEvidence:
         """Explain a class; one that the model does not know gives way to the winner."""
+        ways = () if reading == "split" else (reading,)
+        return self._renamed(self._engine.at(pixel, self._wanted(target), *ways))
+
+    def open_source(
+        self, pixel: tuple[int, int], source: Source, target: Target | None = None
+    ) -> OpenedSource:
+        """Open a source into cells; the target is numbered like the labels."""
+        from pspgui.evidence import opened
+
+        return opened(self._engine, pixel, source, self._wanted(target))  # type: ignore[arg-type]
+
+    def _wanted(self, target: Target | None) -> Target | None:
+        """Return a target in the model's numbers; None for a class that it does not know."""
         from pspgui.evidence.readings import Target
 
-        wanted = None
-        if target is not None:
-            one = self._translation.model_class(target.class_id)
-            versus = None
-            if target.versus is not None:
-                versus = self._translation.model_class(target.versus)
-            wanted = None if one is None else Target(one, versus)
-        found = self._engine.at(pixel, wanted, *(() if reading == "split" else (reading,)))
+        one = None if target is None else self._translation.model_class(target.class_id)
+        if target is None or one is None:
+            return None
+        versus = None if target.versus is None else self._translation.model_class(target.versus)
+        return Target(one, versus)
+
+    def _renamed(self, found: PixelEvidence) -> PixelEvidence:
+        """Number the target of evidence like the labels."""
+        from pspgui.evidence.readings import Target
+
         ids, versus = self._translation.ids, found.target.versus
         named = Target(
             int(ids[found.target.class_id]), None if versus is None else int(ids[versus])

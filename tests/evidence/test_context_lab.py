@@ -7,14 +7,12 @@ point at what was planted, and muting them must turn the boat into a car.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
 from pspgui import places
-from pspgui.evidence import PSPEvidence, evidence_of
+from pspgui.evidence import evidence_of
 from pspgui.evidence.drill import open_source
 from pspgui.evidence.readings import Target
 from pspgui.evidence.whatif import WhatIf, answer_if
@@ -61,15 +59,23 @@ def asked(kind, count):
             yield scene, Pixel(int(ys[nearest]), int(xs[nearest]))
 
 
-def strongest_cell(evidence, pixel, target):
-    """Return the cell of the context that speaks most for a target, as a rect of pixels."""
+def points_at_the_cue(evidence, scene, pixel, target) -> bool:
+    """Whether, of all cells out of the FCN's reach, the one that speaks most lies in the cue."""
     total = np.zeros(evidence.activations.grid)
     for source in evidence.at(pixel, target).sources[1:]:
         total += open_source(evidence, pixel, source, target).values
-    row, column = np.unravel_index(int(total.argmax()), total.shape)
     known = evidence.activations
-    rows = slice(*cell_span(row, row + 1, known.grid[0], known.padded_shape[0]))
-    return rows, slice(*cell_span(column, column + 1, known.grid[1], known.padded_shape[1]))
+    rows, columns = (
+        [slice(*cell_span(i, i + 1, cells, size)) for i in range(cells)]
+        for cells, size in zip(known.grid, known.padded_shape, strict=True)
+    )
+    away = [
+        [abs((part.start + part.stop) / 2 - place) > lab.REACH_PX for part in parts]
+        for parts, place in ((rows, pixel.y), (columns, pixel.x))
+    ]
+    total[~np.logical_or.outer(*away)] = -np.inf
+    row, column = np.unravel_index(int(total.argmax()), total.shape)
+    return bool(scene.cue[rows[row], columns[column]].any())
 
 
 def test_scenes_are_the_same_for_the_same_seed_and_hide_what_decides():
@@ -97,13 +103,13 @@ def test_the_deciding_bins_point_at_what_was_planted(pspnet, kind):
             continue
         read += 1
         evidence = evidence_of(known, pspnet.weights)
-        hits += bool(scene.cue[strongest_cell(evidence, pixel, target)].any())
+        hits += points_at_the_cue(evidence, scene, pixel, target)
     assert read >= 20
     assert hits >= 0.95 * read
 
 
-@pytest.mark.parametrize("kind", ["relationship", "inconspicuous"])
-def test_without_them_the_boat_is_a_car(pspnet, kind):
+@pytest.mark.parametrize(("kind", "share"), [("relationship", 0.95), ("inconspicuous", 0.8)])
+def test_without_them_the_boat_is_a_car(pspnet, kind, share):
     subject, other = ASKED[kind]
     turned = read = 0
     for scene, pixel in asked(kind, 16):
@@ -119,21 +125,27 @@ def test_without_them_the_boat_is_a_car(pspnet, kind):
                 what = what.with_bin((source.level, source.row, source.col), 0.0)
         turned += int(answer_if(evidence, before, what).labels[pixel]) == other
     assert read >= 14
-    assert turned >= 0.9 * read
+    assert turned >= share * read
 
 
-def test_randomised_weights_do_not_point_there():
+def test_randomised_weights_do_neither(pspnet):
     loaded = load_checkpoint(places.context_lab_model("pspnet"))
     torch.manual_seed(0)
     for module in (loaded.model.bottleneck, loaded.model.classifier):
         for parameter in module.parameters():
             if parameter.dim() > 1:
-                parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].view_as(parameter))
-    predictor = Predictor.of(dataclasses.replace(loaded), "cpu")
-    hits = 0
+                shuffled = parameter.flatten()[torch.randperm(parameter.numel())]
+                parameter.copy_(shuffled.view_as(parameter))
+    shuffled = Predictor.of(loaded, "cpu")
+    target, hits, sizes = Target(lab.BOAT, lab.CAR), 0, []
     for scene, pixel in asked("relationship", 16):
-        evidence = evidence_of(predictor.set_image(scene.image, "lab"), predictor.weights)
-        assert isinstance(evidence, PSPEvidence)
-        where = strongest_cell(evidence, pixel, Target(lab.BOAT, lab.CAR))
-        hits += bool(scene.cue[where].any())
-    assert hits <= 0.6 * 16
+        context = []
+        for predictor in (pspnet, shuffled):
+            evidence = evidence_of(predictor.set_image(scene.image, "lab"), predictor.weights)
+            context.append(sum(evidence.at(pixel, target).level_sums.values()))
+        hits += points_at_the_cue(evidence, scene, pixel, target)
+        sizes.append(context)
+    trained, random = np.median(sizes, axis=0)
+    assert hits <= 0.7 * 16
+    # The sign and the size tell what a picture stretched to a common range would hide.
+    assert trained > 5 * abs(random)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSizePo
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.aids import ViewAids
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.heat_layer import HeatLayer
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
 from pspgui.gui.canvas.map_layer import MapLayer
 from pspgui.gui.canvas.mark_set import MarkSet
@@ -73,7 +74,8 @@ class Canvas(QWidget):
         self._overlay_key = OverlayKey(document)
         self._marks = MarkSet(document, self, self._camera, self._tool)
         self._layers = (
-            PictureLayer(self._picture), MapLayer(document), self._labels, GridLayer(),
+            PictureLayer(self._picture), MapLayer(document), self._labels, HeatLayer(document),
+            GridLayer(),
             *self._marks.marks, self._aids,
         )  # fmt: skip
         self.setMouseTracking(True)
@@ -92,7 +94,7 @@ class Canvas(QWidget):
         document.aids_changed.connect(self._look_changed)
         for signal in (
             document.display_changed, document.classes_changed, document.prediction_changed,
-            document.views_changed,
+            document.views_changed, document.opened_changed,
         ):  # fmt: skip
             signal.connect(self._look_changed)
         self._picture.levels_ready.connect(self._picture_ready)
@@ -257,7 +259,9 @@ class Canvas(QWidget):
             self._release_space()
 
     def step_back(self) -> bool:
-        """Take back the running stroke or the pin, else the shown map; whether there was one."""
+        """Take back the running stroke, opened source, pin or map; whether there was one."""
+        if not self._document.stroke_active and self._document.close_source():
+            return True
         if self._tool.abort():
             return True
         shown = self._document.shown_map is not None

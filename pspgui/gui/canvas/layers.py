@@ -92,7 +92,7 @@ class LabelLayer:
         """Draw the labels in view; nothing while a map is shown instead."""
         document = self._document
         maps = document.maps_in_view()
-        shown = document.shown_map is None and all(
+        shown = document.shown_map is None and document.opened is None and all(
             labels is not None and labels.shape == camera.image_shape for labels in maps
         )
         if not shown:

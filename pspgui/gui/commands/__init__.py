@@ -11,6 +11,7 @@ from pspgui.gui.commands import (
     editing,
     files,
     keeping,
+    lab,
     queue,
     regions,
     tools,
@@ -30,6 +31,7 @@ TOPICS: Final = (
     class_table,
     queue,
     viewing,
+    lab,
 )
 
 

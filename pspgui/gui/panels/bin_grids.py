@@ -49,11 +49,13 @@ class Place(NamedTuple):
 class BinGrids(QWidget):
     """All levels' bins of one pixel, with the scale, and one line about the bin pointed at.
 
-    `bin_pointed(Source | None)` follows mouse and arrow keys. Bins that cannot reach the pixel
+    `bin_pointed(Source | None)` follows mouse and arrow keys, `bin_chosen(Source)` comes with a
+    click or Enter. Bins that cannot reach the pixel
     are hatched. Painted whole from the evidence; nothing is created on a hover.
     """
 
     bin_pointed = Signal(object)
+    bin_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -191,6 +193,17 @@ class BinGrids(QWidget):
         """Point at the bin under the mouse."""
         self._point(self.place_at(event.position()) if self._evidence else None)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the bin under the mouse."""
+        if event.button() == Qt.MouseButton.LeftButton and self._evidence is not None:
+            self._point(self.place_at(event.position()))
+            self._choose()
+
+    def _choose(self) -> None:
+        source = self.pointed
+        if source is not None and source.reachable:
+            self.bin_chosen.emit(source)
+
     def leaveEvent(self, event: QEvent) -> None:
         """Point at nothing when the mouse goes."""
         self._point(None)
@@ -204,6 +217,8 @@ class BinGrids(QWidget):
         """Arrow keys walk through the bins and on into the next grid; Escape lets go."""
         if event.key() == Qt.Key.Key_Escape and self._pointed is not None:
             self._point(None)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pointed is not None:
+            self._choose()
         elif event.key() in _ARROWS and self._evidence is not None and self._frames:
             self._point(self._neighbour(*_ARROWS[Qt.Key(event.key())]))
         else:
@@ -328,7 +343,7 @@ class BinGrids(QWidget):
         line = QRectF(0, top, self.width(), metrics.height() + 2)
         if source is None:
             p.setPen(QColor(theme.quiet))
-            draw_elided(p, line, "Point at a bin to see where it looks")
+            draw_elided(p, line, "Point at a bin to see where it looks; click to open it")
             return
         p.setPen(QColor(theme.text))
         draw_elided(p, line, describe(source).split("\n")[0])

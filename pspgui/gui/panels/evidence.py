@@ -168,6 +168,8 @@ class EvidencePanel(QWidget):
         d.prediction_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self.reading.show_choice)
         self._grids.bin_pointed.connect(self._on_bin)
+        self._grids.bin_chosen.connect(d.open_source)
+        self._bar.part_chosen.connect(self._on_part_chosen)
         self._bar.part_pointed.connect(self._on_part)
         self._class_box.activated.connect(self._on_target)
         self._versus_box.activated.connect(self._on_target)
@@ -346,6 +348,18 @@ class EvidencePanel(QWidget):
             return
         by_name = {source.title: source for source in self._shown.sources}
         self._document.set_hovered_bin(None if part is None else by_name.get(part.name))
+
+
+    @Slot(object)
+    def _on_part_chosen(self, part: Part) -> None:
+        """Open the local features, a branch or a score map into cells."""
+        shown = self._shown
+        if shown is None:
+            return
+        for source in shown.sources:
+            if part.name == (source.title or source.kind):
+                self._document.open_source(source)
+                return
 
 
 def _box(name: str) -> QComboBox:

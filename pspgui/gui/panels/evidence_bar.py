@@ -47,10 +47,11 @@ class EvidenceBar(QWidget):
 
     A triangle marks the sum; below are the legend with the printed amounts, and the identity.
     Everything is painted from one frozen `Sums`; nothing is created on a hover.
-    `part_pointed(Part | None)` follows the mouse over bar and legend.
+    `part_pointed(Part | None)` follows the mouse over bar and legend, `part_chosen(Part)` a click.
     """
 
     part_pointed = Signal(object)
+    part_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,6 +120,12 @@ class EvidenceBar(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Point at the part under the mouse, in the bar or in the legend."""
         self._point(self.part_at(event.position()) or self.legend_at(event.position()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the part under the mouse."""
+        part = self.part_at(event.position()) or self.legend_at(event.position())
+        if part is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.part_chosen.emit(part)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Point at nothing when the mouse goes."""

@@ -1,0 +1,44 @@
+"""Python's cyclic garbage is collected on the GUI thread alone.
+
+The collector runs on whichever thread happens to allocate. When it finds a widget in a cycle
+there, Qt's object is destroyed on a thread that is not its own, and the process dies at some later
+moment. So it is switched off, and asked for from the event loop instead.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+_EVERY_MS: Final = 1000
+_OLD_EVERY: Final = 30  # rounds between looks at what has lived long
+
+
+class GuiGarbage(QObject):
+    """Switches the collector off and runs it from a timer; one for the process. GUI thread only."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._rounds = 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self.collect)
+        self._timer.start()
+
+    @Slot()
+    def settle(self) -> None:
+        """Never look again at what lives now: torch alone is half a million objects."""
+        gc.freeze()
+
+    @Slot()
+    def collect(self) -> None:
+        """Free young garbage, and now and then the old."""
+        self._rounds += 1
+        young, middle, _ = gc.get_count()
+        if self._rounds % _OLD_EVERY == 0:
+            gc.collect()
+        elif young > gc.get_threshold()[0]:
+            gc.collect(1 if middle else 0)
