@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_networks import head_activations, random_features, small_network
@@ -71,3 +73,21 @@ def test_a_network_that_cannot_be_read_so_is_read_as_split(qtbot, document):
     document.set_prediction(document.prediction, (), Other())
     assert document.reading == "split"
     assert not panel.reading.isEnabled()
+
+
+def test_parts_that_miss_the_number_are_told(qtbot, document):
+    panel = EvidencePanel(document)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert not panel.residual.isVisible()
+    found = document.evidence
+
+    class Blurred:
+        readings = ("split",)
+
+        def at(self, pixel, target=None):
+            return replace(found, logit=found.logit + 0.02)
+
+    document.set_prediction(document.prediction, (), Blurred())
+    assert panel.residual.isVisible()
+    assert "+0.0200" in panel.residual.text()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -25,7 +25,14 @@ from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, perc
 from pspgui.gui.panels.evidence_bar import EvidenceBar
 from pspgui.gui.panels.evidence_reading import ReadingButton
 from pspgui.gui.panels.evidence_sums import Part, sums_of, target_words
-from pspgui.gui.theme import ICON_PX, current_theme, heading_font, quiet_font, text_font
+from pspgui.gui.theme import (
+    ICON_PX,
+    QuietLabel,
+    current_theme,
+    heading_font,
+    quiet_font,
+    text_font,
+)
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
@@ -139,7 +146,9 @@ class EvidencePanel(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(16, 0, 16, 4)
         column.setSpacing(8)
-        for widget in (self._header, self._bar, self._grids):
+        self.residual = QuietLabel("")
+        self.residual.setWordWrap(True)
+        for widget in (self._header, self._bar, self.residual, self._grids):
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
@@ -219,8 +228,25 @@ class EvidencePanel(QWidget):
             self._pages.setCurrentIndex(0)
             return
         self._bar.set_sums(sums_of(evidence))
+        self._show_residual(evidence)
         self._show_header(evidence)
         self._pages.setCurrentIndex(1)
+
+    def _show_residual(self, evidence: PixelEvidence) -> None:
+        """Say plainly where the parts miss the shown number by more than rounding."""
+        from pspgui.evidence.readings import RESIDUAL_LIMIT
+
+        missed = evidence.residual
+        far_off = missed is not None and bool(abs(missed) > RESIDUAL_LIMIT)
+        self.residual.setVisible(far_off)
+        if far_off:
+            colours = self.residual.palette()
+            colours.setColor(QPalette.ColorRole.WindowText, current_theme().warning)
+            self.residual.setPalette(colours)
+            self.residual.setText(
+                f"The parts miss the shown number by {signed(missed, 4)}: the network ran in fewer "
+                "bits than evidence is computed in."
+            )
 
     def _show_header(self, evidence: PixelEvidence) -> None:
         table = self._document.reading_table
