@@ -143,7 +143,7 @@ class ReviewSession(QObject):
             return
         self._session.save_now()
         self._keep(image, status)
-        self._images.step(1)
+        self._images.step(1, around=True)  # a review may begin in the middle of the list
 
     def _keep(self, image: Path, status: str) -> None:
         self._queue.review(image, self.reviewer, self._comment.strip(), status)

@@ -269,6 +269,16 @@ def test_a_review_goes_through_what_is_done(review, panel, desk, qtbot):
     assert Settings().choice("review/reviewer") == "Ann"
 
 
+def test_a_review_that_begins_at_the_last_image_goes_on_with_the_first(review, panel, desk):
+    session, _ = review
+    desk.queue.set_status(desk.images[:3], "done")
+    show(desk, desk.images[2])
+    panel.set_current(desk.images[2])
+    session.set_active(True)
+    session.accept()
+    assert desk.document.image_path == desk.images[0]
+
+
 def test_a_comment_can_be_read_again_and_leads_to_its_image(review, desk, qtbot):
     session, widget = review
     desk.queue.review(desk.images[3], "Ann", "the kerb", "rejected")

@@ -211,11 +211,15 @@ class ImagesPanel(QWidget):
         """Mark the images of the list that have labels from earlier."""
         self._model.set_saved(paths)
 
-    def step(self, by: int) -> None:
-        """Go `by` images on (negative: back) among those the filter shows; stops at the ends."""
-        row = self._model.row_of(self._model.current)
+    def step(self, by: int, around: bool = False) -> None:
+        """Go `by` images on (negative: back) among those the filter shows.
+
+        It stops at the ends, or goes `around` them.
+        """
+        row, count = self._model.row_of(self._model.current), self._model.rowCount()
         target = row + by if row >= 0 else 0
-        path = self._model.path_at(min(max(target, 0), self._model.rowCount() - 1))
+        path = self._model.path_at(target % max(1, count) if around else
+                                   min(max(target, 0), count - 1))  # fmt: skip
         if path is not None:
             self._go_to(path)
 
