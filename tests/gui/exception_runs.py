@@ -36,7 +36,7 @@ _CALLBACKS = {
     "paint_area", "data",
 }  # fmt: skip
 # These end the program, or are Qt's while an object is made or ended. When one of the next two
-# raises, PySide 6.11 lets go of the widget once too often, whatever the widget does; and of errors in
+# raises, PySide 6.11 lets go of the widget once too often, whatever it does; and of errors in
 # many widgets that change at once it passes on only one.
 _SPARED = {
     "closeEvent", "event", "eventFilter", "close", "showEvent", "sizeHint", "resizeEvent",
@@ -48,7 +48,7 @@ _OF_THE_CANVAS = (Qt.Key.Key_Escape, Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key
 _FAILS_ALWAYS = "Canvas.paintEvent"
 
 
-class Injected(Exception):
+class Injected(Exception):  # noqa: N818 - it is told by this name
     """What every callback raises once."""
 
 
