@@ -201,6 +201,7 @@ def _first_pixels(place: _Place, folder: Path) -> None:
             seconds = place.open(folder / name)
             worked = time.process_time() - worked
             print(f"    {turn}, {name[2:]:<5}{seconds:.2f}, CPU {worked:.2f}")
+            place.wait(lambda: place.canvas.has_levels)
             place.document.mark_saved(place.document.edit_serial)
 
 

@@ -38,9 +38,9 @@ def halve(source: np.ndarray, target: np.ndarray, rect: Rect) -> None:
     around = _with_border(source, rect)
     upper, lower = around[1:-1:2, 1:-1], around[2::2, 1:-1]
     made = _first_of_pairs(upper)
-    mixed = _pairs_differ(upper, lower)
-    ys, xs = np.nonzero(mixed)
-    if ys.size:
+    mixed = np.flatnonzero(_pairs_differ(upper, lower))  # far quicker than nonzero in two axes
+    if mixed.size:
+        ys, xs = np.divmod(mixed, made.shape[1])
         made[ys, xs] = _rarest(around, 2 * ys, 2 * xs)
     target[rect.slices] = made
 
