@@ -44,6 +44,7 @@ from pspgui.gui.review_session import ReviewSession
 from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.toolbar import MainToolBar
+from pspgui.gui.view_memory import ViewMemory
 from pspgui.gui.window_verbs import WindowVerbs, local_path
 from pspgui.jobs.modelling import ModelFacts
 
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         self.verbs = WindowVerbs(document, session, settings, self)
         self.canvas = Canvas(document)
         PenWatch(document.pen, self.canvas)
+        ViewMemory(document, settings, self)
         self.queue = QueueSession(document, session, session.project, self)
         self.batch = BatchSession(document, session, self.queue)
         self.images = ImagesPanel(document, self, queue=self.queue)
