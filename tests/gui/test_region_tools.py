@@ -226,6 +226,14 @@ def test_escape_drops_a_cut_out_under_way(canvas):
 # -- superpixels ----------------------------------------------------------------------------------
 
 
+def test_a_box_that_goes_with_its_image_is_told(canvas):
+    canvas.set_tool(GrabCut)
+    drag(canvas, [(10, 15), (50, 65)])
+    canvas.settle()
+    canvas.document.set_image(picture()[0], None, "next", labelled())
+    assert "went with its image" in canvas.said[-1]
+
+
 def test_a_stroke_paints_whole_superpixels(canvas):
     canvas.document.set_brush_diameter(8)
     canvas.set_tool(SuperpixelBrush)

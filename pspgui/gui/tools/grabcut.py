@@ -119,6 +119,14 @@ class GrabCut(AreaTool):
         if self.document.pending is self:
             self.document.set_pending(None)
 
+    def image_changed(self) -> None:
+        """Drop a box of another image, and say so."""
+        if self.running and self._box is not None:
+            self.document.message.emit(
+                "The box of the cut-out went with its image; draw it anew when you are back."
+            )
+        super().image_changed()
+
     def takes_key(self, event: QKeyEvent) -> bool:
         """Enter fills the thing; Backspace and undo take back the last hint."""
         if self.running and event.key() in _ENTER and self._box is not None:
