@@ -235,13 +235,11 @@ class LabelSession(QObject):
             return False
         count = lost.strokes
         history.begin(f"Recover {count} stroke{'' if count == 1 else 's'}")
-        for tile in tiles(Stamp(lost.rect, lost.mask), TILE_PX):
-            history.touch(tile.rect)
-            here = tile.rect.moved(-lost.rect.y0, -lost.rect.x0).slices
-            where = tile.rect.slices
-            np.copyto(labels.labels[where], lost.labels[here], where=tile.mask, casting="unsafe")
-            np.copyto(labels.provenance[where], lost.provenance[here], where=tile.mask)
-        labels.revision += 1
+        try:
+            _put_back(labels, history, lost)
+        except BaseException:
+            history.abort()  # an edit left open would hold back every other one, and saving
+            raise
         edit = history.commit()
         if edit is not None:
             self._announce(edit.rect)
@@ -413,3 +411,14 @@ class LabelSession(QObject):
         self._announce(edit.rect)
         self._changed(f"{verb}: {edit.title}")
         self.history_changed.emit()
+
+
+def _put_back(labels: LabelMap, history: History, lost: Lost) -> None:
+    """Write strokes of an earlier session, within an open edit."""
+    for tile in tiles(Stamp(lost.rect, lost.mask), TILE_PX):
+        history.touch(tile.rect)
+        here = tile.rect.moved(-lost.rect.y0, -lost.rect.x0).slices
+        where = tile.rect.slices
+        np.copyto(labels.labels[where], lost.labels[here], where=tile.mask, casting="unsafe")
+        np.copyto(labels.provenance[where], lost.provenance[here], where=tile.mask)
+    labels.revision += 1

@@ -283,12 +283,17 @@ class History:
         """Close the edit and return it; None when nothing changed, which leaves no trace.
 
         `pack_s` bounds the seconds spent on compression here; `pack` does the rest when idle.
+        When memory runs out the edit is taken back, so that the next one can begin.
         """
         if self._name is None:
             raise RuntimeError("no edit is open")
         tiles = tuple(self._open.values())
         wants_after = self.listener is not None
-        edit, after = _measured(self._name, tiles, self._map, wants_after)
+        try:
+            edit, after = _measured(self._name, tiles, self._map, wants_after)
+        except BaseException:
+            self.abort()
+            raise
         self._name, self._open = None, {}
         if edit is None:
             return None

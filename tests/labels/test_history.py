@@ -236,3 +236,19 @@ def test_uint16_maps_are_edited_too() -> None:
     history.pack(float("inf"))
     history.undo()
     assert not label_map.labels.any()
+
+
+def test_an_edit_that_memory_runs_out_for_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    label_map, history = blank()
+    before = label_map.labels.copy()
+
+    def run_out(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pspgui.labels.history._measured", run_out)
+        with pytest.raises(MemoryError):
+            painted(history, label_map, (10, 10), 3)
+
+    assert not history.is_open and (label_map.labels == before).all()
+    assert painted(history, label_map, (10, 10), 3).pixels_changed > 0
