@@ -3,7 +3,8 @@
 Run: python benchmarks/saving.py [side]. Offscreen raster painting of a 1920 x 1080 canvas over a
 label map of side x side (4096). Moves of a pressed brush are timed from the mouse event to painted
 pixels, in rounds with and without the stroke journal and autosave, turn by turn; then undo and redo
-of a stroke of 4000 px at a diameter of 512, and the release that ends it.
+of a stroke of 4000 px at a diameter of 512, and the release that ends it; then what is copied for
+a save.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import QApplication
 from pspgui.gui.autosave import Autosave
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.document import Document
+from pspgui.gui.label_copier import LabelCopier
 from pspgui.gui.tools import Brush
 from pspgui.project import LabelStore
 
@@ -48,6 +50,7 @@ def main() -> None:
         print(f"{side} x {side}, ms\n")
         _brushing(app, Path(folder), side)
         _undoing(side)
+        _copying()
 
 
 def _brushing(app: QApplication, folder: Path, side: int) -> None:
@@ -145,6 +148,26 @@ def _undoing(side: int) -> None:
     for name, times in (("release", release), ("undo", undo), ("redo", redo)):
         _row(name, times)
     print(f"kept for undo: {np.median(sizes) / 1000:.1f} kB, at most {max(sizes) / 1000:.1f}")
+
+
+def _copying() -> None:
+    """Time what the window's thread copies for a save: at first, and after each further dab."""
+    side = 8192
+    document = Document()
+    image = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (side, side, 3))
+    document.set_image(image, Path("x.png"), "x", np.zeros((side, side), np.uint8))
+    document.set_brush_diameter(63)
+    copier = LabelCopier(document)
+    print(f"\ncopied for a save of {side} x {side} labels")
+    first = _timed(lambda: copier.copy_now(may_reuse=True))
+    later = []
+    for number in range(20):
+        document.set_active_class(number % 11)
+        document.begin_stroke(300.0 + 350 * number, 4000.0, "brush")
+        document.finish_stroke()
+        later.append(_timed(lambda: copier.copy_now(may_reuse=True)))
+    _row("at first, 2 ms a turn", [first])
+    _row("after one more dab of 63 px", later)
 
 
 def _timed(act: Callable[[], object]) -> Timing:
