@@ -13,7 +13,7 @@ from pspgui.imaging import DecodedImage, DecodeError, decode_steps, image_size
 from pspgui.imaging.scratch import is_mapped
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 
-BUDGET_BYTES: Final = 128 << 20
+BUDGET_BYTES: Final = 192 << 20
 _SHARE: Final = 3  # the one shown and one to each side fit
 _BYTES_A_PIXEL: Final = 3
 
