@@ -122,8 +122,12 @@ class MainWindow(QMainWindow):
         self.more: dict[str, QDockWidget] = {}
         for row in DOCKS:
             dock = self._dock(row.title, row.build(self.parts, self), row.area)
+            if row.area == _RIGHT:  # one behind the other: side by side they outgrow the screen
+                self.tabifyDockWidget(self.docks[2], dock)
             dock.setVisible(False)
+            dock.toggleViewAction().triggered.connect(dock.raise_)
             self.more[row.title] = dock
+        self.docks[2].raise_()
         self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
 

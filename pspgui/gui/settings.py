@@ -14,7 +14,7 @@ from pspgui.jobs.model_choice import DEFAULT_CROP, LEAST_CROP
 from pspgui.jobs.readings import READINGS
 
 RECENT_LIMIT: Final = 8
-LAYOUT_VERSION: Final = 1  # a new arrangement of docks makes a remembered one worthless
+LAYOUT_VERSION: Final = 2  # a new arrangement of docks makes a remembered one worthless
 THEMES: Final = ("system", "dark", "light")
 
 

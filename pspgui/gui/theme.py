@@ -250,6 +250,12 @@ def _style_sheet(t: Theme) -> str:
         border: 0; border-radius: 4px; padding: 0; background: transparent; }}
     QDockWidget::close-button:hover, QDockWidget::float-button:hover {{
         background: {t.selected}; }}
+    QMainWindow > QTabBar {{ font-size: {QUIET_PX}px; }}
+    QMainWindow > QTabBar::tab {{ background: {t.base}; color: {t.quiet}; border: 0;
+                                 border-top: 2px solid {t.base}; padding: 6px 5px; }}
+    QMainWindow > QTabBar::tab:hover {{ color: {t.text}; }}
+    QMainWindow > QTabBar::tab:selected {{ background: {t.panel}; color: {t.text};
+                                          border-top-color: {t.accent}; }}
     QDockWidget::title {{ background: {t.panel}; padding: 8px 8px 4px 16px; text-align: left; }}
     QToolBar {{ background: {t.base}; border: 0; border-bottom: 1px solid {t.line};
                padding: 3px 8px; spacing: 2px; }}

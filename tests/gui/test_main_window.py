@@ -458,3 +458,17 @@ def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, t
 
     assert (target / "images" / "old.png").read_bytes() == b"x"
     assert not (target / "labels").exists() or not any((target / "labels").iterdir())
+
+
+def test_panels_lie_one_behind_the_other_so_that_the_window_keeps_its_size(opened, folder):
+    place = opened()
+    place.open(folder / "street0.png")
+    window = place.window
+    before = window.size()
+    for dock in window.more.values():
+        dock.toggleViewAction().trigger()
+        assert dock.isVisible()
+    place.wait(lambda: window.more["Statistics"].widget().isVisible())
+    QApplication.processEvents()
+
+    assert window.size() == before
