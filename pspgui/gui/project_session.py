@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from pspgui.gui.notices import Notice
 from pspgui.gui.time_spent import TimeSpent
-from pspgui.imaging import DecodeError
+from pspgui.imaging import DecodeError, ImagePaths
 from pspgui.jobs.class_tables import read_classes
 from pspgui.jobs.messages import Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable, ClassTableError
@@ -167,7 +167,11 @@ class ProjectSession(QObject):
                 yield Step("Listing images", done)
             known = project.index.labels_stamps()
             looking = changed_labels(project.home, images, known)
-            return project, (yield from _stepping(looking, "Looking for labels"))
+            changed = yield from _stepping(looking, "Looking for labels")
+            if isinstance(images, ImagePaths):  # so that the window need not, for a selection
+                for done in images.making_paths():
+                    yield Step("Listing images", done)
+            return project, changed
 
         self._session.ask("files", "project_fill", job, Urgency.BACKGROUND)
 

@@ -13,21 +13,25 @@ from pspgui.imaging.sources import DecodeError
 
 _NUMBERS = re.compile("([0-9]+)")
 _DIGITS = frozenset("0123456789")  # str.isdigit() would take ² for one
+_PATHS_AT_ONCE = 1000
 _BARE_SUFFIXES = frozenset(suffix.removeprefix(".") for suffix in SUFFIXES)
 
 
 class ImagePaths(Sequence[Path]):
-    """Image files by their text, each made a `Path` when it is asked for.
+    """Image files by their text, each made a `Path` when it is first asked for.
 
-    Of 100 000 images making the paths takes longer than everything else that listing them does.
-    Compares equal to any sequence of the same paths. Any thread; nothing of it changes.
+    Of 100 000 images making the paths takes longer than everything else that listing them does;
+    `making_paths` makes them where there is time. Compares equal to any sequence of the same
+    paths. Any thread; nothing that can be asked of it changes.
     """
 
-    __slots__ = ("texts",)
+    __slots__ = ("_complete", "_made", "texts")
 
     def __init__(self, texts: Sequence[str]) -> None:
         """`texts` are as `str(path)` gives them."""
         self.texts = texts
+        self._made: list[Path | None] = [None] * len(texts)
+        self._complete: Sequence[Path] | None = None
 
     @overload
     def __getitem__(self, index: int) -> Path: ...
@@ -36,13 +40,26 @@ class ImagePaths(Sequence[Path]):
     def __getitem__(self, index: int | slice) -> Path | ImagePaths:
         if isinstance(index, slice):
             return ImagePaths(self.texts[index])
-        return Path(self.texts[index])
+        made = self._made[index]
+        if made is None:  # of two threads one's path is kept, they are equal
+            made = self._made[index] = Path(self.texts[index])
+        return made
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __iter__(self) -> Iterator[Path]:
-        return map(Path, self.texts)
+        if self._complete is not None:
+            return iter(self._complete)
+        return map(self.__getitem__, range(len(self)))
+
+    def making_paths(self) -> Iterator[float]:
+        """Make all paths, some at a time; yield the share that is done."""
+        for start in range(0, len(self), _PATHS_AT_ONCE):
+            for place in range(start, min(start + _PATHS_AT_ONCE, len(self))):
+                self[place]
+            yield start / len(self)
+        self._complete = tuple(self)
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, Path) and str(path) in self.texts

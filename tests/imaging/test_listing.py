@@ -85,3 +85,15 @@ def test_found_images_are_a_sequence_of_paths() -> None:
     assert Path("/a/1.png") in found
     assert Path("/a/3.png") not in found
     assert texts_of(paths) == texts
+
+
+def test_a_path_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ImagePaths([f"/a/{number}.png" for number in range(2500)])
+    made: list[str] = []
+    monkeypatch.setattr("pspgui.imaging.listing.Path", lambda text: made.append(text) or Path(text))
+    assert found[7] is found[7]
+    assert [*found.making_paths()] == [0.0, 0.4, 0.8]
+    assert len(made) == 2500
+    assert list(found) == [Path(text) for text in found.texts]
+    assert found[-1] == Path("/a/2499.png")
+    assert len(made) == 2500
