@@ -260,7 +260,8 @@ class StrokeJournals:
                 if not trouble:
                     del line.items[: len(items)]
                 line.retry_at = time.monotonic() + _RETRY_S if trouble else 0.0
-                is_new = bool(trouble) and trouble != line.trouble
+                # The space left is in some reasons, and never quite the same.
+                is_new = bool(trouble) and _plain(trouble) != _plain(line.trouble)
                 line.trouble = trouble
                 self._writing = None
                 self._changed.notify_all()
@@ -314,3 +315,8 @@ class StrokeJournals:
             with self._changed:
                 spared = [p for other in self._lines.values() if (p := other.file.path)]
             thin(path.parent.parent, self.total_bytes, spared)
+
+
+def _plain(trouble: str) -> str:
+    """Return a reason without its figures."""
+    return "".join(letter for letter in trouble if not letter.isdigit() and letter not in ",.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pspgui.labels.editing import Stroke
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import PERSON
-from pspgui.project import LabelStore, StrokeJournals
+from pspgui.project import LabelStore, StrokeJournals, journaling
 from pspgui.project.journal import (
     EDIT,
     JournalError,
@@ -277,3 +278,23 @@ def test_old_journals_of_saved_strokes_are_thinned(tmp_path: Path) -> None:
     again = bench_at(tmp_path)
     again.recover()
     assert again.state() == bench.state()
+
+
+def test_a_trouble_is_told_once_though_the_space_left_changes(tmp_path, monkeypatch):
+    told, tries = [], []
+
+    def fails(self, line, items):
+        tries.append(line)
+        return f"No space left on device ({1000 - len(tries)},{len(tries)} MB free)"
+
+    monkeypatch.setattr(journaling.StrokeJournals, "_try", fails)
+    monkeypatch.setattr(journaling, "_RETRY_S", 0.01)
+    bench = bench_at(tmp_path)
+    bench.journals._on_trouble = told.append
+    bench.stroke(np.random.default_rng(1))
+    end = time.monotonic() + 20
+    while len(tries) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    bench.journals.close(0.2)
+
+    assert len(tries) >= 4 and len(told) == 1
