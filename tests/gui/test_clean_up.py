@@ -100,7 +100,7 @@ def test_a_class_is_relabelled_as_one_edit_but_a_locked_one(speckled, ask, qtbot
     dialog = ask("relabel")
     dialog.into.choose(1)
     ask.again(dialog)
-    assert dialog.effect.text() == "nothing would change"
+    assert dialog.effect.text() == "Road is locked (K unlocks it)"
 
 
 def test_a_cleaning_can_be_kept_to_the_selection(speckled, ask):

@@ -187,6 +187,11 @@ class CleanUpDialog(QDialog):
     def _summary(self, found: Found) -> str:
         pixels = f"{found.pixels:,} px".replace(",", "\u2009")
         what = str(self.what.value)
+        if not found.pixels and what != "joint":
+            asked = (self.label, self.into) if what == "relabel" else (self.label,)
+            for label in (int(choice.value) for choice in asked):
+                if self._document.is_locked(label):
+                    return f"{self._document.table.name_of(label)} is locked (K unlocks it)"
         if found.pieces is None:
             return f"{pixels} would change" if found.pixels else "nothing would change"
         one = what.removesuffix("s")
