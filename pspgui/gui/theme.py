@@ -276,7 +276,7 @@ def _style_sheet(t: Theme) -> str:
     QPushButton:disabled {{ color: {t.disabled}; }}
     QPushButton:default, QPushButton[primary="true"] {{
         background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
-    QPushButton[primary="true"]:disabled {{
+    QPushButton:default:disabled, QPushButton[primary="true"]:disabled {{
         background: {t.raised}; color: {t.disabled}; border-color: {t.line}; }}
     QPushButton[primary="true"]:focus {{ border-color: {t.text}; }}
     QLineEdit, QPlainTextEdit {{

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QImage, QPalette
+from PySide6.QtWidgets import QDialog, QPushButton
 
 from pspgui.gui import colours, icons
 from pspgui.gui.theme import (
@@ -129,3 +130,18 @@ def test_icons_are_sharp_at_twice_the_scale_and_dim_when_disabled(themed):
 def test_an_unknown_icon_is_an_error_that_names_it():
     with pytest.raises(icons.IconError, match="no-such-thing"):
         icons.icon("no-such-thing")
+
+
+def test_a_button_that_cannot_be_pressed_does_not_look_as_if(qtbot, qapp):
+    apply_theme(qapp, DARK)
+    dialog = QDialog()
+    button = QPushButton("", dialog, default=True)
+    button.resize(80, 32)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    colours = []
+    for enabled in (True, False):
+        button.setEnabled(enabled)
+        colours.append(button.grab().toImage().pixelColor(40, 16).name())
+
+    assert colours == [DARK.accent, DARK.raised]
