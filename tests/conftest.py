@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-import time
 from pathlib import Path
 
 # Before Qt is imported by anything.
@@ -60,15 +59,25 @@ def nothing_old_is_garbage():
     gc.freeze()
 
 
+def pytest_sessionfinish():
+    """Let the collector see everything again, so that libraries can tell that nothing leaked."""
+    gc.unfreeze()
+    gc.enable()
+
+
+_widget_tests = 0
+
+
 @pytest.fixture(autouse=True)
 def garbage(request):
-    """Collect garbage on this thread, where widgets may be freed."""
+    """Collect garbage on this thread, where widgets may be freed; the oldest now and then."""
+    global _widget_tests
     yield
-    if "qtbot" in request.fixturenames or gc.get_count()[0] > 200_000:
-        began = time.perf_counter()
+    if "qtbot" in request.fixturenames:
+        _widget_tests += 1
+        gc.collect(2 if _widget_tests % 25 == 0 else 1)
+    elif gc.get_count()[0] > 200_000:
         gc.collect()
-        if time.perf_counter() - began > 0.05:  # something large was imported meanwhile
-            gc.freeze()
 
 
 @pytest.fixture

@@ -33,6 +33,12 @@ class GuiGarbage(QObject):
         """Never look again at what lives now: torch alone is half a million objects."""
         gc.freeze()
 
+    def close(self) -> None:
+        """Leave the collector as it was, for the end of the process."""
+        self._timer.stop()
+        gc.unfreeze()
+        gc.enable()
+
     @Slot()
     def collect(self) -> None:
         """Free young garbage, and now and then the old."""

@@ -64,6 +64,7 @@ class WindowApp(QObject):
     def close(self) -> None:
         """Join the threads."""
         self.session.close()
+        self.garbage.close()
 
     @Slot(str)
     def tell(self, text: str) -> None:

@@ -38,3 +38,6 @@ def test_a_worker_that_allocates_frees_no_widget(qtbot):
     garbage._rounds = -1  # the next round looks at everything
     garbage.collect()
     assert where == [threading.main_thread()]
+    garbage.close()
+    assert gc.isenabled()
+    gc.disable()  # as the tests have it

@@ -74,7 +74,8 @@ def test_typing_narrows_the_key_list(qtbot, qapp):
     dialog.show()
     field = dialog.findChild(QLineEdit)
     qtbot.keyClicks(field, "undo")
-    assert {h.text for g in dialog.shown_groups for h in g.hints} == {"Undo"}
+    found = {h.text for g in dialog.shown_groups for h in g.hints}
+    assert "Undo" in found and all("undo" in text.casefold() for text in found)
     qtbot.keyClicks(field, "zzz")
     assert dialog.shown_groups == ()
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)

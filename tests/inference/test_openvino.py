@@ -160,7 +160,7 @@ def test_only_int8_says_how_it_agrees(source):
 
 
 def test_a_graph_without_its_mixture_is_made_again(source, one_cache):
-    samples = [picture(33, 41)]
+    samples = [picture(33, 41), picture(41, 33), picture(49, 33)]
     first = Predictor.of(source, precision="int8", samples=samples)
     for path in one_cache.glob("*/mixture.json"):
         path.write_text("{", encoding="utf-8")

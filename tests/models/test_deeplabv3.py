@@ -75,7 +75,8 @@ def test_the_maps_are_the_branches_and_their_projection():
         stages = net.backbone(torch.randn(1, 3, 33, 49), 1)
         maps = net.cells(stages, (33, 49)).maps
 
-    assert list(maps) == ["ASPP 1×1", "ASPP rate 2", "ASPP rate 4", "Image pool", "Project"]
+    branches = ["ASPP 1×1", "ASPP rate 2", "ASPP rate 4", "Image pool"]
+    assert list(maps) == [*branches, "Project", "Decoder"]
     assert maps["Image pool"].shape == (1, 8, 1, 1)
     assert {m.shape[-2:] for t, m in maps.items() if t != "Image pool"} == {(3, 4)}
 
