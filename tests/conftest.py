@@ -14,6 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+# A busy machine is no failure of an identity.
+hypothesis_settings.register_profile("pspgui", deadline=None)
+hypothesis_settings.load_profile("pspgui")
 
 # The collector runs on whichever thread allocates, and a widget that a worker frees takes the
 # process with it: see pspgui/gui/garbage.py. Here it runs between tests.

@@ -90,7 +90,8 @@ class RemarkLog:
         except OSError as error:
             raise ProjectError(
                 f"This was not kept: {printable(self.path)} could not be written "
-                f"({error.strerror or error}). Look at the folder and the free space, then try again."
+                f"({error.strerror or error}). Look at the folder and the free space, then try "
+                "again."
             ) from error
 
 
