@@ -394,24 +394,26 @@ def _measured(
     areas: dict[int, int] = {}
     for tile in tiles:
         now, marks_now = tile.labels_now, tile.provenance_now
-        differs = tile.labels != now
-        moved = tile.provenance != marks_now
-        here = int(np.count_nonzero(differs))
-        moved |= differs
+        labels_xor, marks_xor = tile.labels ^ now, tile.provenance ^ marks_now
+        here = int(np.count_nonzero(labels_xor))
+        moved = (labels_xor | marks_xor) != 0
         total = int(np.count_nonzero(moved))
         if total == 0:
             continue
         changed += here
         confirmed += total - here
         inside = _bounds(moved)
-        rect = rect.union(inside.moved(tile.rect.y0, tile.rect.x0))
+        part, where = inside.slices, inside.moved(tile.rect.y0, tile.rect.x0)
+        rect = rect.union(where)
+        turned, marks = labels_xor[part].copy(), marks_xor[part].copy()
         if here:
-            _count(areas, tile.labels[differs], -1)
-            _count(areas, now[differs], +1)
-        kept.append(Tile(tile.rect, Plane.of(tile.labels ^ now),
-                         Plane.of(tile.provenance ^ marks_now)))  # fmt: skip
+            differs = turned != 0
+            _count(areas, tile.labels[part][differs], -1)
+            _count(areas, now[part][differs], +1)
+        # Only what changed is kept of a tile: of a thousand tiles it is little.
+        kept.append(Tile(where, Plane.of(turned), Plane.of(marks)))
         if wants_after:
-            left.append(AfterTile(tile.rect, now.copy(), marks_now.copy()))
+            left.append(AfterTile(where, now[part].copy(), marks_now[part].copy()))
     if not kept:
         return None, ()
     change = tuple(sorted((label, pixels) for label, pixels in areas.items() if pixels))

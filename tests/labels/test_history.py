@@ -187,10 +187,10 @@ def test_titles_tell_name_and_size() -> None:
 def test_the_budget_is_in_bytes_and_spares_the_newest() -> None:
     rng = np.random.default_rng(8)
     label_map = LabelMap(rng.integers(0, 256, (1024, 1024)).astype(np.uint8))
-    history = History(label_map, budget_bytes=3000)
+    history = History(label_map, budget_bytes=600)
     for i in range(8):
         painted(history, label_map, (i * 120 + 60, 100), 3)
-        assert history.nbytes <= 3000
+        assert history.nbytes <= 600
     assert 1 < len(history.edits) < 8
     history.begin("everything")
     history.touch(label_map.rect)
