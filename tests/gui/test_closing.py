@@ -74,6 +74,7 @@ def assert_no_orphan(running):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_closing_at_any_moment_loses_nothing(tmp_path):
     runs = []
     for seed in (1, 2):
@@ -87,6 +88,7 @@ def test_closing_at_any_moment_loses_nothing(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_closing_at_any_moment_of_a_real_network_loses_nothing(tmp_path, weights):
     running = begin(
         HERE / "closing_runs.py", tmp_path, "--count", 12, "--weights", weights, home=tmp_path

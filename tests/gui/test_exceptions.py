@@ -11,6 +11,8 @@ from test_closing import HERE, assert_no_orphan, begin, ended
 
 from pspgui.gui.errors import Surprises
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for the whole run
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
