@@ -232,7 +232,7 @@ def test_what_is_no_file_is_refused_without_hanging(tmp_path: Path) -> None:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
         (b"PK\x03\x04" + bytes(50), "ZIP"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
-        (os.urandom(64).replace(b"P", b"\xff"), "not an image"),
+        (bytes(range(160, 224)), "not an image"),
     ],
 )
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes, word: str) -> None:
