@@ -70,19 +70,16 @@ def pytest_sessionfinish():
     gc.enable()
 
 
-_widget_tests = 0
+_tests = 0
 
 
 @pytest.fixture(autouse=True)
-def garbage(request):
+def garbage():
     """Collect garbage on this thread, where widgets may be freed; the oldest now and then."""
-    global _widget_tests
+    global _tests
     yield
-    if "qtbot" in request.fixturenames:
-        _widget_tests += 1
-        gc.collect(2 if _widget_tests % 25 == 0 else 1)
-    elif gc.get_count()[0] > 200_000:
-        gc.collect()
+    _tests += 1
+    gc.collect(2 if _tests % 25 == 0 else 1)
 
 
 @pytest.fixture
