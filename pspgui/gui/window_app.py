@@ -154,7 +154,8 @@ class TerminalSignals(QObject):
         self._read.recv(64)
 
     def _close(self, *_: object) -> None:
-        self._window.close()
+        # From the event loop: a window closed before that runs would be shown all the same.
+        QTimer.singleShot(0, self._window.close)
 
 
 def run(options: Namespace, started: float) -> int:

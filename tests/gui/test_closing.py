@@ -127,3 +127,28 @@ def wait_for_signals(running):
         if int(caught.split()[1], 16) & bit:
             return
         time.sleep(0.01)
+
+
+_TOLD_BEFORE_IT_SHOWS = """
+import os, signal, time
+from pspgui.app import window_parser
+from pspgui.gui import window_app
+
+listen = window_app.TerminalSignals.__init__
+
+def listen_and_be_told(self, window):
+    listen(self, window)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+window_app.TerminalSignals.__init__ = listen_and_be_told
+raise SystemExit(window_app.run(window_parser().parse_args([]), time.time()))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX's")
+def test_being_told_to_end_before_the_window_shows_is_not_forgotten(tmp_path):
+    script = tmp_path / "told.py"
+    script.write_text(_TOLD_BEFORE_IT_SHOWS)
+    running = begin(script, home=tmp_path)
+    ended(running, 60)
+    assert running.returncode == 0
