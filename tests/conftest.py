@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def pytest_sessionfinish():
     """Let the collector see everything again, so that libraries can tell that nothing leaked."""
     gc.unfreeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Draw the same random weights in a test, whichever tests ran before in its process."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(0)
 
 
 _tests = 0
