@@ -34,7 +34,7 @@ from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Tool
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
-_REST_PX = 1056  # the width of everything but the model's name
+_REST_PX = 1084  # the width of everything but the model's name
 _PERCENT_PX = 44  # of it, what goes first in a narrow window: the slider says it too
 
 
@@ -220,7 +220,7 @@ class MainToolBar(QToolBar):
         narrow = self.width() < _REST_PX + 80
         self._percent.setVisible(not narrow)
         rest = _REST_PX - _PERCENT_PX if narrow else _REST_PX
-        room = max(80, min(240, self.width() - rest))
+        room = max(52, min(240, self.width() - rest))
         metrics = self._model.fontMetrics()
         self._model.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
         # A widget that the toolbar has just hidden for want of room does not say that it shrank.
