@@ -18,7 +18,7 @@ from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, name_key
 from pspgui.project import LabelStore, StoreError
 from pspgui.project.errors import ProjectError
-from pspgui.project.pending import PendingChange, begin_change, finish_change
+from pspgui.project.pending import changing
 
 
 @dataclass(frozen=True)
@@ -153,22 +153,18 @@ def change_classes(
         found = _concerned(walk, draft, turn)
         own = store.path_for(shown)
         homes = dict.fromkeys([own.parent.parent, *(file.parent.parent for _, file in found)])
-        begun: list[PendingChange] = []
+        files = {home: _files_of(found, home) for home in homes}
         pixels = 0
         try:
-            begun += [begin_change(home, "class-delete", _files_of(found, home)) for home in homes]
-            for number, one in enumerate(walk.stored(found)):
-                yield Step("Changing classes", number / len(found))
-                if one is not None:
-                    pixels += _rewrite(one, store, draft)
-            write_folder_classes(own, draft.table())
+            with changing("class-delete", files):
+                for number, one in enumerate(walk.stored(found)):
+                    yield Step("Changing classes", number / len(found))
+                    if one is not None:
+                        pixels += _rewrite(one, store, draft)
+                write_folder_classes(own, draft.table())
         except SaveError as error:
-            for change in begun:
-                change.take_back()
             reason = f"The classes were not changed, and all labels are as before: {error}"
             return ClassChange(usual, 0, 0, error=reason)
-        for home in homes:
-            finish_change(home)
         return ClassChange(draft.table(), len(found), pixels, tuple(walk.unreadable))
 
     return job

@@ -14,7 +14,7 @@ from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.classes import ClassTable, name_key
 from pspgui.labels.provenance import IGNORED, PERSON
 from pspgui.project import LabelStore, StoreError
-from pspgui.project.pending import PendingChange, begin_change, finish_change
+from pspgui.project.pending import changing
 
 
 class Relabelled(NamedTuple):
@@ -119,43 +119,30 @@ def relabel_images(
             yield Step("Looking for labels", number / len(images))
             if store.path_for(image).is_file() and work.change(image) is not None:
                 concerned.append(image)
-        begun: list[PendingChange] = []
         pixels = 0
         try:
-            begun.extend(_begun(concerned, store))
-            for number, image in enumerate(concerned):
-                yield Step("Relabelling", number / len(concerned))
-                change = work.change(image)
-                if change is not None:
-                    store.save(
-                        image, change.labels, change.provenance, change.palette, change.models
-                    )
-                    pixels += change.pixels
+            with changing("relabel", _files_of(concerned, store)):
+                for number, image in enumerate(concerned):
+                    yield Step("Relabelling", number / len(concerned))
+                    change = work.change(image)
+                    if change is not None:
+                        store.save(
+                            image, change.labels, change.provenance, change.palette, change.models
+                        )
+                        pixels += change.pixels
         except SaveError as error:
-            for pending in begun:
-                pending.take_back()
             reason = f"Nothing was relabelled, and all labels are as before: {error}"
             return Relabelled(0, 0, error=reason)
-        for pending in begun:
-            finish_change(pending.home)
         return Relabelled(len(concerned), pixels, tuple(dict.fromkeys(work.left_out)))
 
     return job
 
 
-def _begun(concerned: Sequence[Path], store: LabelStore) -> list[PendingChange]:
-    """Back up what will be written, one backup for each `.pspgui` folder."""
+def _files_of(concerned: Sequence[Path], store: LabelStore) -> dict[Path, list[Path]]:
+    """Return what will be written, by `.pspgui` folder."""
     by_home: dict[Path, list[Path]] = {}
     for image in concerned:
         file = store.path_for(image)
         home = file.parent.parent
         by_home.setdefault(home, []).extend([file, home / "provenance" / file.name])
-    begun: list[PendingChange] = []
-    try:
-        for home, files in by_home.items():
-            begun.append(begin_change(home, "relabel", files))
-    except SaveError:
-        for pending in begun:
-            pending.take_back()
-        raise
-    return begun
+    return by_home

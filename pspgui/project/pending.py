@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,26 @@ def finish_change(home: Path) -> None:
         (home / _MARK).unlink()
 
 
+@contextlib.contextmanager
+def changing(reason: str, files_of: Mapping[Path, Iterable[Path]]) -> Iterator[None]:
+    """Change files of several homes as a whole: whatever is raised inside takes all of it back.
+
+    `files_of` gives, by home, the files that may change; see `begin_change`. Also a job that is
+    cancelled half-way leaves everything as it was.
+    """
+    begun: list[PendingChange] = []
+    try:
+        for home, files in files_of.items():
+            begun.append(begin_change(home, reason, files))
+        yield
+    except BaseException:
+        for change in begun:
+            change.take_back()
+        raise
+    for home in files_of:
+        finish_change(home)
+
+
 def roll_back(home: Path) -> str:
     """Take back a change that was interrupted; return a sentence about it, "" if there was none.
 
@@ -82,4 +102,4 @@ def roll_back(home: Path) -> str:
     return "A change of many labels was interrupted; all of it was taken back."
 
 
-__all__ = ["PendingChange", "begin_change", "finish_change", "roll_back"]
+__all__ = ["PendingChange", "begin_change", "changing", "finish_change", "roll_back"]

@@ -134,6 +134,20 @@ def test_a_crash_is_taken_back_when_the_folder_is_opened_next(folder: Path) -> N
     assert roll_back(home) == ""
 
 
+def test_a_job_that_is_cancelled_half_way_leaves_everything_as_it_was(folder: Path) -> None:
+    before = tree(folder)
+    images = sorted(folder.glob("*.png"))
+    draft = ClassDraft.of(SMALL).deleted(0)
+    steps = change_classes(images, LabelStore(), SMALL, draft, images[0], lambda: True)(
+        Turn(lambda step: None, lambda: False)
+    )
+    while tree(folder) == before:
+        next(steps)
+    next(steps)
+    steps.close()
+    assert tree(folder) == before
+
+
 def test_nothing_happens_while_labels_are_unsaved(folder: Path) -> None:
     before = tree(folder)
     images = sorted(folder.glob("*.png"))
