@@ -81,6 +81,7 @@ class JournalFile:
         old = read_journal(self.path)
         if old.header.token != self.token or old.matching(digest) != operation:
             return
+        self._put_away_recovered(old)
         header = self._header(digest, operation)
 
         def parts() -> Iterator[bytes]:
@@ -107,9 +108,24 @@ class JournalFile:
             self._resume = None
         for home in self._homes(self.image):
             for path in set_aside_paths(home, self.image):
-                target = home / "backups" / f"{time.time_ns()}{frames.SUFFIX}"
-                durable.disk.make_folder(target.parent)
-                durable.disk.replace(path, target)
+                _to_backups(path, home)
+
+    def _put_away_recovered(self, old: frames.Journal) -> None:
+        """Move what operations of a journal brought back to the backups before it forgets them.
+
+        Else strokes that a person recovered and took back again would be offered once more.
+        """
+        dealt, aside = set(old.recovered), {}
+        for home in self._homes(self.image):
+            for path in set_aside_paths(home, self.image):
+                with contextlib.suppress(FileNotFoundError, JournalError):
+                    aside[path] = home, read_journal(path)
+        # What was recovered may have brought back strokes of an earlier crash itself.
+        while found := [path for path, (_, journal) in aside.items() if journal.key in dealt]:
+            for path in found:
+                home, journal = aside.pop(path)
+                dealt |= journal.recovered
+                _to_backups(path, home)
 
     def _go_on(self, content: bytes) -> bool:
         """Append to the journal found when the image was opened; False if a new one is needed."""
@@ -144,6 +160,8 @@ class JournalFile:
         header = self._header(resume.base, place)
         if resume.unsaved:
             set_aside(resume.path, place)
+        else:
+            self._put_away_recovered(old)
         write_durably_in_parts(resume.path, lambda: (
             frames.header_frame(header), *frames.kept_frames(old, place, self._budget)
         ))  # fmt: skip
@@ -177,6 +195,8 @@ class JournalFile:
             return
         if old.header.token != self.token and not is_saved(old):
             set_aside(path, None)
+        else:
+            self._put_away_recovered(old)
 
     def _header(self, base: str, first: int) -> Header:
         name = os.fsencode(self.image.name).decode("ascii", "backslashreplace")
@@ -188,6 +208,13 @@ def is_saved(journal: frames.Journal) -> bool:
     """Whether all strokes of a journal are in a label file, as far as it knows."""
     known = max(journal.saved, journal.header.first)
     return not journal.damaged and not journal.has_more_than(known)
+
+
+def _to_backups(path: Path, home: Path) -> None:
+    """Move a journal that is dealt with to the backups of its home."""
+    target = home / "backups" / f"{time.time_ns()}{frames.SUFFIX}"
+    durable.disk.make_folder(target.parent)
+    durable.disk.replace(path, target)
 
 
 def thin(home: Path, total_bytes: int, spared: Iterable[Path]) -> None:
