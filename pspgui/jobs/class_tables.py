@@ -167,6 +167,11 @@ class _Translated:
         self._engine, self._translation = engine, translation
 
     @property
+    def behind(self) -> tuple[Explains, Translation]:
+        """What answers in the model's own numbers, and how those become the labels'."""
+        return self._engine, self._translation
+
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """The ways in which it can be read."""
         return self._engine.readings
@@ -205,6 +210,15 @@ class _Translated:
             int(ids[found.target.class_id]), None if versus is None else int(ids[versus])
         )
         return replace(found, target=named)
+
+
+def plain_evidence(engine: Explains | None) -> tuple[Explains | None, Translation | None]:
+    """Return what answers in the model's own numbers, and the translation to the labels'.
+
+    The translation is None where both number their classes alike. For jobs that ask more of the
+    engine than `Explains` has, and translate what they send back.
+    """
+    return engine.behind if isinstance(engine, _Translated) else (engine, None)
 
 
 def renumbered(
@@ -258,6 +272,7 @@ __all__ = [
     "difference_text",
     "extended",
     "folder_classes_beside",
+    "plain_evidence",
     "put_together",
     "read_classes",
     "read_folder_classes",
