@@ -11,8 +11,8 @@ from PySide6.QtCore import Qt
 
 from pspgui.geometry import Rect
 from pspgui.gui.panels.areas import TILE_PX, AreaCounter
-from pspgui.gui.panels.classes import ClassDelegate, ClassesPanel
-from pspgui.labels.classes import table
+from pspgui.gui.panels.classes import MANY_CLASSES, ClassDelegate, ClassesPanel
+from pspgui.labels.classes import ClassTable, LabelClass, table
 
 
 @pytest.fixture
@@ -33,6 +33,10 @@ def panel(document, qtbot):
 
 def row_rect(panel, label):
     return panel.view.visualRect(panel.model.index(label))
+
+
+def share(panel, label):
+    return panel.model.share_text(panel.model.row_at(panel.model.index_of(label)))
 
 
 def click(qtbot, panel, point):
@@ -79,7 +83,7 @@ def test_keys(document, panel, qtbot):
 
 
 def test_areas_follow_a_stroke(document, panel, qtbot):
-    qtbot.waitUntil(lambda: panel.model.share_text(3) == "100.0 %")
+    qtbot.waitUntil(lambda: share(panel, 3) == "100.0 %")
     document.set_active_class(1)
     document.set_brush_diameter(20)
     document.begin_stroke(30.0, 40.0, "brush")
@@ -87,6 +91,97 @@ def test_areas_follow_a_stroke(document, panel, qtbot):
     painted = float((document.label_map.labels == 1).mean())
     assert painted > 0
     qtbot.waitUntil(lambda: abs(panel.model.shares[1] - painted) < 1e-9)
+
+
+GROUPED = ClassTable((
+    LabelClass(0, "sky", (1, 2, 3)), LabelClass(1, "car", (4, 5, 6), "vehicle"),
+    LabelClass(2, "oak", (7, 8, 9), "nature"),
+    LabelClass(3, "bus", (9, 9, 9), "vehicle", ("coach",)),
+))  # fmt: skip
+
+
+def shown(panel):
+    return [panel.model.data(panel.model.index(i)) for i in range(panel.model.rowCount())]
+
+
+@pytest.fixture
+def grouped(document, panel):
+    """The panel with classes under two headings."""
+    document.forget_prediction()
+    document.set_table(GROUPED)
+    return panel
+
+
+def test_classes_stand_under_their_groups(grouped):
+    assert shown(grouped) == ["sky", "vehicle", "car", "bus", "nature", "oak"]
+
+
+def test_a_click_on_a_heading_folds_and_unfolds_its_group(document, grouped, qtbot):
+    heading = grouped.view.visualRect(grouped.model.index(1)).center()
+    document.set_active_class(2)
+    click(qtbot, grouped, heading)
+    assert shown(grouped) == ["sky", "vehicle", "nature", "oak"]
+    assert document.active_class == 2
+    assert grouped.view.currentIndex() == grouped.model.index_of(2)
+    click(qtbot, grouped, heading)
+    assert shown(grouped)[2:4] == ["car", "bus"]
+
+
+def test_choosing_a_class_unfolds_its_group(document, grouped):
+    grouped.model.fold("vehicle", True)
+    document.set_active_class(3)
+    assert grouped.view.currentIndex() == grouped.model.index_of(3)
+
+
+def test_arrows_fold_the_group_of_the_active_class(document, grouped, qtbot):
+    document.set_active_class(1)
+    grouped.view.setFocus()
+    qtbot.keyClick(grouped.view, Qt.Key.Key_Left)
+    assert "car" not in shown(grouped) and document.active_class == 1
+    qtbot.keyClick(grouped.view, Qt.Key.Key_Right)
+    assert "car" in shown(grouped)
+
+
+def test_the_marks_of_a_heading_are_for_the_whole_group(document, grouped, qtbot):
+    heading = grouped.view.visualRect(grouped.model.index(1))
+    click(qtbot, grouped, ClassDelegate.eye_rect(heading).center())
+    assert not document.visible[1] and not document.visible[3] and document.visible[2]
+    click(qtbot, grouped, ClassDelegate.lock_rect(heading).center())
+    assert document.is_locked(1) and document.is_locked(3) and not document.is_locked(0)
+    click(qtbot, grouped, ClassDelegate.lock_rect(heading).center())
+    click(qtbot, grouped, ClassDelegate.eye_rect(heading).center())
+    assert document.visible[1] and not document.is_locked(3)
+
+
+def test_a_class_is_found_by_name_group_or_alias(document, grouped, qtbot):
+    assert not grouped.find.isVisible()  # four classes need no field
+    for wanted, found in (("ca", ["vehicle", "car"]), ("VEHI", ["vehicle", "car", "bus"]),
+                          ("coach", ["vehicle", "bus"]), ("zebra", [])):  # fmt: skip
+        grouped.model.find(wanted)
+        assert shown(grouped) == found
+
+
+def test_enter_in_the_field_paints_the_first_class_found(document, panel, qtbot):
+    document.forget_prediction()
+    document.set_table(table(*((f"class {i}", (i, 0, 0)) for i in range(MANY_CLASSES))))
+    assert panel.find.isVisible()
+    panel.find.setFocus()
+    qtbot.keyClicks(panel.find, "s 17")
+    assert shown(panel) == ["class 17"]
+    qtbot.keyClick(panel.find, Qt.Key.Key_Return)
+    assert document.active_class == 17 and panel.find.text() == ""
+    assert panel.model.rowCount() == MANY_CLASSES
+    qtbot.keyClicks(panel.find, "s 3")
+    qtbot.keyClick(panel.find, Qt.Key.Key_Escape)
+    assert panel.model.rowCount() == MANY_CLASSES and document.active_class == 17
+
+
+def test_the_field_comes_when_asked_for_and_goes_again(grouped, document, qtbot):
+    grouped.find_class()
+    assert grouped.find.isVisible() and grouped.find.hasFocus()
+    qtbot.keyClicks(grouped.find, "bus")
+    qtbot.keyClick(grouped.find, Qt.Key.Key_Return)
+    assert document.active_class == 3 and not grouped.find.isVisible()
 
 
 def test_another_table_gives_other_rows(document, panel):

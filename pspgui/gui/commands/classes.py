@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtWidgets import QWidget
+
 from pspgui.gui.commands.row import ActionRow, Parts
 
 
@@ -19,4 +21,16 @@ def _class_rows() -> tuple[ActionRow, ...]:
     )  # fmt: skip
 
 
-ROWS = _class_rows()
+def _find(parts: Parts) -> None:
+    panel = parts.canvas.window().findChild(QWidget, "classes_panel")
+    dock = panel.parentWidget()
+    dock.show()
+    dock.raise_()
+    panel.find_class()
+
+
+ROWS = (
+    *_class_rows(),
+    ActionRow("find_class", "Find a class by name", ("Shift+C",), _find, "Classes",
+              "mdi6.magnify", line=True),
+)  # fmt: skip

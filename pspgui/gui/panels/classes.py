@@ -2,212 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from PySide6.QtCore import (
-    QAbstractItemModel,
-    QAbstractListModel,
-    QEvent,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QRectF,
-    QSize,
-    Qt,
-    QTimer,
-    Slot,
-)
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QLineEdit,
     QListView,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
 from pspgui.geometry import Rect
-from pspgui.gui.icons import draw_icon
 from pspgui.gui.panels.areas import AreaCounter
-from pspgui.gui.panels.drawing import draw_elided, draw_swatch, percent
-from pspgui.gui.theme import ICON_PX, current_theme, quiet_font, text_font
+from pspgui.gui.panels.class_delegate import ROW_PX, ClassDelegate
+from pspgui.gui.panels.class_model import ClassModel, toggle_solo, toggle_visible
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
+    from pspgui.labels.class_groups import ClassRow
 
-_ROW = 28
 _RECOUNT_MS = 60
-_Index = QModelIndex | QPersistentModelIndex
-
-
-class ClassModel(QAbstractListModel):
-    """One row per class of the document's table."""
-
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._document = document
-        self.shares: np.ndarray | None = None
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        """Return the number of classes."""
-        return 0 if parent.isValid() else len(self._document.table)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the name, and all the rest in words for screen readers."""
-        if not index.isValid() or index.row() >= len(self._document.table):
-            return None
-        name = self._document.table.names[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return name
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            shown = "shown" if self._document.visible[min(index.row(), 255)] else "hidden"
-            locked = ", locked" if self._document.is_locked(index.row()) else ""
-            return f"{name}, {self.share_text(index.row())}, {shown}{locked}"
-        return None
-
-    def share_text(self, row: int) -> str:
-        """Return how much of the labels the class covers, "" before there are labels."""
-        if self.shares is None or row >= len(self.shares):
-            return ""
-        return percent(float(self.shares[row]))
-
-    def restart(self) -> None:
-        """Take the rows of another class table."""
-        self.beginResetModel()
-        self.endResetModel()
-
-    def repaint_all(self) -> None:
-        """Tell the view that shares or visibility changed."""
-        if self.rowCount():
-            self.dataChanged.emit(self.index(0), self.index(self.rowCount() - 1))
-
-
-class ClassDelegate(QStyledItemDelegate):
-    """Paints a row: key, colour, name, area, lock, solo, eye; tells which is under the mouse."""
-
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._document = document
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(200, _ROW)
-
-    @staticmethod
-    def eye_rect(row: QRect) -> QRect:
-        """Return where the eye is in a row."""
-        return QRect(row.right() - 8 - ICON_PX, row.top() + 5, ICON_PX, ICON_PX)
-
-    @staticmethod
-    def solo_rect(row: QRect) -> QRect:
-        """Return where the solo mark is in a row."""
-        return QRect(row.right() - 16 - 2 * ICON_PX, row.top() + 5, ICON_PX, ICON_PX)
-
-    @staticmethod
-    def lock_rect(row: QRect) -> QRect:
-        """Return where the lock is in a row."""
-        return QRect(row.right() - 24 - 3 * ICON_PX, row.top() + 5, ICON_PX, ICON_PX)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        """Paint one row from the document."""
-        theme = current_theme()
-        label, rect = index.row(), option.rect
-        if label >= len(self._document.table):
-            return
-        active = label == self._document.active_class
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if active or hovered:
-            painter.fillRect(rect, QColor(theme.selected if active else theme.hover))
-        if active:
-            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), theme.accent)
-        visible = bool(self._document.visible[min(label, 255)])
-        self._paint_name(painter, option.widget, rect, index, visible)
-        eye = "eye-outline" if visible else "eye-off-outline"
-        eye_colour = theme.text if hovered else theme.quiet if visible else theme.disabled
-        draw_icon(painter, eye, QRectF(self.eye_rect(rect)), eye_colour)
-        solo = self._document.solo == label
-        if solo or hovered:
-            colour = theme.accent if solo else theme.quiet
-            draw_icon(painter, "alpha-s-circle-outline", QRectF(self.solo_rect(rect)), colour)
-        locked = self._document.is_locked(label)
-        if locked or hovered:
-            colour = theme.accent if locked else theme.quiet
-            name = "lock-outline" if locked else "lock-open-variant-outline"
-            draw_icon(painter, name, QRectF(self.lock_rect(rect)), colour)
-        painter.restore()
-
-    def _paint_name(
-        self, p: QPainter, widget: QWidget, rect: QRect, index: _Index, visible: bool
-    ) -> None:
-        theme = current_theme()
-        entry = self._document.table.classes[index.row()]
-        middle = Qt.AlignmentFlag.AlignCenter
-        p.setFont(quiet_font(widget))
-        p.setPen(QColor(theme.quiet))
-        if index.row() < 10:
-            key = QRectF(rect.left() + 8, rect.top(), 16, rect.height())
-            p.drawText(key, int(middle), _key_of(index.row()))
-        swatch = QRectF(rect.left() + 30, rect.top() + 7, 14, 14)
-        draw_swatch(p, swatch, QColor(*entry.colour), theme)
-        model = index.model()
-        share = model.share_text(index.row()) if isinstance(model, ClassModel) else ""
-        right = self.lock_rect(rect).left() - 8
-        room = 56
-        p.setFont(quiet_font(widget))
-        p.setPen(QColor(theme.quiet))
-        draw_elided(
-            p, QRectF(right - room, rect.top(), room, rect.height()), share,
-            Qt.AlignmentFlag.AlignRight,
-        )  # fmt: skip
-        p.setFont(text_font(widget))
-        p.setPen(QColor(theme.text if visible else theme.disabled))
-        left = swatch.right() + 10
-        draw_elided(p, QRectF(left, rect.top(), right - room - 4 - left, rect.height()), entry.name)
-
-    def editorEvent(
-        self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: _Index
-    ) -> bool:
-        """Toggle eye, solo or lock where clicked; the row is then not made active."""
-        if isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
-            point = event.position().toPoint()
-            for place, toggle in (
-                (self.eye_rect, toggle_visible), (self.solo_rect, toggle_solo),
-                (self.lock_rect, toggle_lock),
-            ):  # fmt: skip
-                if place(option.rect).adjusted(-4, -4, 4, 4).contains(point):
-                    if event.type() == QEvent.Type.MouseButtonRelease:
-                        toggle(self._document, index.row())
-                    return True
-        return False
-
-    def helpEvent(
-        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem,
-        index: _Index,
-    ) -> bool:  # fmt: skip
-        """Say what is under the mouse, with its key."""
-        label = index.row()
-        if not index.isValid() or label >= len(self._document.table):
-            return False
-        name = self._document.table.names[label]
-        if self.eye_rect(option.rect).contains(event.pos()):
-            text = f"{'Hide' if self._document.visible[min(label, 255)] else 'Show'} {name} (Space)"
-        elif self.solo_rect(option.rect).contains(event.pos()):
-            text = f"Show {name} only (O); again for all"
-        elif self.lock_rect(option.rect).contains(event.pos()):
-            text = f"{'Unlock' if self._document.is_locked(label) else 'Lock'} {name} (K)"
-        else:
-            key = f" ({_key_of(label)})" if label < 10 else ""
-            model = index.model()
-            share = model.share_text(label) if isinstance(model, ClassModel) else ""
-            text = f"Paint {name}{key}" + (f"\n{share} of the labels" if share else "")
-        QToolTip.showText(event.globalPos(), text, view)
-        return True
+MANY_CLASSES: Final = 20
+"""From so many on there is a field to find one by name."""
 
 
 class ClassView(QListView):
@@ -223,12 +42,16 @@ class ClassView(QListView):
         self.setAccessibleName("Classes")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click beside the marks makes the class active."""
+        """A click beside the marks makes the class active, or folds a group."""
         index = self.indexAt(event.position().toPoint())
         rect = self.visualRect(index)
         marks = ClassDelegate.lock_rect(rect).adjusted(-4, -4, 4, 4).left()
         if index.isValid() and event.position().x() >= marks:
             return  # the release toggles; the active class stays
+        row = self._row(index)
+        if row is not None and row.label is None:
+            self._fold(row)
+            return
         super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -242,19 +65,30 @@ class ClassView(QListView):
         super().mouseReleaseEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Digits choose a class, Space toggles its visibility, O shows it alone."""
-        active = self._document.active_class
+        """Digits choose a class, Space toggles it, O shows it alone, Left and Right fold."""
+        document = self._document
         digit = event.key() - Qt.Key.Key_1
+        row = self._row(self.model().index_of(document.active_class))
         if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             super().keyPressEvent(event)
         elif 0 <= digit < 9:
-            self._document.set_active_class(digit)
-        elif event.key() == Qt.Key.Key_Space:
-            toggle_visible(self._document, active)
-        elif event.key() == Qt.Key.Key_O:
-            toggle_solo(self._document, active)
+            document.set_active_class(digit)
+        elif row is not None and event.key() == Qt.Key.Key_Space:
+            toggle_visible(document, row)
+        elif row is not None and event.key() == Qt.Key.Key_O:
+            toggle_solo(document, row)
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            group = document.table.classes[document.active_class].group
+            if group:
+                self.model().fold(group, event.key() == Qt.Key.Key_Left)
         else:
             super().keyPressEvent(event)
+
+    def _row(self, index: QModelIndex) -> ClassRow | None:
+        return self.model().row_at(index) if index.isValid() else None
+
+    def _fold(self, row: ClassRow) -> None:
+        self.model().fold(row.group, not self.model().is_folded(row.group))
 
 
 class ClassesPanel(QWidget):
@@ -266,6 +100,12 @@ class ClassesPanel(QWidget):
         self._counter: AreaCounter | None = None
         self.setObjectName("classes_panel")
         self.setAutoFillBackground(True)
+        self.find = QLineEdit()
+        self.find.setPlaceholderText("Find a class")
+        self.find.setAccessibleName("Find a class")
+        self.find.setClearButtonEnabled(True)
+        self.find.setToolTip("Part of a name or group; Enter paints the first class found")
+        self.find.installEventFilter(self)
         self._model = ClassModel(document, self)
         self._view = ClassView(document)
         self._view.setModel(self._model)
@@ -275,8 +115,14 @@ class ClassesPanel(QWidget):
         self._timer.setInterval(_RECOUNT_MS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        field = QVBoxLayout()
+        field.setContentsMargins(8, 0, 8, 4)
+        field.addWidget(self.find)
+        layout.addLayout(field)
         layout.addWidget(self._view)
-        self.setMinimumSize(224, 3 * _ROW)
+        self._field = field
+        self.setMinimumSize(224, 3 * ROW_PX)
         self._connect()
         self._on_classes()
 
@@ -291,6 +137,9 @@ class ClassesPanel(QWidget):
         d.labels_changed.connect(self._on_labels)
         self._timer.timeout.connect(self._count)
         self._view.selectionModel().currentChanged.connect(self._on_current)
+        self._model.modelReset.connect(self._mark_active)
+        self.find.textChanged.connect(self._model.find)
+        self.find.returnPressed.connect(self._on_found)
 
     @property
     def view(self) -> QListView:
@@ -304,23 +153,69 @@ class ClassesPanel(QWidget):
 
     def sizeHint(self) -> QSize:
         """Show a dozen classes if there is room."""
-        return QSize(320, _ROW * min(12, max(4, len(self._document.table))) + 8)
+        return QSize(320, ROW_PX * min(12, max(4, self._model.rowCount())) + 8)
+
+    def find_class(self) -> None:
+        """Let a person type part of a class's name."""
+        self._show_field(True)
+        self.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.find.selectAll()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Esc in the field shows every class again."""
+        is_key = event.type() == QEvent.Type.KeyPress and watched is self.find
+        if is_key and event.key() == Qt.Key.Key_Escape:
+            self._leave_field()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _leave_field(self) -> None:
+        """Show every class, and give the canvas its keys back."""
+        self.find.clear()
+        self._view.setFocus()
+        self._show_field(len(self._document.table) >= MANY_CLASSES)
+
+    def _show_field(self, shown: bool) -> None:
+        self.find.setVisible(shown)
+        self._field.setContentsMargins(8, 0, 8, 4 if shown else 0)
+
+    # -- classes ------------------------------------------------------------------------------
 
     @Slot()
     def _on_classes(self) -> None:
+        self._show_field(len(self._document.table) >= MANY_CLASSES)
+        self.find.clear()
         self._model.restart()
         self._restart_count()
         self._on_active(self._document.active_class)
 
     @Slot(int)
     def _on_active(self, label: int) -> None:
-        self._view.setCurrentIndex(self._model.index(label))
+        self._view.setCurrentIndex(self._model.reveal(label))
         self._model.repaint_all()
+
+    @Slot()
+    def _mark_active(self) -> None:
+        """Keep the active class the current row, when rows came or went around it."""
+        index = self._model.index_of(self._document.active_class)
+        if index.isValid():
+            self._view.setCurrentIndex(index)
+
+    @Slot()
+    def _on_found(self) -> None:
+        """Paint the first class found."""
+        found = self._model.first_class()
+        if found is not None:
+            self._document.set_active_class(found)
+            self._leave_field()
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current(self, current: QModelIndex, previous: QModelIndex) -> None:
-        if current.isValid():
-            self._document.set_active_class(current.row())
+        row = self._model.row_at(current) if current.isValid() else None
+        if row is not None and row.label is not None:
+            self._document.set_active_class(row.label)
+
+    # -- areas --------------------------------------------------------------------------------
 
     @Slot()
     def _restart_count(self) -> None:
@@ -353,24 +248,4 @@ class ClassesPanel(QWidget):
             self._timer.start(0)
 
 
-def _key_of(label: int) -> str:
-    """Return the key of one of the first ten classes."""
-    return str((label + 1) % 10)
-
-
-def toggle_visible(document: Document, label: int) -> None:
-    """Show or hide a class; a solo ends with it."""
-    if document.solo is not None:
-        document.set_solo(None)
-        return
-    document.set_visible(label, not bool(document.visible[min(label, 255)]))
-
-
-def toggle_solo(document: Document, label: int) -> None:
-    """Show this class only, or all again."""
-    document.set_solo(None if document.solo == label else label)
-
-
-def toggle_lock(document: Document, label: int) -> None:
-    """Lock this class, or open it to painting again."""
-    document.set_locked(label, not document.is_locked(label))
+__all__ = ["MANY_CLASSES", "ClassDelegate", "ClassView", "ClassesPanel"]
