@@ -148,6 +148,10 @@ class TapEvidence(PartsEvidence):
         self._last = key, Parts(found, first.bias)
         return self._last[1]
 
+    def _reached(self, places: Places, count: int) -> np.ndarray:
+        """Return which taps do not always fall into the padding."""
+        return np.array([len(read.outputs) > 0 for read in self._wire(places).reads])
+
     def _found(
         self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
     ) -> PixelEvidence:

@@ -13,6 +13,8 @@ def name_of(source: Source) -> str:
         return source.title
     if source.kind == "local":
         return "local"
+    if source.kind == "level":
+        return f"{source.level}x{source.level}"
     return f"{source.level}x{source.level}:{source.row},{source.col}"
 
 

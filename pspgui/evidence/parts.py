@@ -92,6 +92,13 @@ class CellsEvidence(ABC):
     ) -> OpenedSource:
         """Open a source of the split into the cells it was made of; raises as `at` does."""
 
+    @abstractmethod
+    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
+        """Return the target's logit with only some sources, (V,) of V variants; gates anew.
+
+        kept (V, S) bool over the reachable sources, in their order; raises as `at` does.
+        """
+
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
         return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
@@ -178,6 +185,19 @@ class PartsEvidence(CellsEvidence):
         values.flags.writeable = False
         return OpenedSource(source, aimed.target, values, constant)
 
+    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
+        """Return the target's logit with only some sources, (V,) of V variants; gates anew.
+
+        kept (V, S) bool over the reachable sources, in their order; raises as `at` does.
+        """
+        aimed = self._aim(pixel, target)
+        chain = self._chain(aimed.places)
+        parts = self._parts(chain.start)
+        speaking = parts.parts[self._reached(chain.start, len(parts.parts))]
+        variants = np.tensordot(kept.astype(speaking.dtype), speaking, axes=1) + parts.base
+        found: np.ndarray = (chain.run(variants)[0] * aimed.gradient).sum(axis=(1, 2))
+        return found + aimed.offset
+
     @abstractmethod
     def _chain(self, outputs: Places) -> Chain:
         """Return the steps from where the parts meet to the classifier's input."""
@@ -185,6 +205,10 @@ class PartsEvidence(CellsEvidence):
     @abstractmethod
     def _parts(self, places: Places) -> Parts:
         """Return what meets at the places."""
+
+    def _reached(self, places: Places, count: int) -> np.ndarray:
+        """Return which of `count` parts are sources that reach the places, (S,) bool."""
+        return np.ones(count, bool)
 
     def _gates(self, chain: Chain, outputs: Places, parts: Parts) -> list[np.ndarray]:
         """Return how far the chain's gates are open, as `Chain.run` does."""

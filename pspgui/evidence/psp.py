@@ -10,7 +10,7 @@ would cost more than it gains.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -26,11 +26,14 @@ from pspgui.evidence.psp_reads import (
 from pspgui.evidence.readings import (
     LOCAL,
     READINGS,
+    SHAPLEY,
     ZERO,
     LevelReading,
+    PixelEvidence,
     PyramidEvidence,
     Reading,
     Source,
+    SourceReading,
     Target,
 )
 from pspgui.evidence.targets import aim, offset_of, row_of
@@ -45,11 +48,13 @@ _BAND_VALUES = 1 << 22
 class LevelMeans:
     """What a bin is on average over some images: one (k, k, K) array a level, as `level_taps`.
 
-    `name` says of what, such as "the mean bin of 12 images".
+    `name` says of what, such as "the mean bin of 12 images", and `digest` of which weights; empty
+    where that is not said.
     """
 
     taps: tuple[np.ndarray, ...]
     name: str
+    digest: str = ""
 
 
 class Terms(NamedTuple):
@@ -70,7 +75,9 @@ class Terms(NamedTuple):
 class PSPEvidence:
     """Answers for one image. Immutable after construction: any thread may ask."""
 
-    readings: ClassVar[tuple[Reading, ...]] = READINGS
+    readings: ClassVar[tuple[SourceReading, ...]] = READINGS
+    whole_readings: ClassVar[tuple[Reading, ...]] = (SHAPLEY,)
+    """Readings of local features and whole levels, which say nothing of bins."""
 
     def __init__(self, activations: PSPActivations, weights: ClassifierWeights) -> None:
         self.activations = activations
@@ -81,18 +88,34 @@ class PSPEvidence:
 
     # -- one pixel ----------------------------------------------------------------------------
 
+    @overload
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None,
+        reading: SourceReading = "split", baseline: LevelMeans | None = None,
+    ) -> PyramidEvidence: ...  # fmt: skip
+
+    @overload
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None,
+        reading: Reading = "split", baseline: LevelMeans | None = None,
+    ) -> PixelEvidence: ...  # fmt: skip
+
     def at(
         self,
         pixel: tuple[int, int],
         target: Target | None = None,
         reading: Reading = "split",
         baseline: LevelMeans | None = None,
-    ) -> PyramidEvidence:
+    ) -> PixelEvidence:
         """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
 
         Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
         class compared with itself.
         """
+        if reading == SHAPLEY:
+            from pspgui.evidence.shapley import group_shapley
+
+            return group_shapley(self, pixel, target, baseline)
         place = checked_pixel(self.activations, pixel)
         goal, logit = aim(self.activations, place, target)
         cells = self.cells(place)
@@ -115,6 +138,13 @@ class PSPEvidence:
             place, goal, logit, constant, own, self.reads.local_region(cells), levels, reading,
             ZERO if baseline is None else baseline.name,
         )  # fmt: skip
+
+    def takes(self, baseline: LevelMeans) -> bool:
+        """Say whether a baseline is of this network: its levels, and its weights where told."""
+        taps = self.activations.level_taps
+        shapes = [(t.shape[0], t.shape[2], t.shape[4]) for t in taps]
+        own = baseline.digest in ("", self.activations.stamp.model_digest)
+        return own and shapes == [mean.shape for mean in baseline.taps]
 
     def cells(self, place: Pixel) -> Cells:
         """Return the cells whose hidden layer a pixel's logit reads."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,11 @@ LOCAL = 0
 #   split    gates as they are: gradient times activation
 #   ig       all sources scaled up together from the baseline: integrated gradients, closed form
 #   ablate   by how much the logit falls when that source alone is taken to the baseline
-Reading = Literal["split", "ig", "ablate"]
-READINGS: tuple[Reading, ...] = ("split", "ig", "ablate")
+#   shapley  what local and whole levels add, on average over all orders in which they could come
+SourceReading = Literal["split", "ig", "ablate"]
+Reading = Literal["split", "ig", "ablate", "shapley"]
+READINGS: tuple[SourceReading, ...] = ("split", "ig", "ablate")
+SHAPLEY: Final = "shapley"
 ZERO = "zero"
 RESIDUAL_LIMIT = 1e-3
 """Logits by which sources may miss the shown one before a person is told."""
@@ -45,9 +48,11 @@ class Source(NamedTuple):
     reachable: whether any tap reads it at all; if not, its value is zero by construction
     region: where it looks, in image pixels: the rectangle a bin pools, or around the cells read
     title:  the name of a branch or score map
+
+    A "level" stands for all its bins together, a "tap" for one tap of a PSPNet's local source.
     """
 
-    kind: Literal["local", "bin", "branch", "score"]
+    kind: Literal["local", "bin", "branch", "score", "level", "tap"]
     level: int
     row: int
     col: int
@@ -60,6 +65,8 @@ class Source(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; the local source has no level, row or column."""
         place = (self.level, self.row, self.col) if self.kind == "bin" else (None, None, None)
+        if self.kind == "level":
+            place = (self.level, None, None)
         y0, x0, y1, x1 = self.region
         return {
             "kind": self.kind,
@@ -271,18 +278,65 @@ class PyramidEvidence(PixelEvidence):
         return super().to_json(table) | {"baseline": self.baseline}
 
 
-@dataclass(frozen=True)
-class GroupShapley:
+@dataclass(frozen=True, eq=False)
+class GroupShapley(PixelEvidence):
     """Shapley values of the local features and every level: constant + local + levels == logit.
 
     The mean, over all orders in which they could come, of what each adds when it comes, every
-    gate evaluated anew; exact over all coalitions.
+    gate evaluated anew; exact over all coalitions. A level stands for all its bins, and
+    `read_regions` says which part of the image (h, w) those that reach the pixel pool.
     """
 
-    pixel: Pixel
-    target: Target
-    logit: float
-    constant: float
     local: float
     levels: dict[int, float]
     baseline: str = ZERO
+    local_region: Rect = Rect(0, 0, 0, 0)
+    read_regions: Mapping[int, Rect] = field(default_factory=dict)
+
+    @property
+    def reading(self) -> Reading:
+        """Always "shapley"."""
+        return SHAPLEY
+
+    @property
+    def level_sums(self) -> dict[int, float]:
+        """What each level adds."""
+        return self.levels
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The local source and then every level."""
+        nowhere = Rect(0, 0, 0, 0)
+        return (
+            Source("local", LOCAL, 0, 0, self.local, 1.0, True, self.local_region),
+            *(
+                Source("level", level, 0, 0, value, 1.0, True,
+                       self.read_regions.get(level, nowhere))
+                for level, value in self.levels.items()
+            ),
+        )  # fmt: skip
+
+    def to_json(self, table: ClassTable) -> dict[str, Any]:
+        """Return the object that `pspgui explain --json` prints, with the baseline."""
+        return super().to_json(table) | {"baseline": self.baseline}
+
+
+def around(regions: Iterable[Rect]) -> Rect:
+    """Return the smallest rectangle around some; an empty one around none."""
+    found = tuple(regions)
+    if not found:
+        return Rect(0, 0, 0, 0)
+    return Rect(
+        min(r.y0 for r in found), min(r.x0 for r in found),
+        max(r.y1 for r in found), max(r.x1 for r in found),
+    )  # fmt: skip
+
+
+def level_source(evidence: PyramidEvidence, level: int) -> Source:
+    """Return all bins of a level that reach the pixel as one source."""
+    found = evidence.levels[level]
+    reached = np.argwhere(found.reachable).tolist()
+    return Source(
+        "level", level, 0, 0, float(found.values.sum()), float(found.weights.sum()), True,
+        around(found.regions[row][column] for row, column in reached),
+    )  # fmt: skip

@@ -66,6 +66,13 @@ class ScoreEvidence(CellsEvidence):
         ]  # fmt: skip
         return branches(aimed, sources, sum(found.biases for found in maps), reading)
 
+    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
+        """Return the target's logit with only some score maps, (V,); without gates just a sum."""
+        found = self.at(pixel, target)
+        values = np.array([source.value for source in found.sources])
+        total: np.ndarray = found.constant + kept @ values
+        return total
+
     def open(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
     ) -> OpenedSource:

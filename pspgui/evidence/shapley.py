@@ -11,9 +11,9 @@ from math import factorial
 import numpy as np
 
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, Terms
-from pspgui.evidence.readings import ZERO, GroupShapley, Target
+from pspgui.evidence.readings import ZERO, GroupShapley, Target, around
 from pspgui.evidence.targets import aim, offset_of, row_of
-from pspgui.geometry import Pixel
+from pspgui.geometry import Pixel, Rect
 
 MOST_PARTS = 12
 """Coalitions double with every part: 4096 of them take some ten milliseconds."""
@@ -46,7 +46,18 @@ def group_shapley(
         place, goal, logit, constant, float(values[0]),
         dict(zip(levels, values[1:].tolist(), strict=True)),
         ZERO if baseline is None else baseline.name,
+        evidence.reads.local_region(terms.cells), _read_regions(evidence, terms),
     )  # fmt: skip
+
+
+def _read_regions(evidence: PSPEvidence, terms: Terms) -> dict[int, Rect]:
+    """Return of every level what its bins that reach the cells pool, in image pixels."""
+    return {
+        level.bins: around(
+            level.regions[row][column] for bins, row, column in terms.bins if bins == level.bins
+        )
+        for level in evidence.reads.levels
+    }
 
 
 def sampled_shapley(

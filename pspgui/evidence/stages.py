@@ -70,6 +70,20 @@ class StageEvidence(CellsEvidence):
         ]  # fmt: skip
         return branches(aimed, sources, aimed.offset + constant, reading)
 
+    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
+        """Return the target's logit with only some stages, (V,); see `CellsEvidence.worth`."""
+        aimed = self._aim(pixel, target)
+        climbs, _ = self._climbs(aimed)
+        features = climbs[0].chain.start.of(self.activations.features)
+        spoken = kept.astype(features.dtype)[:, :, None, None]
+        variants = spoken[:, 0] * features
+        for index, climb in enumerate(climbs):
+            variants = climb.chain.run(variants)[0]
+            if index < self.weights.skips:
+                variants = variants + spoken[:, index + 1] * climb.added
+        found: np.ndarray = (variants * aimed.gradient).sum(axis=(1, 2))
+        return found + aimed.offset
+
     def open(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
     ) -> OpenedSource:
