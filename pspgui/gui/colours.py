@@ -55,11 +55,17 @@ def to_rgb(array: np.ndarray, lut: np.ndarray, lo: float, hi: float) -> np.ndarr
 
     Values outside are clipped and NaN counts as lo; lo == hi gives the first colour.
     """
+    return np.take(lut, to_steps(array, lo, hi), axis=0)
+
+
+def to_steps(array: np.ndarray, lo: float, hi: float) -> np.ndarray:
+    """Return which of 256 colours each value of a float array has, uint8; as `to_rgb` does."""
     scale = 255.0 / (hi - lo) if hi > lo else 0.0
     steps = (np.asarray(array, np.float32) - np.float32(lo)) * np.float32(scale)
     # fmax and fmin pass over NaN; in place, for the strip makes two dozen such pictures at once.
     np.fmin(np.fmax(steps, 0, out=steps), 255, out=steps)
-    return np.take(lut, np.rint(steps, out=steps).astype(np.uint8), axis=0)
+    found: np.ndarray = np.rint(steps, out=steps).astype(np.uint8)
+    return found
 
 
 def signed_rgb(array: np.ndarray, limit: float, theme: Theme | None = None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -12,6 +12,9 @@ from pspgui.imaging.adjusting import NEUTRAL, Adjustment
 from pspgui.imaging.deep import DeepSamples
 from pspgui.imaging.scratch import LARGE_BYTES
 from pspgui.labels.classes import ClassTable
+
+if TYPE_CHECKING:
+    from pspgui.inference.shown_map import ShownMap
 
 VIEW_MODES: Final = ("image", "prediction", "labels", "difference", "changes", "provenance")
 # (in the toolbar, in the menu), in the order of VIEW_MODES
@@ -48,6 +51,7 @@ class Display(AreaSession):
         self._solo: int | None = None
         self._view_mode = "labels"
         self._shown_map: str | None = None
+        self._canvas_map: ShownMap | None = None
         self._overlay_hidden = False
         self._outline_px = 2
         self._aids = {"split": False, "minimap": True, "rulers": False}
@@ -84,8 +88,13 @@ class Display(AreaSession):
 
     @property
     def shown_map(self) -> str | None:
-        """The name of the LevelView painted on the canvas instead of labels."""
-        return self._shown_map
+        """The name of the map painted on the canvas instead of labels: of a LevelView or other."""
+        return self._shown_map if self._canvas_map is None else self._canvas_map.name
+
+    @property
+    def canvas_map(self) -> ShownMap | None:
+        """The map painted on the canvas, where it is not a LevelView of the strip."""
+        return self._canvas_map
 
     @property
     def overlay_hidden(self) -> bool:
@@ -202,8 +211,18 @@ class Display(AreaSession):
         self._display("_overlay_hidden", bool(hidden))
 
     def set_shown_map(self, name: str | None) -> None:
-        """Paint a pyramid map on the canvas; None goes back to the overlay."""
-        self._display("_shown_map", name)
+        """Paint a LevelView on the canvas instead of any other map; None goes back to labels."""
+        if (name, None) != (self._shown_map, self._canvas_map):
+            self._shown_map, self._canvas_map = name, None
+            self.display_changed.emit()
+
+    def show_map(self, shown: ShownMap | None) -> None:
+        """Paint a map on the canvas instead of any other; None goes back to labels."""
+        if shown is None:
+            self.set_shown_map(None)
+        elif shown is not self._canvas_map:
+            self._shown_map, self._canvas_map = None, shown
+            self.display_changed.emit()
 
     def _install_labels(self, labels: np.ndarray | None, *rest: object, **more: object) -> None:
         """Keep a copy of a file's labels, to show later what has changed."""

@@ -262,6 +262,7 @@ class Document(Pointing):
 
     def _drop_prediction(self) -> None:
         self._prediction, self._views, self._engine = None, (), None
+        self._canvas_map = None
         self._is_preview = self._more_to_come = self._windows_are_mute = False
         self._frame_changed()
 

@@ -1,4 +1,13 @@
-"""How the numbers of a pyramid map become colours: one rule for the strip and the canvas."""
+"""How the numbers of a map become colours: one rule for the strip, the canvas and legends.
+
+Anything can put a map on the canvas: `document.show_map(ShownMap(...))`, None takes it off (see
+`inference.shown_map`; `Lattice.of(activations or prediction)` says where cells lie, None means full
+resolution). Title, meaning, limits and the value under the pointer are drawn by the canvas. It
+excludes a tile chosen by `document.set_shown_map(name)`: the later one stays. `document.shown_map`
+is the name of whichever is shown, `document.canvas_map` the `ShownMap`; both change with
+`display_changed`. A map goes with its prediction: `prediction_changed` finds none.
+`map_of_view` makes a `ShownMap` of a tile, and `map_colours` gives (lut, lowest, highest) of any.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from PySide6.QtGui import QColor
 
-from pspgui.gui.colours import diverging_lut, sequential_lut
+from pspgui.gui.colours import diverging_lut, nice_limit, sequential_lut
+from pspgui.gui.theme import current_theme
 
 if TYPE_CHECKING:
+    from pspgui.inference.shown_map import Kind, Part, Placed, ShownMap
     from pspgui.inference.views import LevelView
 
 # Maps of shares and probabilities, whose colours must mean the same in every image.
@@ -47,3 +59,50 @@ def map_span(views: Sequence[LevelView]) -> Span:
     """Return the lowest and highest value in these maps."""
     arrays = [a for v in views for a in (v.before, v.after) if a is not None]
     return float(min(np.nanmin(a) for a in arrays)), float(max(np.nanmax(a) for a in arrays))
+
+
+def map_of_view(view: LevelView, views: Sequence[LevelView], placed: Placed) -> ShownMap:
+    """Return a tile's map as it is shown on the canvas, on the scale that the strip gives it."""
+    from pspgui.inference.shown_map import Lattice, ShownMap
+
+    _, low, high = map_scale(view, views)
+    kind: Kind = "share" if view.name in _FROM_0_TO_1 else "signed" if low < 0 else "plain"
+    unit = "logits" if view.name == "score" else ""
+    return ShownMap(
+        view.name, view.title, view.after, kind, Lattice.of(placed), unit=unit, limits=(low, high)
+    )
+
+
+def map_colours(shown: ShownMap) -> tuple[np.ndarray, float, float]:
+    """Return (lut, lowest, highest) for any map but one of parts.
+
+    Shares run 0..1; signed maps are symmetric about zero up to a round number, written in the
+    legend; others run over their own values, unless `limits` say otherwise.
+    """
+    if shown.kind == "share":
+        return sequential_lut(), *(shown.limits or (0.0, 1.0))
+    low, high = shown.limits or shown.span
+    if shown.kind == "signed":
+        limit = max(-low, high) if shown.limits else nice_limit(max(-low, high))
+        return diverging_lut(), -limit, limit
+    return sequential_lut(), low, high
+
+
+def part_colours(parts: Sequence[Part]) -> list[int]:
+    """Return the 0xAARRGGBB colours of a map's parts in the present theme; 0 for those not drawn.
+
+    Raises ValueError for more than 256 parts.
+    """
+    if len(parts) > 256:
+        raise ValueError("a map has 256 parts at most")
+    return [part_colour(part).rgba() if part.colour else 0 for part in parts]
+
+
+def part_colour(part: Part) -> QColor:
+    """Return the colour of a part, those of sources from the theme."""
+    theme = current_theme()
+    if part.colour in ("local", "constant"):
+        return QColor(getattr(theme, part.colour))
+    if part.colour.startswith("level-"):
+        return QColor(theme.levels[int(part.colour.removeprefix("level-")) % len(theme.levels)])
+    return QColor(part.colour)

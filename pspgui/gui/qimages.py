@@ -6,6 +6,8 @@ dropped by its owner while its QImage lives. A detached copy (`image.copy()`) ow
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PySide6.QtGui import QImage
 
@@ -38,6 +40,25 @@ def argb_image(pixels: np.ndarray) -> QImage:
     return QImage(
         pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied
     )
+
+
+def indexed_image(pixels: np.ndarray, table: Sequence[int]) -> QImage:
+    """Return a QImage over (H, W) uint8 indices into a table of straight 0xAARRGGBB colours.
+
+    Indices beyond the table are not drawn. Raises ValueError as `rgb_image` does.
+    """
+    _require(pixels, np.uint8, "(H, W) uint8", pixels.ndim == 2)
+    height, width = pixels.shape
+    image = QImage(pixels.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable([*table, *([0] * (256 - len(table)))])
+    return image
+
+
+def opaque(colours: np.ndarray) -> list[int]:
+    """Return (N, 3) uint8 RGB as a table for `indexed_image`."""
+    red, green, blue = colours.astype(np.uint32).T
+    table: list[int] = (0xFF000000 | red << 16 | green << 8 | blue).tolist()
+    return table
 
 
 def premultiplied(colours: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A pyramid map on the canvas, placed exactly where the model's interpolation puts its cells."""
+"""A map on the canvas, placed exactly where the model's interpolation puts its cells."""
 
 from __future__ import annotations
 
@@ -9,35 +9,22 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.colours import to_rgb
-from pspgui.gui.map_scale import map_scale
-from pspgui.gui.qimages import rgb_image
+from pspgui.gui.colours import to_steps
+from pspgui.gui.map_scale import map_colours, map_of_view, part_colours
+from pspgui.gui.qimages import indexed_image, opaque
+from pspgui.gui.theme import current_theme
+from pspgui.inference.shown_map import axis_extent
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
-    from pspgui.inference.views import LevelView
+    from pspgui.inference.shown_map import ShownMap
 
-_FINE_SIDE: Final = 1024
-
-
-def axis_extent(cells: int, padded: int, align_corners: bool) -> tuple[float, float]:
-    """Return where a row of cells begins and ends, in continuous image pixels.
-
-    Interpolating a cell map to `padded` pixels puts the middle of cell i on the middle of pixel
-    i (padded-1)/(cells-1) with align_corners, and at (i+1/2) padded/cells without; each cell
-    reaches half a pitch around its middle. One cell alone fills everything.
-    """
-    if cells == 1 or not align_corners:
-        return 0.0, float(padded)
-    pitch = (padded - 1) / (cells - 1)
-    return 0.5 - pitch / 2, padded - 0.5 + pitch / 2
+_FINE_SIDE: Final = 480
+_MOST_SIDE: Final = 1600
 
 
 def enlarged(cells: np.ndarray, times: int) -> np.ndarray:
-    """Return a (h, w) float map at `times` its size, bilinear, covering the same extent.
-
-    Values are interpolated here and not their colours, so a colour map shows its true contours.
-    """
+    """Return a (h, w) float map at `times` its size, bilinear, covering the same extent."""
     return _stretch(_stretch(np.asarray(cells, np.float32), times).T, times).T
 
 
@@ -50,7 +37,7 @@ def _stretch(rows: np.ndarray, times: int) -> np.ndarray:
 
 
 class MapLayer:
-    """The map chosen in the pyramid strip, at the overlay's opacity, over the picture only.
+    """The map on show, at the overlay's opacity, over the picture only.
 
     The model sees the picture padded at the bottom and right; cells over the padding are cut off.
     """
@@ -59,37 +46,73 @@ class MapLayer:
         self._document = document
         self._key: tuple[object, ...] = ()
         self._image: QImage | None = None
+        self._view: tuple[object, ShownMap] | None = None
+
+    @property
+    def shown(self) -> ShownMap | None:
+        """The map to paint now, a tile's included; None where there is none for this picture."""
+        document = self._document
+        if document.canvas_map is not None or document.prediction is None:
+            return document.canvas_map
+        view = next((v for v in document.views if v.name == document.shown_map), None)
+        if view is None:
+            self._view = None
+            return None
+        if self._view is None or self._view[0] is not view:
+            self._view = view, map_of_view(view, document.views, document.prediction)
+        return self._view[1]
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw the shown map, if there is one for this picture."""
-        document = self._document
-        prediction = document.prediction
-        view = next((v for v in document.views if v.name == document.shown_map), None)
+        document, shown = self._document, self.shown
         if document.overlay_hidden:
             return
-        if view is None or prediction is None or prediction.labels.shape != camera.image_shape:
+        if shown is None:
             self._key, self._image = (), None
             return
-        self._colour(view)
-        rows, columns = view.after.shape
-        top, bottom = axis_extent(rows, prediction.padded_shape[0], prediction.align_corners)
-        left, right = axis_extent(columns, prediction.padded_shape[1], prediction.align_corners)
+        self._colour(shown)
         height, width = camera.image_shape
         painter.save()
         painter.setTransform(camera.transform(), True)
         painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
         painter.setOpacity(document.opacity)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(QRectF(left, top, right - left, bottom - top), self._image)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shown.interpolates)
+        painter.drawImage(_place(shown), self._image)
         painter.restore()
 
-    def _colour(self, view: LevelView) -> None:
-        """Colour the map once; another map, scale or theme colours it anew."""
-        lut, low, high = map_scale(view, self._document.views)
-        key = (view.after, lut, low, high)
-        same_arrays = bool(self._key) and all(key[i] is self._key[i] for i in (0, 1))
-        if same_arrays and key[2:] == self._key[2:]:
-            return
-        times = max(1, _FINE_SIDE // max(view.after.shape))
-        self._image = rgb_image(to_rgb(enlarged(view.after, times), lut, low, high))
-        self._key = key
+    def _colour(self, shown: ShownMap) -> None:
+        """Colour the map once; another map or theme colours it anew."""
+        theme = current_theme()
+        if not self._key or self._key[0] is not shown or self._key[1] is not theme:
+            self._image, self._key = map_image(shown), (shown, theme)
+
+
+def _place(shown: ShownMap) -> QRectF:
+    rows, columns = shown.values.shape
+    if shown.lattice is None:
+        return QRectF(0, 0, columns, rows)
+    top, left, bottom, right = shown.lattice.extent((rows, columns))
+    return QRectF(left, top, right - left, bottom - top)
+
+
+def map_image(shown: ShownMap) -> QImage:
+    """Return a map in its colours, at the size of its values or finer.
+
+    Values are interpolated here and not their colours, so a colour map shows its true contours.
+    Of values at full resolution every n-th is drawn where there are very many.
+    """
+    values = shown.values
+    if shown.kind == "parts":
+        indices = np.ascontiguousarray(values, np.uint8)
+        return indexed_image(indices, part_colours(shown.parts))
+    step = -(-max(values.shape) // _MOST_SIDE)
+    if shown.interpolates:
+        values = enlarged(values, max(1, _FINE_SIDE // max(values.shape)))
+    elif step > 1:
+        values = values[::step, ::step]
+    lut, low, high = map_colours(shown)
+    steps = np.ascontiguousarray(to_steps(values, low, high))
+    return indexed_image(steps, opaque(lut))
+
+
+__all__ = ["MapLayer", "axis_extent", "enlarged", "map_image"]

@@ -1,0 +1,152 @@
+"""A map over an image as it is put on show: values, what they mean, and where they lie.
+
+Numbers stay as they are; colours are the viewer's part. numpy only, any thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from pspgui.inference.resampling import sample
+
+Kind = Literal["plain", "signed", "share", "parts"]
+"""plain: from `limits` or the lowest to the highest value; signed: symmetric about zero;
+share: 0..1, the same in every image; parts: the value counts into `parts`."""
+
+
+class Part(NamedTuple):
+    """A category of a map: its name, and its colour as `#rrggbb` or by the name of a source.
+
+    Sources are "local", "constant" and "level-0", "level-1" … from coarse to fine, whose colours
+    belong to the theme; "" is not drawn at all.
+    """
+
+    name: str
+    colour: str
+
+
+class Placed(Protocol):
+    """What says where its cells lie: activations and predictions do."""
+
+    @property
+    def padded_shape(self) -> tuple[int, int]:
+        """(H, W) of what the network saw."""
+
+    @property
+    def align_corners(self) -> bool:
+        """Which rule of interpolation holds."""
+
+
+class Lattice(NamedTuple):
+    """Where the cells of a model's map lie: interpolated to `padded_shape` they are pixels.
+
+    origin: (y, x) of the window that the model saw, in image pixels; most saw the whole image.
+    """
+
+    padded_shape: tuple[int, int]
+    align_corners: bool
+    origin: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of(cls, known: Placed, origin: tuple[int, int] = (0, 0)) -> Lattice:
+        """Return that of what a network found in an image, or in a window of it."""
+        return cls(known.padded_shape, known.align_corners, origin)
+
+    def extent(self, cells: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Return (top, left, bottom, right) of a map of cells in continuous image pixels."""
+        y, x = self.origin
+        top, bottom = axis_extent(cells[0], self.padded_shape[0], self.align_corners)
+        left, right = axis_extent(cells[1], self.padded_shape[1], self.align_corners)
+        return top + y, left + x, bottom + y, right + x
+
+
+@dataclass(frozen=True, eq=False)
+class ShownMap:
+    """A map for the canvas, with what its legend says.
+
+    name: tells maps apart; title: a few words; meaning: one short sentence under the title.
+    values: (h, w) float, or integers that count into `parts` for kind "parts"; finite.
+    lattice: where the cells lie; None for values at the image's full resolution, (H, W).
+    unit: behind the limits, such as "logits"; limits: (lowest, highest) of the scale, where the
+    values' own are not wanted. smooth: whether what lies between cells is interpolated, as it is
+    for whatever the network itself interpolates; parts never are.
+    """
+
+    name: str
+    title: str
+    values: np.ndarray
+    kind: Kind = "plain"
+    lattice: Lattice | None = None
+    meaning: str = ""
+    unit: str = ""
+    parts: tuple[Part, ...] = ()
+    limits: tuple[float, float] | None = None
+    smooth: bool = True
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether values between the middles of cells are interpolated."""
+        return self.smooth and self.lattice is not None and self.kind != "parts"
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return float(self.values.min()), float(self.values.max())
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """The share of the map's cells (or pixels) that every part takes, (P,)."""
+        counts = np.bincount(self.values.ravel(), minlength=len(self.parts))
+        found: np.ndarray = counts[: len(self.parts)] / max(1, self.values.size)
+        return found
+
+    def value_at(self, y: int, x: int) -> float | None:
+        """Return the value drawn in the middle of an image pixel; None where the map is not."""
+        if self.lattice is None:
+            return self._cell(y, x)
+        (padded_h, padded_w), align_corners, (top, left) = self.lattice
+        y, x = y - top, x - left
+        if not (0 <= y < padded_h and 0 <= x < padded_w):
+            return None
+        if self.interpolates:
+            values = self.values[None]
+            return float(sample(values, y, x, (padded_h, padded_w), align_corners)[0])
+        rows, columns = self.values.shape
+        return self._cell(
+            _cell_under(y, rows, padded_h, align_corners),
+            _cell_under(x, columns, padded_w, align_corners),
+        )
+
+    def part_at(self, y: int, x: int) -> Part | None:
+        """Return the part drawn at an image pixel; None where there is none."""
+        value = self.value_at(y, x)
+        known = value is not None and 0 <= value < len(self.parts)
+        return self.parts[int(value or 0)] if known else None
+
+    def _cell(self, row: int, column: int) -> float | None:
+        rows, columns = self.values.shape
+        inside = 0 <= row < rows and 0 <= column < columns
+        return float(self.values[row, column]) if inside else None
+
+
+def axis_extent(cells: int, padded: int, align_corners: bool) -> tuple[float, float]:
+    """Return where a row of cells begins and ends, in continuous image pixels.
+
+    Interpolating a cell map to `padded` pixels puts the middle of cell i on the middle of pixel
+    i (padded-1)/(cells-1) with align_corners, and at (i+1/2) padded/cells without; each cell
+    reaches half a pitch around its middle. One cell alone fills everything.
+    """
+    if cells == 1 or not align_corners:
+        return 0.0, float(padded)
+    pitch = (padded - 1) / (cells - 1)
+    return 0.5 - pitch / 2, padded - 0.5 + pitch / 2
+
+
+def _cell_under(position: int, cells: int, padded: int, align_corners: bool) -> int:
+    """Return the cell whose square the middle of a pixel lies in, along one axis."""
+    low, high = axis_extent(cells, padded, align_corners)
+    return min(cells - 1, max(0, int((position + 0.5 - low) / (high - low) * cells)))
