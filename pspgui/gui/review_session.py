@@ -142,8 +142,13 @@ class ReviewSession(QObject):
         if image is None or not self.can_review:
             return
         self._session.save_now()
+        left = self._images.model.rowCount() - 1
         self._keep(image, status)
-        self._images.step(1, around=True)  # a review may begin in the middle of the list
+        went_round = self._images.step(1, around=True)  # a review may begin in the middle
+        if self._active and (left < 1 or went_round):
+            decided = f"{printable(image.name)} is {status}"
+            rest = f"from the top again, {left} more" if left >= 1 else "the last one to review"
+            self._document.message.emit(f"{decided}; {rest}.")
 
     def _keep(self, image: Path, status: str) -> None:
         self._queue.review(image, self.reviewer, self._comment.strip(), status)

@@ -238,6 +238,12 @@ def review(panel, desk, qtbot):
     return review, widget
 
 
+def heard(desk):
+    told = []
+    desk.document.message.connect(told.append)
+    return told
+
+
 def show(desk, path):
     desk.document.set_image(fake_image(), path, path.name)
     desk.document.set_prediction(fake_prediction(np.zeros((60, 80), np.uint8)))
@@ -259,7 +265,9 @@ def test_a_review_goes_through_what_is_done(review, panel, desk, qtbot):
     reject.click()
     assert desk.document.image_path == desk.images[2]
     assert widget.comment_field.toPlainText() == ""
+    told = heard(desk)
     accept.click()
+    assert told[-1] == "c.png is accepted; the last one to review."
     rejected, accepted = (desk.index.image_of(p) for p in desk.images[1:3])
     assert (rejected.status, rejected.reviewer, rejected.comment) == ("rejected", "Ann", "the kerb")
     assert (accepted.status, accepted.reviewer, accepted.comment) == ("accepted", "Ann", "")
@@ -275,8 +283,10 @@ def test_a_review_that_begins_at_the_last_image_goes_on_with_the_first(review, p
     show(desk, desk.images[2])
     panel.set_current(desk.images[2])
     session.set_active(True)
+    told = heard(desk)
     session.accept()
     assert desk.document.image_path == desk.images[0]
+    assert told[-1] == "c.png is accepted; from the top again, 2 more."
 
 
 def test_a_comment_can_be_read_again_and_leads_to_its_image(review, desk, qtbot):

@@ -211,10 +211,10 @@ class ImagesPanel(QWidget):
         """Mark the images of the list that have labels from earlier."""
         self._model.set_saved(paths)
 
-    def step(self, by: int, around: bool = False) -> None:
+    def step(self, by: int, around: bool = False) -> bool:
         """Go `by` images on (negative: back) among those the filter shows.
 
-        It stops at the ends, or goes `around` them.
+        It stops at the ends, or goes `around` them; return whether it went past an end.
         """
         row, count = self._model.row_of(self._model.current), self._model.rowCount()
         target = row + by if row >= 0 else 0
@@ -222,6 +222,7 @@ class ImagesPanel(QWidget):
                                    min(max(target, 0), count - 1))  # fmt: skip
         if path is not None:
             self._go_to(path)
+        return not 0 <= target < count
 
     def ask_for(self, text: str) -> None:
         """Filter by a query, as if it had been typed."""
