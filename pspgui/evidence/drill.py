@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel
-from pspgui.evidence.readings import LOCAL, OpenedSource, Source, Target
+from pspgui.evidence.psp import LevelMeans, PSPEvidence, gates_between
+from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel, pixels_of
+from pspgui.evidence.readings import LOCAL, OpenedSource, Reading, Source, Target
 from pspgui.evidence.targets import aim, row_of
-from pspgui.geometry import bin_span
+from pspgui.geometry import Rect, bin_span
 from pspgui.inference.activations import LevelWeights
 
 
 def open_source(
     evidence: PSPEvidence, pixel: tuple[int, int], source: Source, target: Target | None = None
 ) -> OpenedSource:
-    """Open the local source or a bin of the split at a pixel (y, x).
+    """Open local, one of its taps, a bin or a whole level of the split at a pixel (y, x).
 
     Raises as `PSPEvidence.at` does, KeyError for a level that there is not, and ValueError where
     the weights before the hidden layer are not known.
@@ -30,9 +30,13 @@ def open_source(
     cells = evidence.cells(place)
     gates = cells.of(evidence.activations.fused_cells) > 0
     gradient = cells.pull(row_of(evidence.weights.classifier, goal)) * gates
-    if source.level == LOCAL:
+    if source.level == LOCAL or source.kind == "tap":
         taps = local_taps(evidence, cells, gradient)
+        if source.kind == "tap":
+            taps = _alone(taps, source)
         values, constant = _scattered(evidence, cells, taps), 0.0
+    elif source.kind == "level":
+        values, constant = _opened_level(evidence, cells, gradient, source)
     else:
         values, constant = _opened_bin(evidence, cells, gradient, source)
     values.flags.writeable = False
@@ -69,6 +73,29 @@ def _scattered(evidence: PSPEvidence, cells: Cells, taps: np.ndarray) -> np.ndar
     for index, (row, column) in enumerate(_places(cells)):
         framed[row : row + taps.shape[1], column : column + taps.shape[2]] += taps[index]
     return np.ascontiguousarray(framed[reach : reach + height, reach : reach + width])
+
+
+def _alone(taps: np.ndarray, source: Source) -> np.ndarray:
+    """Return the taps (m, k, k) with all but one silent."""
+    found = np.zeros_like(taps)
+    found[:, source.row, source.col] = taps[:, source.row, source.col]
+    return found
+
+
+def _opened_level(
+    evidence: PSPEvidence, cells: Cells, gradient: np.ndarray, source: Source
+) -> tuple[np.ndarray, float]:
+    """Return the cells' parts of all bins of a level that are read, (h, w), and their biases'."""
+    level = evidence.level(source.level)
+    rows, columns = (used[level.place].nonzero()[0] for used in evidence.reads.reached(cells))
+    values, constant = np.zeros(evidence.activations.grid), 0.0
+    for row in rows.tolist():
+        for column in columns.tolist():
+            one = source._replace(kind="bin", row=row, col=column)
+            parts, biases = _opened_bin(evidence, cells, gradient, one)
+            values += parts
+            constant += biases
+    return values, constant
 
 
 def _opened_bin(
@@ -118,3 +145,49 @@ def _pull(
 
 def _places(cells: Cells) -> list[tuple[int, int]]:
     return [(row, column) for row in cells.rows for column in cells.columns]
+
+
+def taps_of_local(
+    evidence: PSPEvidence,
+    pixel: tuple[int, int],
+    target: Target | None = None,
+    reading: Reading = "split",
+    baseline: LevelMeans | None = None,
+) -> tuple[Source, ...]:
+    """Return the local source of a pixel (y, x) as the taps of the bottleneck, row by row.
+
+    They add up to the local source of the same reading, "split" or "ig". Empty for a 1x1
+    bottleneck, where its weights are not known, and for readings in which parts do not add up.
+    """
+    weight = evidence.weights.local_weight
+    if weight is None or weight.shape[2] == 1 or reading not in ("split", "ig"):
+        return ()
+    place = checked_pixel(evidence.activations, pixel)
+    goal, _ = aim(evidence.activations, place, target)
+    cells = evidence.cells(place)
+    z, base = cells.of(evidence.activations.fused_cells), evidence.base(cells, baseline)
+    pull = cells.pull(row_of(evidence.weights.classifier, goal))
+    values = local_taps(evidence, cells, pull * gates_between(z, base, reading)).sum(axis=0)
+    return tuple(
+        _tap(evidence, cells, row, column, float(values[row, column]))
+        for row, column in np.ndindex(*values.shape)
+    )
+
+
+def _tap(evidence: PSPEvidence, cells: Cells, row: int, column: int, value: float) -> Source:
+    """Return one tap as a source: where it reads, and which share of its reads is no padding."""
+    assert evidence.weights.local_weight is not None
+    kernel = evidence.weights.local_weight.shape[2]
+    height, width = evidence.activations.grid
+    rows = [y + row - kernel // 2 for y in cells.rows if 0 <= y + row - kernel // 2 < height]
+    columns = [
+        x + column - kernel // 2 for x in cells.columns if 0 <= x + column - kernel // 2 < width
+    ]
+    share = len(rows) * len(columns) / (len(cells.rows) * len(cells.columns))
+    title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+    if not share:
+        return Source("tap", kernel, row, column, value, 0.0, False, Rect(0, 0, 0, 0), title)
+    region = pixels_of(
+        evidence.activations, rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    )
+    return Source("tap", kernel, row, column, value, share, True, region, title)

@@ -9,6 +9,7 @@ would cost more than it gains.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, overload
 
@@ -119,7 +120,7 @@ class PSPEvidence:
         place = checked_pixel(self.activations, pixel)
         goal, logit = aim(self.activations, place, target)
         cells = self.cells(place)
-        z, base = cells.of(self.activations.fused_cells), self._base(cells, baseline)
+        z, base = cells.of(self.activations.fused_cells), self.base(cells, baseline)
         local = cells.of(self.activations.local_cells)
         constant = offset_of(self.weights.classifier_bias, goal)
         mixed = cells.pull(row_of(self.weights.classifier, goal))
@@ -143,7 +144,7 @@ class PSPEvidence:
         """Say whether a baseline is of this network: its levels, and its weights where told."""
         taps = self.activations.level_taps
         shapes = [(t.shape[0], t.shape[2], t.shape[4]) for t in taps]
-        own = baseline.digest in ("", self.activations.stamp.model_digest)
+        own = baseline.digest in ("", self.activations.stamp.model)
         return own and shapes == [mean.shape for mean in baseline.taps]
 
     def cells(self, place: Pixel) -> Cells:
@@ -187,7 +188,7 @@ class PSPEvidence:
                     shares.append(self.share(level, cells, row, column, baseline))
         known = self.activations
         return Terms(
-            cells, cells.of(known.fused_cells), self._base(cells, baseline),
+            cells, cells.of(known.fused_cells), self.base(cells, baseline),
             cells.of(known.local_cells), tuple(bins), np.stack(shares),
         )  # fmt: skip
 
@@ -297,9 +298,7 @@ class PSPEvidence:
         rows: np.ndarray = classifier[order[-1]] - classifier[order[-2]]
         return rows
 
-    # -- inside -------------------------------------------------------------------------------
-
-    def _base(self, cells: Cells, baseline: LevelMeans | None) -> np.ndarray:
+    def base(self, cells: Cells, baseline: LevelMeans | None) -> np.ndarray:
         """Return z at the cells when local is silent and every bin is the baseline, (m, K)."""
         bias = self.weights.bottleneck_bias
         base = np.repeat(bias[None], len(cells.weights), axis=0)
@@ -312,6 +311,8 @@ class PSPEvidence:
             mean = np.einsum("it,js,tsk->ijk", rows, columns, self._mean(level.bins, baseline))
             base += mean.reshape(base.shape)
         return base
+
+    # -- inside -------------------------------------------------------------------------------
 
     def _mean(self, bins: int, baseline: LevelMeans) -> np.ndarray:
         return baseline.taps[self.activations.levels.index(bins)]
@@ -380,8 +381,17 @@ def gates_between(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarr
     return mean
 
 
+def bins_on_average(image: PSPActivations) -> tuple[np.ndarray, ...]:
+    """Return the mean over all bins of each level of one image, (k, k, K) each."""
+    return tuple(np.asarray(taps.mean(axis=(1, 3))) for taps in image.level_taps)
+
+
+def mean_of(images: Sequence[tuple[np.ndarray, ...]], name: str, digest: str = "") -> LevelMeans:
+    """Return the mean of what `bins_on_average` gave for some images of one network."""
+    levels = zip(*images, strict=True)
+    return LevelMeans(tuple(np.asarray(sum(own) / len(images)) for own in levels), name, digest)
+
+
 def mean_bins(images: list[PSPActivations], name: str) -> LevelMeans:
     """Return the mean over all bins of each level of some images read by one network."""
-    sums = [sum(image.level_taps[i].mean(axis=(1, 3)) for image in images)
-            for i in range(len(images[0].levels))]  # fmt: skip
-    return LevelMeans(tuple(np.asarray(total / len(images)) for total in sums), name)
+    return mean_of([bins_on_average(image) for image in images], name)

@@ -14,6 +14,7 @@ from pspgui.labels.classes import ClassTable
 
 # Level, row and column of the one source that is no bin.
 LOCAL = 0
+NOWHERE: Final = Rect(0, 0, 0, 0)
 
 # How much of the logit is each source's, where gates in between make that a question:
 #   split    gates as they are: gradient times activation
@@ -64,9 +65,11 @@ class Source(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; the local source has no level, row or column."""
-        place = (self.level, self.row, self.col) if self.kind == "bin" else (None, None, None)
-        if self.kind == "level":
-            place = (self.level, None, None)
+        one, whole = self.kind == "bin", self.kind == "level"
+        place = (
+            self.level if one or whole else None, self.row if one else None,
+            self.col if one else None,
+        )  # fmt: skip
         y0, x0, y1, x1 = self.region
         return {
             "kind": self.kind,
@@ -290,7 +293,7 @@ class GroupShapley(PixelEvidence):
     local: float
     levels: dict[int, float]
     baseline: str = ZERO
-    local_region: Rect = Rect(0, 0, 0, 0)
+    local_region: Rect = NOWHERE
     read_regions: Mapping[int, Rect] = field(default_factory=dict)
 
     @property
@@ -306,12 +309,11 @@ class GroupShapley(PixelEvidence):
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """The local source and then every level."""
-        nowhere = Rect(0, 0, 0, 0)
         return (
             Source("local", LOCAL, 0, 0, self.local, 1.0, True, self.local_region),
             *(
                 Source("level", level, 0, 0, value, 1.0, True,
-                       self.read_regions.get(level, nowhere))
+                       self.read_regions.get(level, NOWHERE))
                 for level, value in self.levels.items()
             ),
         )  # fmt: skip
@@ -325,7 +327,7 @@ def around(regions: Iterable[Rect]) -> Rect:
     """Return the smallest rectangle around some; an empty one around none."""
     found = tuple(regions)
     if not found:
-        return Rect(0, 0, 0, 0)
+        return NOWHERE
     return Rect(
         min(r.y0 for r in found), min(r.x0 for r in found),
         max(r.y1 for r in found), max(r.x1 for r in found),

@@ -121,6 +121,8 @@ class UpsamplingEvidence(PartsEvidence):
         if source.level == LOCAL:
             parts = np.einsum("pc,pc->p", gradient @ self.weights.local, places.of(features))
             return places.scattered(parts), 0.0
+        if source.kind == "level":
+            return self._opened_level(places, gradient, source)
         level = self._levels[source.level]
         pull = level.read(places)[:, source.row, source.col] @ gradient
         pull = pull @ level.weights.joint @ level.weights.weight
@@ -129,6 +131,17 @@ class UpsamplingEvidence(PartsEvidence):
         x0, x1 = bin_span(source.col, source.level, self._grid[1])
         inside = np.tensordot(pull, features[:, y0:y1, x0:x1], axes=1)
         values[y0:y1, x0:x1] = inside / inside.size
+        return values, 0.0
+
+    def _opened_level(
+        self, places: Places, gradient: np.ndarray, source: Source
+    ) -> tuple[np.ndarray, float]:
+        """Return what all bins of a level that are read add, by cell."""
+        values = np.zeros(self._grid, self.activations.features.dtype)
+        read = self._levels[source.level].read(places).any(axis=0)
+        for row, column in np.argwhere(read).tolist():
+            one = source._replace(kind="bin", row=row, col=column)
+            values += self._opened(places, gradient, one)[0]
         return values, 0.0
 
     def _level(self, level: LinearLevel) -> _Level:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from small_networks import head_activations, random_features, small_network
 
-from pspgui.evidence.drill import open_source
-from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.readings import Source, Target
+from pspgui.evidence.drill import open_source, taps_of_local
+from pspgui.evidence.psp import PSPEvidence, mean_bins
+from pspgui.evidence.readings import Source, Target, level_source
 from pspgui.geometry import Rect
 
 PADDED = (49, 57)
@@ -63,3 +63,53 @@ def test_a_level_that_there_is_not_is_refused():
     nowhere = Source("bin", 4, 0, 0, 0.0, 0.0, False, Rect(0, 0, 0, 0))
     with pytest.raises(KeyError):
         open_source(evidence, (0, 0), nowhere)
+
+
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_a_level_opened_is_all_its_bins_opened(classifier):
+    _, _, evidence = case(classifier_kernel=classifier, reduction="conv")
+    for place in PLACES:
+        found = evidence.at(place, Target(2))
+        for level in (1, 2, 3):
+            whole = level_source(found, level)
+            opened = open_source(evidence, place, whole, Target(2))
+            bins = [s for s in found.sources if s.kind == "bin" and s.level == level]
+            each = sum(open_source(evidence, place, s, Target(2)).values for s in bins)
+            assert abs(opened.total - found.grid(level).sum()) < 1e-10
+            assert np.allclose(opened.values, each, atol=1e-12)
+            assert all(not s.reachable or whole.region.intersect(s.region) == s.region
+                       for s in bins)  # fmt: skip
+
+
+@pytest.mark.parametrize("classifier", [1, 3])
+@pytest.mark.parametrize("reading", ["split", "ig"])
+@pytest.mark.parametrize("compared", [False, True])
+def test_taps_add_up_to_the_local_source(classifier, reading, compared):
+    _, _, evidence = case(classifier_kernel=classifier)
+    means = mean_bins([evidence.activations], "mean") if compared else None
+    for place in PLACES:
+        found = evidence.at(place, Target(1, 3), reading, means)
+        taps = taps_of_local(evidence, place, Target(1, 3), reading, means)
+        assert len(taps) == 9
+        assert abs(sum(tap.value for tap in taps) - found.local) < 1e-10
+        for tap in taps:
+            assert tap.reachable or tap.value == 0
+
+
+def test_taps_opened_add_up_to_local_opened_and_lie_where_they_say():
+    _, _, evidence = case()
+    for place in PLACES:
+        local = evidence.at(place, Target(2)).sources[0]
+        whole = open_source(evidence, place, local, Target(2)).values
+        taps = taps_of_local(evidence, place, Target(2))
+        opened = [open_source(evidence, place, tap, Target(2)) for tap in taps]
+        assert np.allclose(sum(o.values for o in opened), whole, atol=1e-12)
+        for tap, one in zip(taps, opened, strict=True):
+            assert abs(one.total - tap.value) < 1e-10
+
+
+def test_there_are_no_taps_where_they_would_not_add_up():
+    _, _, evidence = case()
+    assert taps_of_local(evidence, (3, 3), None, "ablate") == ()
+    _, _, pointwise = case(bottleneck_kernel=1)
+    assert taps_of_local(pointwise, (3, 3)) == ()

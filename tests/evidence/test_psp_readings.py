@@ -147,6 +147,24 @@ def test_group_shapley_is_the_mean_over_all_orders_of_the_networks_answers(case)
     assert abs(found.constant + found.local + sum(found.levels.values()) - found.logit) < 1e-10
 
 
+def test_shapley_is_a_reading_with_local_and_levels_for_sources(case):
+    means = mean_bins([case.activations], "the mean bin of 1 image")
+    for place in PLACES:
+        for baseline in (None, means):
+            found = case.evidence.at(place, Target(2, 4), "shapley", baseline)
+            assert found.reading == "shapley" and not found.grids
+            assert [s.kind for s in found.sources] == ["local", "level", "level", "level"]
+            assert abs(found.total - found.logit) < 1e-10
+            assert found.baseline == ("zero" if baseline is None else means.name)
+
+
+def test_means_of_another_network_are_not_taken(case):
+    means = mean_bins([case.activations], "mean")
+    assert case.evidence.takes(means)
+    assert not case.evidence.takes(LevelMeans(means.taps, "mean", "another digest"))
+    assert not case.evidence.takes(LevelMeans(means.taps[:2], "mean"))
+
+
 def test_sampled_shapley_adds_up_and_nears_the_exact_values_of_groups(case):
     place, target = (21, 30), Target(1, 3)
     values = sampled_shapley(case.evidence, place, target, 600)
