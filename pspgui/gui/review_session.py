@@ -142,13 +142,19 @@ class ReviewSession(QObject):
         if image is None or not self.can_review:
             return
         self._session.save_now()
-        left = self._images.model.rowCount() - 1
         self._keep(image, status)
-        went_round = self._images.step(1, around=True)  # a review may begin in the middle
-        if self._active and (left < 1 or went_round):
-            decided = f"{printable(image.name)} is {status}"
-            rest = f"from the top again, {left} more" if left >= 1 else "the last one to review"
-            self._document.message.emit(f"{decided}; {rest}.")
+        went_round = self._images.go_round(self._is_to_review)
+        if self._active and went_round is not False:
+            rest = "from the top again" if went_round else "that was the last one to review"
+            self._document.message.emit(f"{printable(image.name)} is {status}; {rest}.")
+
+    def _is_to_review(self, image: Path) -> bool:
+        """Whether an image of the list still waits: those decided stay in it until it is made anew.
+
+        An image that was not looked up yet is in the list because it waits.
+        """
+        known = self._queue.known(image)
+        return known is None or not self._active or known.status == "done"
 
     def _keep(self, image: Path, status: str) -> None:
         self._queue.review(image, self.reviewer, self._comment.strip(), status)

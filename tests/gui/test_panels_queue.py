@@ -267,7 +267,7 @@ def test_a_review_goes_through_what_is_done(review, panel, desk, qtbot):
     assert widget.comment_field.toPlainText() == ""
     told = heard(desk)
     accept.click()
-    assert told[-1] == "c.png is accepted; the last one to review."
+    assert told[-1] == "c.png is accepted; that was the last one to review."
     rejected, accepted = (desk.index.image_of(p) for p in desk.images[1:3])
     assert (rejected.status, rejected.reviewer, rejected.comment) == ("rejected", "Ann", "the kerb")
     assert (accepted.status, accepted.reviewer, accepted.comment) == ("accepted", "Ann", "")
@@ -286,7 +286,12 @@ def test_a_review_that_begins_at_the_last_image_goes_on_with_the_first(review, p
     told = heard(desk)
     session.accept()
     assert desk.document.image_path == desk.images[0]
-    assert told[-1] == "c.png is accepted; from the top again, 2 more."
+    assert told[-1] == "c.png is accepted; from the top again."
+    session.accept()
+    assert desk.document.image_path == desk.images[1]
+    session.reject()
+    assert desk.document.image_path == desk.images[1]  # nothing is reviewed twice
+    assert told[-1] == "b.png is rejected; that was the last one to review."
 
 
 def test_a_comment_can_be_read_again_and_leads_to_its_image(review, desk, qtbot):

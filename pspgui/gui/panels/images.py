@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -211,18 +211,27 @@ class ImagesPanel(QWidget):
         """Mark the images of the list that have labels from earlier."""
         self._model.set_saved(paths)
 
-    def step(self, by: int, around: bool = False) -> bool:
-        """Go `by` images on (negative: back) among those the filter shows.
-
-        It stops at the ends, or goes `around` them; return whether it went past an end.
-        """
+    def step(self, by: int) -> None:
+        """Go `by` images on (negative: back) among those the filter shows; stop at the ends."""
         row, count = self._model.row_of(self._model.current), self._model.rowCount()
         target = row + by if row >= 0 else 0
-        path = self._model.path_at(target % max(1, count) if around else
-                                   min(max(target, 0), count - 1))  # fmt: skip
+        path = self._model.path_at(min(max(target, 0), count - 1))
         if path is not None:
             self._go_to(path)
-        return not 0 <= target < count
+
+    def go_round(self, wanted: Callable[[Path], bool]) -> bool | None:
+        """Go to the next image that is wanted, from the top again after the last.
+
+        Return whether it went past the end; None, and nothing happens, where no other is wanted.
+        """
+        row, count = self._model.row_of(self._model.current), self._model.rowCount()
+        # An image that is not in the list is before its first row, and all rows are others.
+        for target in range(row + 1, row + count + (row < 0)):
+            path = self._model.path_at(target % count)
+            if path is not None and wanted(path):
+                self._go_to(path)
+                return target >= count
+        return None
 
     def ask_for(self, text: str) -> None:
         """Filter by a query, as if it had been typed."""
