@@ -9,9 +9,11 @@ from PySide6.QtCore import QObject, Signal
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
+from pspgui.jobs.class_tables import ask
 from pspgui.jobs.opening_sources import can_open
 
 if TYPE_CHECKING:
+    from pspgui.evidence.psp import LevelMeans
     from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source
     from pspgui.jobs.class_tables import Explains
 
@@ -47,6 +49,7 @@ class Pointing(Display):
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._reading: Reading = "split"
+        self._baseline: LevelMeans | None = None
         self._opened: OpenedSource | None = None
         self._opened_at: Pixel | None = None
 
@@ -135,7 +138,8 @@ class Pointing(Display):
     @property
     def readings(self) -> tuple[Reading, ...]:
         """The ways in which this network's evidence can be read."""
-        return getattr(self._engine, "readings", ("split",))
+        readings = getattr(self._engine, "readings", ("split",))
+        return (*readings, *getattr(self._engine, "whole_readings", ()))
 
     @property
     def reading(self) -> Reading:
@@ -146,6 +150,20 @@ class Pointing(Display):
         """Choose how evidence is read."""
         if reading != self._reading:
             self._reading = reading
+            self.reading_changed.emit(self.reading)
+            self._refresh_evidence()
+
+    @property
+    def baseline(self) -> LevelMeans | None:
+        """What sources are compared with; None for silence, and where it is another network's."""
+        takes = getattr(self._engine, "takes", None)
+        known = self._baseline is not None and takes is not None and takes(self._baseline)
+        return self._baseline if known else None
+
+    def set_baseline(self, baseline: LevelMeans | None) -> None:
+        """Choose what sources are compared with; None is silence."""
+        if baseline is not self._baseline:
+            self._baseline = baseline
             self.reading_changed.emit(self.reading)
             self._refresh_evidence()
 
@@ -216,9 +234,8 @@ class Pointing(Display):
         if self._engine is None or pixel is None or self._needs_window(pixel):
             self._set_evidence(None)
             return
-        target, reading = self._evidence_target(), self.reading
-        ways = () if reading == "split" else (reading,)
-        self._set_evidence(self._engine.at(pixel, target, *ways))
+        target = self._evidence_target()
+        self._set_evidence(ask(self._engine, pixel, target, self.reading, self.baseline))
 
     def _evidence_target(self) -> object | None:
         class_id, versus = self._target

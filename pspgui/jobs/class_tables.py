@@ -25,6 +25,7 @@ from pspgui.project.class_files import (
 )
 
 if TYPE_CHECKING:
+    from pspgui.evidence.psp import LevelMeans
     from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source, Target
     from pspgui.inference.activations import Prediction
 
@@ -40,9 +41,12 @@ class Explains(Protocol):
         """The ways in which it can be read."""
 
     def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
-        """Return the evidence of a pixel."""
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split",
+    ) -> PixelEvidence:  # fmt: skip
+        """Return the evidence of a pixel.
+
+        Those that say so by `takes` (a `PSPEvidence`) take a baseline behind the reading.
+        """
 
 
 def same_classes(one: ClassTable, other: ClassTable) -> bool:
@@ -176,12 +180,22 @@ class _Translated:
         """The ways in which it can be read."""
         return self._engine.readings
 
+    @property
+    def whole_readings(self) -> tuple[Reading, ...]:
+        """The ways of reading whole levels alone."""
+        return getattr(self._engine, "whole_readings", ())
+
+    def takes(self, baseline: LevelMeans) -> bool:
+        """Say whether sources can be compared with a baseline."""
+        takes = getattr(self._engine, "takes", None)
+        return takes is not None and bool(takes(baseline))
+
     def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split",
+        baseline: LevelMeans | None = None,
+    ) -> PixelEvidence:  # fmt: skip
         """Explain a class; one that the model does not know gives way to the winner."""
-        ways = () if reading == "split" else (reading,)
-        return self._renamed(self._engine.at(pixel, self._wanted(target), *ways))
+        return self._renamed(ask(self._engine, pixel, self._wanted(target), reading, baseline))
 
     def open_source(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
@@ -210,6 +224,16 @@ class _Translated:
             int(ids[found.target.class_id]), None if versus is None else int(ids[versus])
         )
         return replace(found, target=named)
+
+
+def ask(
+    engine: Explains, pixel: tuple[int, int], target: Target | None,
+    reading: Reading = "split", baseline: LevelMeans | None = None,
+) -> PixelEvidence:  # fmt: skip
+    """Return the evidence of a pixel; engines hear of no more than they are asked for."""
+    if baseline is not None:
+        return engine.at(pixel, target, reading, baseline)  # type: ignore[call-arg]
+    return engine.at(pixel, target) if reading == "split" else engine.at(pixel, target, reading)
 
 
 def plain_evidence(engine: Explains | None) -> tuple[Explains | None, Translation | None]:
@@ -266,6 +290,7 @@ def difference_text(translation: Translation) -> str:
 __all__ = [
     "Explains",
     "Translation",
+    "ask",
     "can_hold",
     "class_called",
     "classes_beside",

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.jobs.class_tables import ask, plain_evidence
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import LevelReading, PixelEvidence, Reading, Target
+    from pspgui.evidence.psp import LevelMeans
+    from pspgui.evidence.readings import (
+        LevelReading,
+        OpenedSource,
+        PixelEvidence,
+        Reading,
+        Source,
+        Target,
+    )
     from pspgui.inference.activations import Stamp
     from pspgui.inference.modes import InferenceMode, ModeResult
     from pspgui.inference.views import LevelView
@@ -102,26 +111,67 @@ class WindowEvidence:
         """The ways in which it can be read."""
         return self.engine.readings
 
+    @property
+    def whole_readings(self) -> tuple[Reading, ...]:
+        """The ways of reading whole levels alone."""
+        return getattr(self.engine, "whole_readings", ())
+
+    def takes(self, baseline: LevelMeans) -> bool:
+        """Say whether sources can be compared with a baseline."""
+        takes = getattr(self.engine, "takes", None)
+        return takes is not None and bool(takes(baseline))
+
     def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split",
+        baseline: LevelMeans | None = None,
+    ) -> PixelEvidence:  # fmt: skip
         """Return the evidence of a pixel of the image within the frame."""
-        y, x = self.frame.y0, self.frame.x0
-        ways = () if reading == "split" else (reading,)
-        found = self.engine.at(Pixel(pixel[0] - y, pixel[1] - x), target, *ways)
-        return moved_evidence(found, Pixel(*pixel), y, x)
+        found = ask(self.engine, self.inside(pixel), target, reading, baseline)
+        return moved_evidence(found, Pixel(*pixel), self.frame.y0, self.frame.x0)
+
+    def inside(self, pixel: tuple[int, int]) -> Pixel:
+        """Return a pixel of the image as one of the window."""
+        return Pixel(pixel[0] - self.frame.y0, pixel[1] - self.frame.x0)
+
+    def open_source(
+        self, pixel: tuple[int, int], source: Source, target: Target | None = None
+    ) -> OpenedSource:
+        """Open a source into cells; the map stands over the window, its padding included."""
+        from pspgui.jobs.opening_sources import opened_by
+
+        found = opened_by(self.engine, self.inside(pixel), source, target)
+        down, across = self.frame.y0, self.frame.x0
+        region = found.region or _cells_region(found.values.shape, self.engine)
+        return replace(found, source=source, region=region.moved(down, across))
+
+
+def _cells_region(shape: tuple[int, ...], engine: Explains) -> Rect:
+    """Return what the cells of a map stand over, to the nearest pixel: all that was padded."""
+    plain, _ = plain_evidence(engine)
+    known = plain.activations  # type: ignore[union-attr]
+    ends = []
+    for cells, size in zip(shape, known.padded_shape, strict=True):
+        # Cells in the corners reach half a pitch beyond what they are aligned with.
+        over = (size - 1) / (cells - 1) / 2 - 0.5 if known.align_corners and cells > 1 else 0.0
+        ends.append((round(-over), round(size + over)))
+    (top, bottom), (left, right) = ends
+    return Rect(top, left, bottom, right)
 
 
 def moved_evidence(
     found: PixelEvidence, pixel: Pixel, down: int, across: int
 ) -> PixelEvidence:
     """Return evidence of a window as that of the image: at `pixel`, its regions moved."""
-    from pspgui.evidence.readings import BranchEvidence, PyramidEvidence
+    from pspgui.evidence.readings import BranchEvidence, GroupShapley, PyramidEvidence
 
     if isinstance(found, PyramidEvidence):
         levels = {level: _moved(r, down, across) for level, r in found.levels.items()}
         region = found.local_region.moved(down, across)
         return replace(found, pixel=pixel, local_region=region, levels=levels)
+    if isinstance(found, GroupShapley):
+        regions = {level: r.moved(down, across) for level, r in found.read_regions.items()}
+        region = found.local_region.moved(down, across)
+        return replace(found, pixel=pixel, local_region=region, read_regions=regions)
     assert isinstance(found, BranchEvidence)
     parts = tuple(s._replace(region=s.region.moved(down, across)) for s in found.parts)
     return replace(found, pixel=pixel, parts=parts)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_networks import head_activations, random_features, small_network
 
+from pspgui.evidence.psp import PSPEvidence, mean_bins
 from pspgui.evidence.readings import LevelReading, PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.modes import InferenceMode
 from pspgui.jobs.agreeing import Agreement
+from pspgui.jobs.class_tables import Translation
 from pspgui.jobs.opening import find_labelled
 from pspgui.jobs.windowed import WindowEvidence, window_around
+from pspgui.labels.classes import table
 
 sides = st.integers(1, 400)
 
@@ -47,6 +52,45 @@ def test_evidence_of_a_window_is_told_in_pixels_of_the_image():
     assert found.local_region == Rect(101, 51, 103, 53)
     assert found.levels[1].regions[0][0] == Rect(100, 50, 109, 59)
     assert found.total == found.logit
+
+
+def small_evidence(align_corners):
+    model = small_network(3, levels=(1, 2), align_corners=align_corners).double()
+    activations, head = head_activations(model, random_features(model, (6, 7)), (48, 56), (41, 50))
+    return PSPEvidence(activations, head.weights())
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_a_source_of_a_window_is_opened_over_the_window(align_corners):
+    window = WindowEvidence(small_evidence(align_corners), Rect(100, 50, 141, 100))
+    for reading in ("split", "ig", "shapley"):
+        found = window.at((110, 60), None, reading)
+        assert found.pixel == (110, 60) and abs(found.total - found.logit) < 1e-10
+        assert found.sources[0].region.intersect(window.frame) == found.sources[0].region
+    found = window.at((110, 60))
+    for source in found.sources:
+        opened = window.open_source((110, 60), source)
+        assert opened.source is source
+        assert abs(opened.total - source.value) < 1e-10
+        # The padding is shared out, too: the map reaches past the frame.
+        assert opened.region.y0 <= 100 and opened.region.x0 <= 50
+        assert opened.region.y1 >= 148 and opened.region.x1 >= 106
+    if not align_corners:
+        assert opened.region == Rect(100, 50, 148, 106)
+
+
+def test_a_window_and_a_renumbering_pass_the_baseline_on():
+    engine = small_evidence(True)
+    means = mean_bins([engine.activations], "mean bin of 1 image")
+    own = table(*((f"class {i}", (i, i, i)) for i in range(5)))
+    turned = table(*((f"class {i}", (i, i, i)) for i in reversed(range(5))))
+    told = Translation(own, turned).evidence(engine)
+    for asked in (told, WindowEvidence(told, Rect(0, 0, 41, 50))):
+        assert asked.takes(means) and asked.whole_readings == ("shapley",)
+        found = asked.at((10, 20), Target(1), "ig", means)
+        assert found.baseline == means.name and found.target == Target(1)
+        plain = engine.at((10, 20), Target(3), "ig", means)
+        assert found.logit == plain.logit and found.constant == plain.constant
 
 
 def test_agreement_in_words():

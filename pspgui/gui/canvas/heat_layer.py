@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.map_layer import axis_extent
 from pspgui.gui.colours import diverging_lut, nice_limit, to_rgb
@@ -47,11 +48,16 @@ class HeatLayer:
         height, width = camera.image_shape
         painter.save()
         painter.setTransform(camera.transform(), True)
-        painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
+        # What a window alone is made of says nothing of the picture around it.
+        f = (document.window_frame or Rect(0, 0, height, width)).intersect(
+            Rect(0, 0, height, width)
+        )
+        over = QRectF(f.x0, f.y0, f.width, f.height)
+        painter.setClipRect(over, Qt.ClipOperation.IntersectClip)
         # The picture steps back, so that its colours are not taken for amounts.
         ground = QColor(current_theme().canvas)
         ground.setAlphaF(_VEIL)
-        painter.fillRect(QRectF(0, 0, width, height), ground)
+        painter.fillRect(over, ground)
         painter.setOpacity(_STRENGTH)
         painter.drawImage(self._place(opened), self._image)
         painter.restore()
@@ -81,6 +87,7 @@ class HeatLayer:
         source = opened.source
         name = source.title or (
             "local features" if source.level == 0
+            else f"{source.level}×{source.level}, all bins" if source.kind == "level"
             else f"{source.level}×{source.level} row {source.row + 1}, column {source.col + 1}"
         )
         cells = signed(float(opened.values.sum()), 3)
