@@ -89,6 +89,11 @@ class Session(ModelSession):
         return self._images
 
     @property
+    def settings(self) -> Settings:
+        """What is remembered between runs."""
+        return self._settings
+
+    @property
     def store(self) -> LabelStore:
         """Where label maps are kept."""
         return self._store

@@ -14,6 +14,12 @@ def _undo_text(parts: Parts) -> str:
     return f"Undo {names[0]}" if names else "Undo"
 
 
+def _ask_for_room(parts: Parts) -> None:
+    from pspgui.gui.dialogs.history_room import HistoryRoomDialog
+
+    HistoryRoomDialog(parts.session, parts.canvas.window()).exec()
+
+
 def _redo_text(parts: Parts) -> str:
     names = parts.document.history.redo_names if parts.document.can_redo else ()
     return f"Redo {names[0]}" if names else "Redo"
@@ -46,4 +52,5 @@ ROWS: Final = (
     ActionRow("square", "Square brush", ("Q",),
               lambda p: p.document.set_square_brush(not p.document.square_brush), "Edit",
               checked=lambda p: p.document.square_brush),
+    ActionRow("history_room", "How much undo keeps…", (), _ask_for_room, "Edit", line=True),
 )  # fmt: skip
