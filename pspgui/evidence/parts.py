@@ -99,6 +99,20 @@ class CellsEvidence(ABC):
         kept (V, S) bool over the reachable sources, in their order; raises as `at` does.
         """
 
+    def at_places(
+        self, places: Places, weights: np.ndarray, question: tuple[Pixel, Target, float],
+        reading: Reading = "split",
+    ) -> PixelEvidence:  # fmt: skip
+        """Take apart what cells of the scores add to the mean logit of several pixels.
+
+        weights (P,): the mean weight with which the pixels read them, which is 1 over all cells.
+        question: a pixel that stands for all, the target, and the mean logit. Raises as `at` does.
+        """
+        offset = offset_of(self._biases, question[1]) * float(weights.sum())
+        gradient = weights[:, None] * row_of(self._classifier, question[1])
+        aimed = Aimed(*question, places, gradient, offset)
+        return self.at(aimed, question[1], reading)  # type: ignore[arg-type]  # see `_aim`
+
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
         return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]
@@ -114,10 +128,12 @@ class CellsEvidence(ABC):
         raise KeyError(f"there is no source {source.title or source.kind}")
 
     def _aim(
-        self, pixel: tuple[int, int], target: Target | None, reading: Reading = "split"
+        self, pixel: tuple[int, int] | Aimed, target: Target | None, reading: Reading = "split"
     ) -> Aimed:
         if reading not in self.readings:
             raise ValueError(f"this network's evidence is read as {' or '.join(self.readings)}")
+        if isinstance(pixel, Aimed):
+            return pixel
         known = self.activations
         place = checked_pixel(known, pixel)
         goal, logit = aim(known, place, target)
