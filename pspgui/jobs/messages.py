@@ -12,6 +12,7 @@ class Urgency(IntEnum):
     """Who goes first; a more urgent request takes its turn at the next yield of the running job."""
 
     BACKGROUND = 0
+    BESIDE = 5  # what other models say of the image shown: behind its own prediction
     PREDICT = 10
     MODEL = 20
     LOOK = 30
