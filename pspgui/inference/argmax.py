@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pspgui.geometry import Rect
 from pspgui.inference.resampling import Taps, axis_taps
 
 # Long runs between two cells are cut, so that the work on a block stays bounded.
@@ -48,17 +49,29 @@ def full_resolution_labels(
     result is bounded. `stop` is called between pieces of work, beginning before the first, and may
     raise.
     """
+    return labels_within(scores, padded_shape, Rect(0, 0, *image_shape), align_corners, stop)
+
+
+def labels_within(
+    scores: np.ndarray,
+    padded_shape: tuple[int, int],
+    area: Rect,
+    align_corners: bool,
+    stop: Callable[[], None] | None = None,
+) -> np.ndarray:
+    """Return the labels of some pixels of the upsampled scores, as `full_resolution_labels` does.
+
+    Reads and works on nothing but the cells that those pixels mix.
+    """
     stop = stop or (lambda: None)
     stop()
-    classes, height, width = scores.shape
-    kind = np.uint8 if classes <= 255 else np.uint16
-    rows = axis_taps(padded_shape[0], height, align_corners, scores.dtype).at(
-        slice(image_shape[0])
-    )
-    columns = axis_taps(padded_shape[1], width, align_corners, scores.dtype).at(
-        slice(image_shape[1])
-    )
-    winners = scores.argmax(axis=0).astype(kind)
+    (classes, height, width), kind = scores.shape, scores.dtype
+    down, across = area.slices
+    rows, top = _cut(axis_taps(padded_shape[0], height, align_corners, kind).at(down))
+    columns, left = _cut(axis_taps(padded_shape[1], width, align_corners, kind).at(across))
+    scores = scores[:, top : top + int(rows.high.max()) + 1]
+    scores = scores[:, :, left : left + int(columns.high.max()) + 1]
+    winners = scores.argmax(axis=0).astype(np.uint8 if classes <= 255 else np.uint16)
     stop()
     # Indexing by [:, columns] would give the transpose of a C-contiguous array.
     labels: np.ndarray = winners[rows.low].take(columns.low, axis=1)
@@ -74,6 +87,12 @@ def full_resolution_labels(
         chosen = mixed[start : start + batch]
         _resolve(cells, winners, row_runs, column_runs, chosen, labels, stop)
     return labels
+
+
+def _cut(taps: Taps) -> tuple[Taps, int]:
+    """Return taps counted from the first cell that they read, and that cell."""
+    first = int(taps.low.min())
+    return Taps(taps.low - first, taps.high - first, taps.weight), first
 
 
 def _runs(taps: Taps) -> _Runs:
