@@ -47,21 +47,33 @@ class CvatXmlScheme(Scheme):
 
     def closing_files(self, written: Sequence[Written]) -> Mapping[str, bytes]:
         """Return annotations.xml."""
+        subsets = [_text(name) for name in dict.fromkeys(str(entry.split) for entry in written)]
         lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>",
-                 "  <version>1.1</version>", "  <meta><task>", "    <labels>"]  # fmt: skip
+                 "  <version>1.1</version>", "  <meta><project>", "    <tasks>"]  # fmt: skip
+        # Subsets belong to projects; readers look for them in its tasks or in its list.
+        for number, name in enumerate(subsets):
+            task = f"<id>{number}</id><name>{name}</name><subset>{name}</subset>"
+            lines.append(f"      <task>{task}</task>")
+        lines += ["    </tasks>", "    <labels>"]
         for entry in self.table.classes:
             colour = hex_of(entry.colour)
             lines.append(f"      <label><name>{_text(entry.name)}</name><color>{colour}</color>"
                          "<type>mask</type><attributes></attributes></label>")  # fmt: skip
-        subsets = dict.fromkeys(str(entry.split) for entry in written)
-        lines += ["    </labels>", f"    <subsets>{_text(' '.join(subsets))}</subsets>",
-                  "  </task></meta>"]  # fmt: skip
+        listed = "\n".join(subsets)
+        lines += ["    </labels>", f"    <subsets>{listed}</subsets>", "  </project></meta>"]
         for number, image in enumerate(written):
             name, subset = quoteattr(image.name), quoteattr(str(image.split))
             size = f'width="{image.shape[1]}" height="{image.shape[0]}"'
             lines.append(f'  <image id="{number}" name={name} subset={subset} {size}>')
             lines += [*self._masks[image.stem], "  </image>"]
         return {FILE: ("\n".join([*lines, "</annotations>"]) + "\n").encode("utf-8")}
+
+    def notes(self, written: Sequence[Written]) -> Sequence[str]:
+        """Say where CVAT takes masks."""
+        return (
+            "in CVAT, make a task of the images and upload annotations.xml to it; "
+            "what CVAT imports into a whole project has no masks",
+        )
 
 
 def _mask(mask: np.ndarray, name: str) -> str:
