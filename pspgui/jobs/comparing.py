@@ -8,30 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from pspgui.geometry import interpolation_taps
-from pspgui.jobs.class_tables import Explains, extended, plain_evidence
+from pspgui.jobs.class_tables import Explains, Translation, extended, plain_evidence
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.modelling import ModelRoom, PredictionResult, Shown, predict, retell
 from pspgui.jobs.windowed import WindowPrediction
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.differences import DifferingRegion, DifferingRegions, differing_regions
 from pspgui.labels.provenance import is_model
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
-    from pspgui.evidence.maps import EvidenceMaps
-    from pspgui.evidence.psp import PSPEvidence
     from pspgui.inference.activations import Prediction
 
 Verdict = Literal["fixed", "broke", "neither", "unknown"]
 """What the person's labels say of a region: the first model is right, the other one is, neither;
 or there are none."""
-_SAMPLES: Final = 5
-_PAIRS_KEPT: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +73,7 @@ class Support:
     """Why a model says its own class in a region and not the other's: means over its pixels.
 
     margin == local + pyramid + constant, in logits. by: 0 for the first model, 1 for the other.
-    Parts are None for a network without a pyramid. pixels: over how many the mean is; all of the
-    region where that is None.
+    Parts are None for a network without a pyramid.
     """
 
     by: int
@@ -87,7 +81,6 @@ class Support:
     local: float | None = None
     pyramid: float | None = None
     constant: float | None = None
-    pixels: int | None = None
 
     @property
     def pyramid_share(self) -> float | None:
@@ -238,13 +231,13 @@ def compare(
         yield Step("Comparing the models", 0.1)
         regions = differing_regions(first.labels, other.labels, least_px)
         plain = Comparison(first, other, agreement, differs, regions, (), regions.left_out)
-        read = _reader(first, other)
+        asker = _Asker(first, other)
         supports: list[Support | None] = []
         for region in regions.regions:
             if len(supports) % 16 == 0:
                 yield Step("Asking what decided", 0.2 + 0.8 * len(supports) / len(regions.regions))
                 turn.check()
-            supports.append(read(region, regions))
+            supports.append(asker.ask(region, regions, turn.check))
         return _judged(plain, truth, tuple(supports))
 
     return job
@@ -288,130 +281,72 @@ def _person_marks(regions: DifferingRegions, truth: Truth | None) -> np.ndarray:
 
 # -- what decided -------------------------------------------------------------------------------
 
-_Reader = Callable[[DifferingRegion, DifferingRegions], Support | None]
 
+class _Asker:
+    """Asks one of two models why it says its own class in a region and not the other's.
 
-def _reader(first: ModelReading, other: ModelReading) -> _Reader:
-    """Return what tells why a region is as it is: by the first model that has a pyramid."""
-    from pspgui.evidence.psp import PSPEvidence
-
-    readings = (first, other)
-    for by, reading in enumerate(readings):
-        engine = plain_evidence(reading.evidence)[0]
-        if isinstance(engine, PSPEvidence):
-            return _PyramidReader(by, reading, engine)
-    for by, reading in enumerate(readings):
-        if reading.evidence is not None:
-            return _SampleReader(by, reading.evidence)
-    return lambda _region, _regions: None
-
-
-class _PyramidReader:
-    """Sums a PSPNet's margin and its parts over all pixels of a region, exactly.
-
-    Pixels are interpolated from cells, so the sum over a region is one over cells, each with what
-    the region's pixels read of it.
+    It is the first model that has a pyramid, or else the first that has evidence at all.
     """
 
-    def __init__(self, by: int, reading: ModelReading, engine: PSPEvidence) -> None:
-        from pspgui.evidence.maps import LevelStack
+    def __init__(self, first: ModelReading, other: ModelReading) -> None:
+        self._by, self._has_pyramid = 0, False
+        self._engine: Any = None
+        self._translation: Translation | None = None
+        for by, reading in enumerate((first, other)):
+            engine, translation = plain_evidence(reading.evidence)
+            pyramid = _has_pyramid(engine)
+            if _is_whole(engine) and (self._engine is None or (pyramid and not self._has_pyramid)):
+                self._by, self._engine, self._translation = by, engine, translation
+                self._has_pyramid = pyramid
 
-        self._by, self._known = by, engine.activations
-        self._translation = plain_evidence(reading.evidence)[1]
-        stack = LevelStack(engine)
-        self._maps = lru_cache(maxsize=_PAIRS_KEPT)(lambda pair: self._maps_of(stack, pair))
-
-    def _maps_of(self, stack: Any, pair: tuple[int, int]) -> EvidenceMaps:
-        from pspgui.evidence.readings import Target
-
-        found: EvidenceMaps = stack.maps(Target(*pair))
-        return found
-
-    def __call__(self, region: DifferingRegion, regions: DifferingRegions) -> Support | None:
+    def ask(
+        self, region: DifferingRegion, regions: DifferingRegions, check: Callable[[], None]
+    ) -> Support | None:
+        """Return why; None without evidence, and for a class that the model does not know."""
         pair = (region.one, region.other)[:: 1 if self._by == 0 else -1]
-        if self._translation is not None:
-            known = tuple(self._translation.model_class(label) for label in pair)
-            if None in known:
-                return None  # the model does not know the other's class
-            pair = known  # type: ignore[assignment]
-        weights, (rows, columns) = self._weights(region, regions)
-        maps = self._maps(pair)
+        known = [self._number(label) for label in pair]
+        if self._engine is None or known[0] is None or known[1] is None:
+            return None
+        from pspgui.evidence.readings import PyramidEvidence, Target
+        from pspgui.evidence.regions import reads_of, region_evidence
 
-        def mean(values: np.ndarray) -> float:
-            return float((weights * values[rows, columns]).sum(dtype=np.float64))
-
-        pyramid = sum(mean(level) for level in maps.levels.values())
+        stamp = _stamp_of(region, regions)
+        if not self._has_pyramid:
+            activations = self._engine.activations
+            rect, weights = reads_of(activations, stamp)
+            one, other = (activations.scores[c][rect.slices] for c in known)
+            return Support(self._by, float(((one - other) * weights).sum(dtype=np.float64)))
+        target = Target(known[0], known[1])
+        found = region_evidence(self._engine, stamp, target, check=check)
+        assert isinstance(found, PyramidEvidence)
         return Support(
-            self._by, mean(maps.logit), mean(maps.local), pyramid, mean(maps.constant)
+            self._by, found.logit, found.local, sum(found.level_sums.values()), found.constant
         )
 
-    def _weights(
-        self, region: DifferingRegion, regions: DifferingRegions
-    ) -> tuple[np.ndarray, tuple[slice, slice]]:
-        """Return what the region's mean pixel reads of cells, (h, w), and which cells they are."""
-        mask, (ys, xs) = _cut(region, regions)
-        known = self._known
-        down, rows = _reads(ys, known.padded_shape[0], known.grid[0], known.align_corners)
-        across, columns = _reads(xs, known.padded_shape[1], known.grid[1], known.align_corners)
-        weights = down.T @ mask.astype(np.float32) @ across
-        return weights / np.count_nonzero(mask), (rows, columns)
+    def _number(self, label: int) -> int | None:
+        return label if self._translation is None else self._translation.model_class(label)
 
 
-def _reads(
-    positions: np.ndarray, padded: int, cells: int, align_corners: bool
-) -> tuple[np.ndarray, slice]:
-    """Return what pixels of one axis read of cells, (n, m) float32, and which m cells these are."""
-    low, high, weight = interpolation_taps(positions, padded, cells, align_corners)
-    first, beyond = int(low[0]), int(high[-1]) + 1
-    found = np.zeros((len(positions), beyond - first), np.float32)
-    at = np.arange(len(positions))
-    np.add.at(found, (at, low - first), 1 - weight)
-    np.add.at(found, (at, high - first), weight)
-    return found, slice(first, beyond)
+def _is_whole(engine: Explains | None) -> bool:
+    """Whether an engine explains the whole image, cell by cell."""
+    return hasattr(engine, "activations")
 
 
-class _SampleReader:
-    """Asks the evidence of a few pixels of a region, spread evenly over it."""
+def _has_pyramid(engine: Explains | None) -> bool:
+    from pspgui.evidence.readings import PyramidEvidence
 
-    def __init__(self, by: int, engine: Explains) -> None:
-        self._by, self._engine = by, engine
-
-    def __call__(self, region: DifferingRegion, regions: DifferingRegions) -> Support | None:
-        from pspgui.evidence.readings import Target
-
-        pair = (region.one, region.other)[:: 1 if self._by == 0 else -1]
-        found = [self._engine.at(pixel, Target(*pair)) for pixel in _spread(region, regions)]
-        if any(e.target != Target(*pair) for e in found):
-            return None  # a class that the model does not know gave way to its winner
-        margin = float(np.mean([e.logit for e in found]))
-        sums = [getattr(e, "level_sums", None) for e in found]
-        if any(s is None for s in sums):
-            return Support(self._by, margin, pixels=len(found))
-        return Support(
-            self._by, margin, float(np.mean([e.local for e in found])),  # type: ignore[attr-defined]
-            float(np.mean([sum(s.values()) for s in sums if s is not None])),
-            float(np.mean([e.constant for e in found])), len(found),
-        )  # fmt: skip
+    return _is_whole(engine) and isinstance(engine.at((0, 0)), PyramidEvidence)  # type: ignore[union-attr]
 
 
-def _spread(region: DifferingRegion, regions: DifferingRegions) -> list[tuple[int, int]]:
-    """Return a few pixels (y, x) of a region, the deepest first."""
-    mask, (ys, xs) = _cut(region, regions)
-    rows, columns = np.nonzero(mask)
-    count = min(len(rows), _SAMPLES - 1)
-    picked = np.linspace(0, len(rows) - 1, count + 2).astype(int)[1:-1].tolist()
-    return [region.deepest, *((int(ys[rows[i]]), int(xs[columns[i]])) for i in picked)]
-
-
-def _cut(
-    region: DifferingRegion, regions: DifferingRegions
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return a region's mask, (n, m) bool, and the rows and columns of the image it stands for."""
+def _stamp_of(region: DifferingRegion, regions: DifferingRegions) -> Stamp:
+    """Return a region's pixels, of very large maps those that were looked at."""
     step, rect = regions.step, region.rect
-    ys, xs = np.arange(rect.y0, rect.y1, step), np.arange(rect.x0, rect.x1, step)
+    mask = np.zeros((rect.height, rect.width), bool)
+    seen = mask[::step, ::step]
     top, left = rect.y0 // step, rect.x0 // step
-    mask = regions.parts[top : top + len(ys), left : left + len(xs)] == region.number
-    return mask, (ys, xs)
+    part = regions.parts[top : top + seen.shape[0], left : left + seen.shape[1]]
+    seen[...] = part == region.number
+    return Stamp(rect, mask)
 
 
 def labels_of(reading: ModelReading, labels: ClassTable) -> np.ndarray:

@@ -152,7 +152,7 @@ def _measured(
         DifferingRegion(
             k + 1, int(one[ys[i], xs[i]]), int(other[ys[i], xs[i]]), int(counts[k]) * step**2,
             Rect(int(low[0][k]) * step, int(low[1][k]) * step,
-                 (int(high[0][k]) + 1) * step, (int(high[1][k]) + 1) * step),
+                 int(high[0][k]) * step + 1, int(high[1][k]) * step + 1),
             Pixel(int(ys[i]) * step, int(xs[i]) * step),
         )
         for k, i in enumerate(found.tolist())

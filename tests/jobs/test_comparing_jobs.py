@@ -213,7 +213,7 @@ def test_a_regions_support_is_the_mean_of_its_pixels_evidence(shape, fields):
         pixels = np.argwhere(found.regions.parts == region.found.number)
         asked = [first.evidence.at(tuple(p), target) for p in pixels.tolist()]
         support = region.support
-        assert support.by == 0 and support.pixels is None
+        assert support.by == 0
         assert support.margin == pytest.approx(np.mean([e.logit for e in asked]), abs=1e-4)
         assert support.local == pytest.approx(np.mean([e.local for e in asked]), abs=1e-4)
         levels = np.mean([sum(e.level_sums.values()) for e in asked])
@@ -249,20 +249,31 @@ def test_a_class_that_the_model_does_not_know_has_no_support():
     assert {r.support for r in run(compare(first, other)).judged} == {None}
 
 
-def test_networks_without_a_pyramid_are_asked_at_a_few_pixels():
+def test_networks_without_a_pyramid_tell_their_margin_alone():
+    from pspgui.evidence.readings import BranchEvidence
+    from pspgui.geometry import Pixel
+
+    reading = pyramid_reading(1)
+
     class Taps:
-        """Evidence with a margin and no levels."""
+        """Evidence with scores at cells and no levels."""
+
+        activations = reading.evidence.activations
 
         def at(self, pixel, target=None):
-            from pspgui.evidence.readings import BranchEvidence
-            from pspgui.geometry import Pixel
-
             return BranchEvidence(Pixel(*pixel), target, 2.5, 0.5, ())
 
-    one, other = two_regions()
-    found = run(compare(said(one, Taps()), said(other)))
-    support = found.judged[0].support
+    first = ModelReading(reading.pixels, reading.table, reading.prediction, Taps())
+    other = said((reading.labels + 1) % 4, classes=reading.table)
+    exact = run(compare(reading, other)).judged
+    found = run(compare(first, other)).judged
 
-    assert (support.margin, support.pyramid, support.pyramid_share) == (2.5, None, None)
-    assert 1 < support.pixels <= 5
+    for one, plain in zip(exact, found, strict=True):
+        assert plain.support.margin == pytest.approx(one.support.margin, abs=1e-4)
+        assert (plain.support.pyramid, plain.support.pyramid_share) == (None, None)
+
+
+def test_without_evidence_nothing_is_said_of_why():
+    one, other = two_regions()
+
     assert {r.support for r in run(compare(said(one), said(other))).judged} == {None}
