@@ -6,16 +6,24 @@ winner; which part is largest; how sure the network is; where two networks disag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.psp_reads import kernel_taps
-from pspgui.evidence.readings import Target
-from pspgui.inference.activations import Prediction
+from pspgui.evidence.readings import LOCAL, Target
+from pspgui.evidence.targets import offset_of, row_of
+from pspgui.geometry import interpolation_taps
+from pspgui.inference.activations import CellScores, Prediction
+from pspgui.inference.argmax import full_resolution_labels
+from pspgui.inference.resampling import Taps, resample
 
-_BAND_VALUES = 1 << 22
+_BAND_VALUES = 1 << 21
+_MOST_BYTES = 256 << 20
+_MOST_PIXELS = 1 << 23
+_MOST_VALUES = 1 << 25
 
 
 class EvidenceMaps(NamedTuple):
@@ -29,6 +37,20 @@ class EvidenceMaps(NamedTuple):
     local: np.ndarray
     levels: dict[int, np.ndarray]
 
+    @property
+    def pyramid(self) -> np.ndarray:
+        """What all levels add together, (h, w)."""
+        found: np.ndarray = np.add.reduce(list(self.levels.values()))
+        return found
+
+    @property
+    def context_share(self) -> np.ndarray:
+        """|pyramid| / (|pyramid| + |local|) in 0..1, (h, w); zero where neither adds anything."""
+        outer, inner = np.abs(self.pyramid), np.abs(self.local)
+        total = outer + inner
+        found: np.ndarray = np.divide(outer, total, out=np.zeros_like(outer), where=total > 0)
+        return found
+
     def strongest(self) -> np.ndarray:
         """Return which part adds most at every cell, (h, w) uint8: 0 local, then the levels."""
         parts = np.stack([self.local, *self.levels.values()])
@@ -36,76 +58,214 @@ class EvidenceMaps(NamedTuple):
         return found
 
 
+class PyramidShare(NamedTuple):
+    """How much a pyramid matters in one image, each 0..1.
+
+    evidence: the part of the winner's margin over the runner-up that comes from the pyramid, of
+    what it and the local features add there in size, over the cells of the image.
+    changed: the part of the pixels that have another class when the whole pyramid is silent.
+    """
+
+    evidence: float
+    changed: float
+
+
 class LevelStack:
     """What every level adds to the hidden layer over the whole grid, made once for an image.
 
     After that the maps of one class are a product each. Takes the memory of one hidden map a
-    level; immutable, any thread.
+    level, or nothing where that were more than `most_bytes`: then levels are spread out anew for
+    every question. `stop` is called between pieces of work and may raise. Immutable, any thread.
     """
 
-    def __init__(self, evidence: PSPEvidence) -> None:
-        self._evidence = evidence
+    def __init__(
+        self,
+        evidence: PSPEvidence,
+        most_bytes: int = _MOST_BYTES,
+        stop: Callable[[], None] | None = None,
+    ) -> None:
+        self.evidence = evidence
         known = evidence.activations
-        gates = known.fused_cells > 0
-        taps = dict(zip(known.levels, known.level_taps, strict=True))
-        # Gated once: every class then reads the same stack.
-        self._levels = {
-            level.bins: evidence.spread(level, taps[level.bins]) * gates
-            for level in evidence.reads.levels
-        }
-        self._local = known.local_cells * gates
-        self._base = evidence.weights.bottleneck_bias * gates
+        self._gates = known.fused_cells > 0
+        self._taps = dict(zip(known.levels, known.level_taps, strict=True))
+        self._kept: dict[int, np.ndarray] = {}
+        if known.fused_cells.nbytes * (1 + len(known.levels)) <= most_bytes:
+            for bins in (LOCAL, *known.levels):
+                if stop is not None:
+                    stop()
+                self._kept[bins] = self._part(bins)
 
     def maps(self, target: Target | None = None) -> EvidenceMaps:
         """Return the split of a target's logit at every cell; without one each cell's own margin.
 
         Raises IndexError for an unknown class.
         """
-        evidence = self._evidence
-        weights, scores = evidence.weights, evidence.activations.scores
-        if target is None and len(scores) > 1:
-            rows, offset, logit = self._margins()
-        else:
-            aim = target or Target(0)
-            rows = weights.classifier[aim.class_id]
-            offset, logit = weights.classifier_bias[aim.class_id], scores[aim.class_id]
-            if aim.versus is not None:
-                rows = rows - weights.classifier[aim.versus]
-                offset = offset - weights.classifier_bias[aim.versus]
-                logit = logit - scores[aim.versus]
+        weights = self.evidence.weights
+        if target is None and len(weights.classifier) < 2:
+            target = Target(0)
+        rows = self._rows(target)
+        bias = weights.bottleneck_bias
+        constant = self._read(self._gates, rows, bias) + self._offset(target, rows)
+        levels = {
+            bins: self._read(self._part(bins), rows) for bins in self.evidence.activations.levels
+        }
         return EvidenceMaps(
-            np.asarray(logit),
-            self._read(self._base, rows) + offset,
-            self._read(self._local, rows),
-            {bins: self._read(stack, rows) for bins, stack in self._levels.items()},
+            self._logit(target, rows), constant, self._read(self._part(LOCAL), rows), levels
         )
 
-    def _margins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (winner, runner-up) of every cell, their biases' difference, and their margin."""
-        scores, weights = self._evidence.activations.scores, self._evidence.weights
-        order = np.argpartition(scores, -2, axis=0)
-        pair = np.stack([order[-1], order[-2]])
-        top, second = np.take_along_axis(scores, pair, axis=0)
-        biases = weights.classifier_bias[pair]
-        return pair, biases[0] - biases[1], top - second
+    def bin(
+        self, level: int, row: int, column: int, target: Target | None = None
+    ) -> np.ndarray:
+        """Return what one bin adds at every cell, (h, w), as `maps` does; no bin reaches all.
 
-    def _read(self, stack: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the product of (h, w, K) with one row (K, c, c), or each cell's pair of rows."""
-        kernel, grid = self._evidence.kernel, (stack.shape[0], stack.shape[1])
-        found = np.zeros(grid, stack.dtype)
-        if rows.dtype.kind == "f":
-            for tap in kernel_taps(kernel, grid, slice(None)):
-                found[tap.here] += stack[tap.there] @ rows[:, tap.row, tap.column]
-            return found
-        classifier = self._evidence.weights.classifier
+        Raises KeyError for an unknown level, IndexError for an unknown bin or class.
+        """
+        reads = self.evidence.level(level)
+        if not (0 <= row < level and 0 <= column < level):
+            raise IndexError(f"level {level} has no bin {row},{column}")
+        alone = np.zeros_like(self._taps[level])
+        alone[:, row, :, column] = self._taps[level][:, row, :, column]
+        if target is None and len(self.evidence.weights.classifier) < 2:
+            target = Target(0)
+        stack = self.evidence.spread(reads, alone)
+        stack *= self._gates
+        return self._read(stack, self._rows(target))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _part(self, bins: int) -> np.ndarray:
+        """Return what the local features or a level add to z, gated, (h, w, K)."""
+        kept = self._kept.get(bins)
+        if kept is not None:
+            return kept
+        evidence = self.evidence
+        if bins == LOCAL:
+            local: np.ndarray = evidence.activations.local_cells * self._gates
+            return local
+        stack = evidence.spread(evidence.level(bins), self._taps[bins])
+        stack *= self._gates
+        return stack
+
+    def _rows(self, target: Target | None) -> np.ndarray:
+        """Return the row (K, c, c) of a target, or (winner, runner-up) of every cell, integers."""
+        weights, scores = self.evidence.weights, self.evidence.activations.scores
+        if target is None:
+            order = np.argpartition(scores, -2, axis=0)
+            return np.stack([order[-1], order[-2]])
+        for class_id in (target.class_id, target.versus):
+            if class_id is not None and not 0 <= class_id < len(scores):
+                raise IndexError(f"there is no class {class_id}")
+        return row_of(weights.classifier, target)
+
+    def _offset(self, target: Target | None, rows: np.ndarray) -> np.ndarray | float:
+        biases = self.evidence.weights.classifier_bias
+        if target is not None:
+            return offset_of(biases, target)
+        found: np.ndarray = biases[rows[0]] - biases[rows[1]]
+        return found
+
+    def _logit(self, target: Target | None, rows: np.ndarray) -> np.ndarray:
+        scores = self.evidence.activations.scores
+        if target is None:
+            top, second = np.take_along_axis(scores, rows, axis=0)
+            margins: np.ndarray = top - second
+            return margins
+        return row_of(scores, target)
+
+    def _read(
+        self, stack: np.ndarray, rows: np.ndarray, scale: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the product of (h, w, K) with one row (K, c, c), or each cell's pair of rows.
+
+        `scale` (K,) multiplies the rows.
+        """
+        kernel, grid = self.evidence.kernel, (stack.shape[0], stack.shape[1])
+        classifier = self.evidence.weights.classifier
+        found = np.zeros(grid, classifier.dtype)
+        pairs = rows.dtype.kind != "f"
+        if scale is not None:
+            scale = scale[:, None, None]
         step = max(1, _BAND_VALUES // (grid[1] * classifier[0].size))
         for start in range(0, grid[0], step):
             band = slice(start, start + step)
-            margin = classifier[rows[0, band]] - classifier[rows[1, band]]
+            row = classifier[rows[0, band]] - classifier[rows[1, band]] if pairs else rows
+            if scale is not None:
+                row = row * scale
             for tap in kernel_taps(kernel, grid, band):
-                row = margin[..., tap.row, tap.column][tap.here]
-                found[band][tap.here] += np.einsum("hwk,hwk->hw", stack[tap.there], row)
+                one, read = row[..., tap.row, tap.column], stack[tap.there]
+                found[band][tap.here] += (
+                    np.einsum("hwk,hwk->hw", read, one[tap.here]) if pairs else read @ one
+                )
         return found
+
+
+def pyramid_share(
+    stack: LevelStack, stop: Callable[[], None] | None = None
+) -> PyramidShare:
+    """Return how much the pyramid matters in the image of a stack.
+
+    Of very large images every n-th pixel is asked for another class.
+    """
+    evidence = stack.evidence
+    known, maps = evidence.activations, stack.maps()
+    inside = np.ix_(*(
+        _middles(size, cells, known.align_corners) <= whole - 0.5
+        for size, cells, whole in zip(
+            known.padded_shape, known.grid, known.image_shape, strict=True
+        )
+    ))  # fmt: skip
+    outer, inner = (float(np.abs(part[inside]).sum()) for part in (maps.pyramid, maps.local))
+    step = max(1, round((known.image_shape[0] * known.image_shape[1] / _MOST_PIXELS) ** 0.5))
+    padded, shape = (
+        (max(1, height // step), max(1, width // step))
+        for height, width in (known.padded_shape, known.image_shape)
+    )
+    with_it, without = (
+        full_resolution_labels(scores, padded, shape, known.align_corners, stop)
+        for scores in (known.scores, evidence.scores_without())
+    )
+    share = outer / (outer + inner) if outer + inner > 0 else 0.0
+    return PyramidShare(share, float(np.mean(with_it != without)))
+
+
+def _middles(size: int, cells: int, align_corners: bool) -> np.ndarray:
+    """Return the pixel that each of `cells` lies on along an axis of `size` pixels, (cells,)."""
+    places = np.arange(cells)
+    if align_corners:
+        return places * ((size - 1) / max(1, cells - 1))
+    found: np.ndarray = (places + 0.5) * (size / cells) - 0.5
+    return found
+
+
+def read_pixels(
+    known: CellScores, read: Callable[[np.ndarray], np.ndarray],
+    stop: Callable[[], None] | None = None, most_values: int = _MOST_VALUES,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """Return what `read` says of the logits of every pixel, (H, W) float32, and 1.
+
+    Where there are more than `most_values` logits it is asked about the middles of squares of
+    n x n pixels alone, and n is returned. `read` takes (N, h, w) and gives (h, w), as `confidence`,
+    `margin` and `entropy` do; they are not linear, so cells interpolated would not be the pixels'.
+    """
+    shape, scores = known.shape, known.scores
+    step = max(1, int(np.ceil((len(scores) * shape[0] * shape[1] / most_values) ** 0.5)))
+    rows, columns = (
+        Taps(*interpolation_taps(
+            (np.arange(max(1, side // step)) + 0.5) * step - 0.5, padded, cells,
+            known.align_corners,
+        ))
+        for side, padded, cells in zip(shape, known.padded, scores.shape[1:], strict=True)
+    )  # fmt: skip
+    columns = columns._replace(weight=columns.weight.astype(scores.dtype))
+    found = np.empty((len(rows.low), len(columns.low)), np.float32)
+    band = max(1, _BAND_VALUES // (len(scores) * found.shape[1]))
+    for start in range(0, len(found), band):
+        if stop is not None:
+            stop()
+        some = rows.at(slice(start, start + band))
+        weight = some.weight.astype(scores.dtype)
+        found[start : start + band] = read(resample(scores, some._replace(weight=weight), columns))
+    return found, step
 
 
 def confidence(scores: np.ndarray) -> np.ndarray:
