@@ -10,7 +10,7 @@ import numpy as np
 from pspgui.evidence.chain import Chain, Places, Wire, opened
 from pspgui.evidence.parts import Aimed, Parts, PartsEvidence, branches
 from pspgui.evidence.psp_reads import pixels_of
-from pspgui.evidence.readings import PixelEvidence, Reading, Source
+from pspgui.evidence.readings import ChannelShares, PixelEvidence, Reading, Source
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.aspp import ASPPWeights
@@ -75,6 +75,37 @@ class ASPPEvidence(PartsEvidence):
         whole = pull.sum(axis=0) * (maps[:, 0, 0] > 0)
         values = np.tensordot(whole @ layer.weight[:, :, 0, 0], features, axes=1)
         return values / values.size, float(whole @ layer.bias)
+
+    def _steps_behind(self, title: str, outputs: Places) -> Chain | None:
+        if title == "Project" and self.weights.decoder:
+            steps: list[Step] = [*self.weights.decoder, RELU]
+        elif title in ("Project", "Decoder"):
+            steps = []
+        else:
+            return None
+        return Chain(steps, [self.activations.grid] * len(steps), outputs)
+
+    def _channels_of(
+        self, title: str, places: Places, gradient: np.ndarray
+    ) -> ChannelShares:
+        if title:
+            maps, own = self._maps[title], self._channels[self._titles.index(title)]
+            values = maps[:, 0, 0] if title == self.weights.pool else places.of(maps)
+            return ChannelShares((gradient[:, own] * values).sum(axis=0), 0.0)
+        features, biases = self.activations.features, 0.0
+        found = np.zeros(len(features), gradient.dtype)
+        for name, own in zip(self._titles, self._channels, strict=True):
+            maps, layers, pull = self._maps[name], self.weights.branches[name], gradient[:, own]
+            if name == self.weights.pool:
+                whole = pull.sum(axis=0) * (maps[:, 0, 0] > 0)
+                found += whole @ layers[0].weight[:, :, 0, 0] * features.mean(axis=(1, 2))
+                biases += float(whole @ layers[0].bias)
+                continue
+            chain = Chain(layers, [self.activations.grid] * len(layers), places)
+            back, more = chain.back(pull * (places.of(maps) > 0), ())
+            found += np.einsum("pc,pc->c", back, chain.start.of(features))
+            biases += more
+        return ChannelShares(found, biases)
 
     def constellation(
         self, pixel: tuple[int, int], source: Source
@@ -179,6 +210,21 @@ class TapEvidence(PartsEvidence):
         parts[read.inputs] = (read.backward(gradient) * features[read.inputs]).sum(axis=1)
         return wire.inputs.scattered(parts), 0.0
 
+    def _steps_behind(self, title: str, outputs: Places) -> Chain | None:
+        if not title:
+            return None
+        later = self.weights.layers[self.weights.titles.index(title) + 1 :]
+        steps: list[Step] = [step for layer in later for step in (layer, RELU)]
+        return Chain(steps, [self.activations.grid] * len(steps), outputs)
+
+    def _channels_of(
+        self, title: str, places: Places, gradient: np.ndarray
+    ) -> ChannelShares:
+        wire = self._wire(places)
+        back, _ = wire.backward(gradient)
+        features = wire.inputs.of(self.activations.features)
+        return ChannelShares(np.einsum("pc,pc->c", back, features), 0.0)
+
     @property
     def _kernel(self) -> int:
         return int(self.weights.layers[0].weight.shape[2])
@@ -237,9 +283,30 @@ class JointEvidence(PartsEvidence):
             places = chain.start
         return places.scattered((pull * places.of(features)).sum(axis=1)), biases
 
-    def _convolutions(self, places: Places) -> Chain:
-        """Return the convolutions before `joint`, to their output at some places."""
-        steps: list[Step] = [step for layer in self.weights.layers for step in (layer, RELU)]
+    def _steps_behind(self, title: str, outputs: Places) -> Chain | None:
+        return None
+
+    def _channels_of(
+        self, title: str, places: Places, gradient: np.ndarray
+    ) -> ChannelShares:
+        features, pull = self.activations.features, gradient[:, len(self.activations.features) :]
+        first = self.weights.titles.index(title) + 1 if title else 0
+        chain = self._convolutions(places, first)
+        gates = [
+            opened(RELU, where.of(self._maps[name])[None])
+            for where, name in zip(chain.gated, self.weights.titles[first:], strict=True)
+        ]
+        back, biases = chain.back(pull, gates)
+        read = chain.start.of(self._maps[title] if title else features)
+        values = np.einsum("pc,pc->c", back, read)
+        if not title:
+            values += np.einsum("pc,pc->c", gradient[:, : len(features)], places.of(features))
+        return ChannelShares(values, biases)
+
+    def _convolutions(self, places: Places, first: int = 0) -> Chain:
+        """Return the convolutions before `joint`, some left out, to their output at some places."""
+        layers = self.weights.layers[first:]
+        steps: list[Step] = [step for layer in layers for step in (layer, RELU)]
         return Chain(steps, [self.activations.grid] * len(steps), places)
 
 

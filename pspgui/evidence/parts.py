@@ -19,6 +19,7 @@ from pspgui.evidence.psp_reads import cells_of, checked_pixel, pixels_of
 from pspgui.evidence.readings import (
     READINGS,
     BranchEvidence,
+    ChannelShares,
     OpenedSource,
     PixelEvidence,
     Reading,
@@ -97,6 +98,15 @@ class CellsEvidence(ABC):
         """Return the target's logit with only some sources, (V,) of V variants; gates anew.
 
         kept (V, S) bool over the reachable sources, in their order; raises as `at` does.
+        """
+
+    @abstractmethod
+    def channels(
+        self, pixel: tuple[int, int], title: str, target: Target | None = None
+    ) -> ChannelShares:
+        """Return what every channel of a map adds to the split at a pixel; raises as `at` does.
+
+        `title` is that of one of the activations' maps, "" for the features; KeyError for another.
         """
 
     def at_places(
@@ -213,6 +223,37 @@ class PartsEvidence(CellsEvidence):
         variants = np.tensordot(kept.astype(speaking.dtype), speaking, axes=1) + parts.base
         found: np.ndarray = (chain.run(variants)[0] * aimed.gradient).sum(axis=(1, 2))
         return found + aimed.offset
+
+    def channels(
+        self, pixel: tuple[int, int], title: str, target: Target | None = None
+    ) -> ChannelShares:
+        """Return what every channel of a map adds to the split at a pixel; raises as `at` does.
+
+        `title` is that of one of the activations' maps, "" for the features; KeyError for another.
+        """
+        if title and title not in self._maps:
+            raise KeyError(f"there is no map {title}")
+        aimed = self._aim(pixel, target)
+        behind = self._steps_behind(title, aimed.places)
+        if behind is not None:
+            maps = self._maps[title]
+            gates = behind.run(behind.start.of(maps)[None])[1]
+            pull, biases = behind.back(aimed.gradient, gates)
+            values = np.einsum("pc,pc->c", pull, behind.start.of(maps))
+            return ChannelShares(values, aimed.offset + biases)
+        chain = self._chain(aimed.places)
+        gates = self._gates(chain, aimed.places, self._parts(chain.start))
+        return self._channels_of(title, chain.start, chain.back(aimed.gradient, gates)[0])
+
+    @abstractmethod
+    def _steps_behind(self, title: str, outputs: Places) -> Chain | None:
+        """Return the steps from a map that everything passes to the classifier, None for others."""
+
+    @abstractmethod
+    def _channels_of(
+        self, title: str, places: Places, gradient: np.ndarray
+    ) -> ChannelShares:
+        """Return the channels of a part's map, or of the features for "", from where parts meet."""
 
     @abstractmethod
     def _chain(self, outputs: Places) -> Chain:

@@ -190,6 +190,22 @@ class BranchEvidence(PixelEvidence):
         return {side: reading}
 
 
+class ChannelShares(NamedTuple):
+    """What the channels of a map add to a logit: values (C,), and the biases passed on the way.
+
+    Their sum is the evidence of the sources that the map stands for: of a level, a branch or the
+    local features; of a map that everything passes, the logit itself.
+    """
+
+    values: np.ndarray
+    constant: float
+
+    @property
+    def total(self) -> float:
+        """All channels and the constant."""
+        return self.constant + float(self.values.sum())
+
+
 @dataclass(frozen=True, eq=False)
 class OpenedSource:
     """What the cells of a map add through one source: constant + sum == value.

@@ -13,7 +13,15 @@ import numpy as np
 
 from pspgui.evidence.chain import Chain, Places
 from pspgui.evidence.parts import Aimed, CellsEvidence, branches
-from pspgui.evidence.readings import READINGS, OpenedSource, PixelEvidence, Reading, Source, Target
+from pspgui.evidence.readings import (
+    READINGS,
+    ChannelShares,
+    OpenedSource,
+    PixelEvidence,
+    Reading,
+    Source,
+    Target,
+)
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.fcn import ScoreWeights
@@ -21,7 +29,7 @@ from pspgui.inference.layers import Transposed
 
 
 class _Map(NamedTuple):
-    """A score map as one pixel reads it: its title, its cells and their parts (P,).
+    """A score map as one pixel reads it: its title, its cells and their parts by channel (P, N).
 
     `level` is its place among all; `biases` is what its bias adds.
     """
@@ -29,8 +37,14 @@ class _Map(NamedTuple):
     level: int
     title: str
     places: Places
-    parts: np.ndarray
+    shares: np.ndarray
     biases: float
+
+    @property
+    def parts(self) -> np.ndarray:
+        """The cells' parts, (P,)."""
+        found: np.ndarray = self.shares.sum(axis=1)
+        return found
 
 
 class ScoreEvidence(CellsEvidence):
@@ -84,6 +98,18 @@ class ScoreEvidence(CellsEvidence):
         whole = self._over(found.level, 0, 0, *values.shape)
         return OpenedSource(source, aimed.target, values, 0.0, whole)
 
+    def channels(
+        self, pixel: tuple[int, int], title: str, target: Target | None = None
+    ) -> ChannelShares:
+        """Return what every class's score of a map adds; only those that are asked about do.
+
+        Raises as `at` does, and KeyError for the features, whose way to the scores is not kept.
+        """
+        if title not in self._titles:
+            raise KeyError("nothing is known of the channels before the scores")
+        found = next(f for f in self._walk(self._aim(pixel, target)) if f.title == title)
+        return ChannelShares(found.shares.sum(axis=0), 0.0)
+
     def _walk(self, aimed: Aimed) -> Iterator[_Map]:
         """Yield every score map, finest first: the gradient passes them on its way back."""
         places, gradient = aimed.places, aimed.gradient
@@ -93,8 +119,8 @@ class ScoreEvidence(CellsEvidence):
             chain = Chain([self._step(index)], [(maps.shape[1], maps.shape[2])], places)
             gradient, _ = chain.back(gradient, ())
             places = chain.start
-            parts = np.einsum("pc,pc->p", gradient, places.of(maps) - bias)
-            yield _Map(index, title, places, parts, float(gradient.sum(axis=0) @ bias))
+            shares = gradient * (places.of(maps) - bias)
+            yield _Map(index, title, places, shares, float(gradient.sum(axis=0) @ bias))
 
     def _step(self, index: int) -> Transposed:
         """Return what the sum at a map's size passes next."""

@@ -13,7 +13,14 @@ import numpy as np
 
 from pspgui.evidence.chain import Chain, Places
 from pspgui.evidence.parts import Aimed, CellsEvidence, branches
-from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source, Target
+from pspgui.evidence.readings import (
+    ChannelShares,
+    OpenedSource,
+    PixelEvidence,
+    Reading,
+    Source,
+    Target,
+)
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.stages import StageWeights
 from pspgui.inference.layers import RELU
@@ -99,6 +106,28 @@ class StageEvidence(CellsEvidence):
         values = where.scattered(parts)
         values.flags.writeable = False
         return OpenedSource(source, aimed.target, values, 0.0)
+
+    def channels(
+        self, pixel: tuple[int, int], title: str, target: Target | None = None
+    ) -> ChannelShares:
+        """Return what every channel of a stage's sum adds, or of the features for "".
+
+        A stage's sum and the biases behind it are the logit; the features alone are a source.
+        Raises as `at` does, and KeyError for a map that there is not.
+        """
+        aimed = self._aim(pixel, target)
+        climbs, gradient = self._climbs(aimed)
+        if not title:
+            features = climbs[0].chain.start.of(self.activations.features)
+            return ChannelShares(np.einsum("pc,pc->c", gradient, features), 0.0)
+        if title not in self.weights.titles:
+            raise KeyError(f"there is no map {title}")
+        index = self.weights.titles.index(title)
+        climb = climbs[index]
+        values = np.einsum("pc,pc->c", climb.gradient, climb.places.of(self._maps[title]))
+        rest = sum(later.biases for later in climbs[index + 1 :])
+        # What is added further up comes from elsewhere, and is no part of these channels.
+        return ChannelShares(values, aimed.offset + rest)
 
     def _climbs(self, aimed: Aimed) -> tuple[list[_Climb], np.ndarray]:
         """Return all stages, coarsest first, and the gradient at the features."""

@@ -16,6 +16,7 @@ from pspgui.evidence.parts import Aimed, Parts, PartsEvidence
 from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import (
     LOCAL,
+    ChannelShares,
     LevelReading,
     PixelEvidence,
     PyramidEvidence,
@@ -143,6 +144,30 @@ class UpsamplingEvidence(PartsEvidence):
             one = source._replace(kind="bin", row=row, col=column)
             values += self._opened(places, gradient, one)[0]
         return values, 0.0
+
+    def _steps_behind(self, title: str, outputs: Places) -> Chain | None:
+        titles = ("bottleneck", *(f"upsampling {n}" for n in range(1, len(self.weights.stages))))
+        if title not in titles:
+            return None
+        steps: list[Step] = []
+        height, width = self._maps[title].shape[1:]
+        shapes: list[tuple[int, int]] = []
+        for stage in self.weights.stages[titles.index(title) :]:
+            steps += [Resize(self.activations.align_corners), stage.layer, stage.rectifier]
+            shapes += [(height, width), *[(2 * height, 2 * width)] * 2]
+            height, width = shapes[-1]
+        return Chain(steps, shapes, outputs)
+
+    def _channels_of(
+        self, title: str, places: Places, gradient: np.ndarray
+    ) -> ChannelShares:
+        if not title:
+            back = gradient @ self.weights.local
+            features = places.of(self.activations.features)
+            return ChannelShares(np.einsum("pc,pc->c", back, features), 0.0)
+        level = next(own for own in self._levels.values() if own.weights.title == title)
+        at_bins = np.einsum("pij,pk->ijk", level.read(places), gradient) @ level.weights.joint
+        return ChannelShares(np.einsum("ijc,cij->c", at_bins, self._maps[title]), 0.0)
 
     def _level(self, level: LinearLevel) -> _Level:
         known, kind = self.activations, self.activations.features.dtype

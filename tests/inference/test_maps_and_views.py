@@ -12,7 +12,7 @@ from pspgui.geometry import Rect
 from pspgui.inference import maps
 from pspgui.inference.activations import Prediction, Stamp
 from pspgui.inference.argmax import full_resolution_labels
-from pspgui.inference.views import principal_rgb, pyramid_views, upsampled
+from pspgui.inference.views import pyramid_views
 
 
 def prediction(align_corners: bool, classes: int = 5) -> tuple[Prediction, torch.Tensor]:
@@ -103,24 +103,8 @@ def test_strip_shows_norms_before_and_after_upsampling(align_corners):
         assert np.allclose(tile.before, prior[0].norm(dim=0), atol=1e-4)
         wide = model.upsample(prior, (9, 11))[0]
         assert np.allclose(tile.after, wide.norm(dim=0), atol=1e-3)
-        assert np.allclose(upsampled(prior[0].numpy(), (9, 11), align_corners), wide, atol=1e-5)
     assert np.allclose(tiles["fused"].after, np.linalg.norm(activations.hidden, axis=0), atol=1e-4)
     assert np.array_equal(tiles["score"].after, activations.scores[2])
     assert all(tile.after.dtype == np.float32 for tile in tiles.values())
     winner = pyramid_views(activations)[-2].after
     assert np.array_equal(winner, activations.scores.max(axis=0))
-
-
-def test_principal_directions_make_a_picture():
-    rng = np.random.default_rng(0)
-    strong = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
-    stack = strong * rng.uniform(0.5, 1, (20, 1, 1)).astype(np.float32)
-    stack += rng.normal(size=(20, 6, 10)).astype(np.float32) * 1e-3
-
-    picture = principal_rgb(stack)
-
-    assert picture.shape == (6, 10, 3)
-    assert picture.dtype == np.float32
-    assert picture.min() >= 0 and picture.max() <= 1
-    assert np.corrcoef(picture[..., 0].ravel(), strong.ravel())[0, 1] > 0.99
-    assert (principal_rgb(np.ones((2, 3, 4), np.float32)) == 0.5).all()
