@@ -27,6 +27,7 @@ class Pointing(Display):
     """
 
     score_class_changed = Signal(int)
+    target_changed = Signal()
     hover_changed = Signal(object)
     pin_changed = Signal(object)
     evidence_changed = Signal(object)
@@ -131,6 +132,7 @@ class Pointing(Display):
         target = (class_id, None if class_id is None or versus == class_id else versus)
         if target != self._target:
             before, self._target = self.score_class, target
+            self.target_changed.emit()
             self._refresh_evidence()
             if self.score_class != before:
                 self.score_class_changed.emit(self.score_class)
@@ -152,6 +154,11 @@ class Pointing(Display):
             self._reading = reading
             self.reading_changed.emit(self.reading)
             self._refresh_evidence()
+
+    @property
+    def can_compare(self) -> bool:
+        """Whether sources can be compared with a mean bin, for which there must be bins."""
+        return bool(getattr(self._engine, "whole_readings", ()))
 
     @property
     def baseline(self) -> LevelMeans | None:
