@@ -19,6 +19,7 @@ from pspgui.geometry import interpolation_taps
 from pspgui.inference.activations import CellScores, Prediction
 from pspgui.inference.argmax import full_resolution_labels
 from pspgui.inference.resampling import Taps, resample
+from pspgui.inference.shown_map import Lattice
 
 _BAND_VALUES = 1 << 21
 _MOST_BYTES = 256 << 20
@@ -208,12 +209,7 @@ def pyramid_share(
     """
     evidence = stack.evidence
     known, maps = evidence.activations, stack.maps()
-    inside = np.ix_(*(
-        _middles(size, cells, known.align_corners) <= whole - 0.5
-        for size, cells, whole in zip(
-            known.padded_shape, known.grid, known.image_shape, strict=True
-        )
-    ))  # fmt: skip
+    inside = Lattice.of(known).visible(known.grid)
     outer, inner = (float(np.abs(part[inside]).sum()) for part in (maps.pyramid, maps.local))
     step = max(1, round((known.image_shape[0] * known.image_shape[1] / _MOST_PIXELS) ** 0.5))
     padded, shape = (
@@ -226,15 +222,6 @@ def pyramid_share(
     )
     share = outer / (outer + inner) if outer + inner > 0 else 0.0
     return PyramidShare(share, float(np.mean(with_it != without)))
-
-
-def _middles(size: int, cells: int, align_corners: bool) -> np.ndarray:
-    """Return the pixel that each of `cells` lies on along an axis of `size` pixels, (cells,)."""
-    places = np.arange(cells)
-    if align_corners:
-        return places * ((size - 1) / max(1, cells - 1))
-    found: np.ndarray = (places + 0.5) * (size / cells) - 0.5
-    return found
 
 
 def read_pixels(

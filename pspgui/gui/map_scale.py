@@ -83,7 +83,7 @@ def map_colours(shown: ShownMap) -> tuple[np.ndarray, float, float]:
         return sequential_lut(), *(shown.limits or (0.0, 1.0))
     low, high = shown.limits or shown.span
     if shown.kind == "signed":
-        limit = max(-low, high) if shown.limits else nice_limit(max(-low, high))
+        limit = max(-low, high) if shown.limits else nice_limit(max(-low, high, 1e-9))
         return diverging_lut(), -limit, limit
     return sequential_lut(), low, high
 

@@ -45,16 +45,19 @@ class Lattice(NamedTuple):
     """Where the cells of a model's map lie: interpolated to `padded_shape` they are pixels.
 
     origin: (y, x) of the window that the model saw, in image pixels; most saw the whole image.
+    seen: (H, W) of the image without its padding, None for no padding.
     """
 
     padded_shape: tuple[int, int]
     align_corners: bool
     origin: tuple[int, int] = (0, 0)
+    seen: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, known: Placed, origin: tuple[int, int] = (0, 0)) -> Lattice:
         """Return that of what a network found in an image, or in a window of it."""
-        return cls(known.padded_shape, known.align_corners, origin)
+        seen = getattr(known, "image_shape", None) or getattr(known, "shape", None)
+        return cls(known.padded_shape, known.align_corners, origin, seen)
 
     def extent(self, cells: tuple[int, int]) -> tuple[float, float, float, float]:
         """Return (top, left, bottom, right) of a map of cells in continuous image pixels."""
@@ -62,6 +65,17 @@ class Lattice(NamedTuple):
         top, bottom = axis_extent(cells[0], self.padded_shape[0], self.align_corners)
         left, right = axis_extent(cells[1], self.padded_shape[1], self.align_corners)
         return top + y, left + x, bottom + y, right + x
+
+    def visible(self, cells: tuple[int, int]) -> tuple[slice, slice]:
+        """Return the cells of a map whose middle lies in the image, not in the padding."""
+        found = []
+        for count, padded, seen in zip(
+            cells, self.padded_shape, self.seen or self.padded_shape, strict=True
+        ):
+            low, high = axis_extent(count, padded, self.align_corners)
+            middles = low + (np.arange(count) + 0.5) * ((high - low) / count)
+            found.append(slice(0, max(1, int((middles <= seen).sum()))))
+        return found[0], found[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,23 +106,31 @@ class ShownMap:
         """Whether values between the middles of cells are interpolated."""
         return self.smooth and self.lattice is not None and self.kind != "parts"
 
+    @property
+    def visible(self) -> np.ndarray:
+        """The values that lie in the image and not in its padding, a view."""
+        shape = (self.values.shape[0], self.values.shape[1])
+        return self.values if self.lattice is None else self.values[self.lattice.visible(shape)]
+
     @cached_property
     def span(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
-        return float(self.values.min()), float(self.values.max())
+        """The lowest and the highest value in the image."""
+        values = self.visible
+        return float(values.min()), float(values.max())
 
     @cached_property
     def shares(self) -> np.ndarray:
-        """The share of the map's cells (or pixels) that every part takes, (P,)."""
-        counts = np.bincount(self.values.ravel(), minlength=len(self.parts))
-        found: np.ndarray = counts[: len(self.parts)] / max(1, self.values.size)
+        """The share of the image's cells (or pixels) that every part takes, (P,)."""
+        values = self.visible
+        counts = np.bincount(values.ravel(), minlength=len(self.parts))
+        found: np.ndarray = counts[: len(self.parts)] / max(1, values.size)
         return found
 
     def value_at(self, y: int, x: int) -> float | None:
         """Return the value drawn in the middle of an image pixel; None where the map is not."""
         if self.lattice is None:
             return self._cell(y, x)
-        (padded_h, padded_w), align_corners, (top, left) = self.lattice
+        (padded_h, padded_w), align_corners, (top, left), _ = self.lattice
         y, x = y - top, x - left
         if not (0 <= y < padded_h and 0 <= x < padded_w):
             return None
