@@ -19,14 +19,19 @@ from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, gates_between
 from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel
 from pspgui.evidence.readings import (
+    SHAPLEY,
     ZERO,
     BranchEvidence,
+    GroupShapley,
     LevelReading,
+    PixelEvidence,
     PyramidEvidence,
     Reading,
     Source,
     Target,
+    around,
 )
+from pspgui.evidence.shapley import coalitions, exact_values
 from pspgui.evidence.targets import offset_of, row_of
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Activations
@@ -59,7 +64,20 @@ class RegionBranches(BranchEvidence):
     rect: Rect = _NOTHING
 
 
-RegionEvidence = RegionPyramid | RegionBranches
+@dataclass(frozen=True, eq=False)
+class RegionShapley(GroupShapley):
+    """The mean Shapley values of the pixels of a region; see `RegionPyramid`."""
+
+    pixels: int = 1
+    rect: Rect = _NOTHING
+
+
+RegionEvidence = RegionPyramid | RegionBranches | RegionShapley
+_KINDS: dict[type[PixelEvidence], type[RegionEvidence]] = {
+    PyramidEvidence: RegionPyramid,
+    BranchEvidence: RegionBranches,
+    GroupShapley: RegionShapley,
+}
 Question = tuple[Pixel, Target, float]
 """The pixel that stands for a region, the target, and its mean logit."""
 
@@ -95,14 +113,16 @@ def region_evidence(
     goal = region_target(known, region, reads) if target is None else target
     logit = _mean_logit(known.scores, reads, goal)
     question = (middle, goal, logit)
-    found = (
-        _Pyramid(evidence, reads, baseline).asked(question, reading, check)
-        if isinstance(evidence, PSPEvidence)
-        else _followed(evidence, reads, question, reading, check)
-    )
-    kind = RegionPyramid if isinstance(found, PyramidEvidence) else RegionBranches
+    found: PixelEvidence
+    if not isinstance(evidence, PSPEvidence):
+        found = _followed(evidence, reads, question, reading, check)
+    elif reading == SHAPLEY:
+        found = _Pyramid(evidence, reads, baseline).shapley(question, check)
+    else:
+        found = _Pyramid(evidence, reads, baseline).asked(question, reading, check)
     amounts = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    return kind(**amounts, pixels=int(np.count_nonzero(region.mask)), rect=region.rect)
+    count = int(np.count_nonzero(region.mask))
+    return _KINDS[type(found)](**amounts, pixels=count, rect=region.rect)
 
 
 def region_of(pixels: Iterable[tuple[int, int]]) -> Stamp:
@@ -266,12 +286,62 @@ class _Pyramid:
             reading, ZERO if self._baseline is None else self._baseline.name,
         )  # fmt: skip
 
+    def shapley(self, question: Question, check: Callable[[], None]) -> GroupShapley:
+        """Return the Shapley values of local and levels, some rows of cells at a time."""
+        evidence, known, goal = self._evidence, self._evidence.activations, question[1]
+        levels = evidence.reads.levels
+        row = row_of(evidence.weights.classifier, goal)
+        mixed = (self.weights @ row.reshape(len(row), -1).T).reshape(
+            len(self.rows), len(self.columns), -1
+        )
+        worth = np.zeros(1 << (1 + len(levels)))
+        step = max(1, _BATCH_VALUES // (len(worth) * mixed[0].size))
+        for start in range(0, len(self.rows), step):
+            check()
+            here = slice(start, start + step)
+            cells = self._cells._replace(
+                rows=self.rows[here], row_taps=self._cells.row_taps[here]
+            )
+            parts = [cells.of(known.local_cells)]
+            parts += [self._brought(level, cells) for level in levels]
+            pull = mixed[here].reshape(-1, len(row))
+            worth += coalitions(evidence.base(cells, self._baseline), np.stack(parts), pull)
+        own, *values = exact_values(worth, 1 + len(levels)).tolist()
+        constant = offset_of(evidence.weights.classifier_bias, goal) + float(worth[0])
+        told = {level.bins: self._told(level, np.zeros(0)) for level in levels}
+        return GroupShapley(
+            *question, constant, own, dict(zip(told, values, strict=True)),
+            ZERO if self._baseline is None else self._baseline.name,
+            evidence.reads.local_region(self._used()),
+            {
+                bins: around(reading.regions[y][x] for y, x in np.argwhere(reading.reachable))
+                for bins, reading in told.items()
+            },
+        )  # fmt: skip
+
+    def _brought(self, level: LevelReads, cells: Cells) -> np.ndarray:
+        """Return what all bins of a level add to z at cells, beyond the baseline, (m, K)."""
+        side = level.rows.shape[1] * level.bins
+        taps = self._whole(level).reshape(side, side, -1)
+        bands = level.columns[cells.columns].reshape(-1, side) @ taps
+        spread = level.rows[cells.rows].reshape(-1, side) @ bands.reshape(side, -1)
+        found: np.ndarray = spread.reshape(len(cells.rows) * len(cells.columns), -1)
+        return found
+
+    def _whole(self, level: LevelReads) -> np.ndarray:
+        """Return what a level's bins bring through every tap, beyond the baseline."""
+        index = self._evidence.activations.levels.index(level.bins)
+        taps = self._evidence.activations.level_taps[index]
+        if self._baseline is None:
+            return taps
+        beyond: np.ndarray = taps - self._baseline.taps[index][:, None, :, None]
+        return beyond
+
     def _split(self, gradient: np.ndarray) -> dict[int, np.ndarray]:
         """Return what every bin adds for the gradient (m, K) at the cells: spreading, backwards."""
         evidence, found = self._evidence, {}
         height, width, hidden = len(self.rows), len(self.columns), gradient.shape[1]
         kernel = evidence.reads.kernel
-        taps = dict(zip(evidence.activations.levels, evidence.activations.level_taps, strict=True))
         for level in evidence.reads.levels:
             side = kernel * level.bins
             rows = level.rows[self.rows].reshape(height, side)
@@ -280,11 +350,7 @@ class _Pyramid:
             pulled = np.matmul(columns.T, bands).reshape(
                 kernel, level.bins, kernel, level.bins, hidden
             )
-            whole = taps[level.bins]
-            if self._baseline is not None:
-                mean = self._baseline.taps[evidence.activations.levels.index(level.bins)]
-                whole = whole - mean[:, None, :, None]
-            found[level.bins] = np.einsum("tbsdk,tbsdk->bd", pulled, whole)
+            found[level.bins] = np.einsum("tbsdk,tbsdk->bd", pulled, self._whole(level))
         return found
 
     def _falls(

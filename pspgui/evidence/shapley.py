@@ -39,8 +39,9 @@ def group_shapley(
     for bins in levels:
         here = [i for i, (level, _, _) in enumerate(terms.bins) if level == bins]
         parts.append(terms.shares[here].sum(axis=0))
-    worth = _coalitions(terms, np.stack(parts), row_of(evidence.weights.classifier, goal))
-    values = _exact(worth, len(parts))
+    mixed = terms.cells.pull(row_of(evidence.weights.classifier, goal))
+    worth = coalitions(terms.base, np.stack(parts), mixed)
+    values = exact_values(worth, len(parts))
     constant = offset_of(evidence.weights.classifier_bias, goal) + float(worth[0])
     return GroupShapley(
         place, goal, logit, constant, float(values[0]),
@@ -83,11 +84,13 @@ def sampled_shapley(
     return values / (2 * max(1, orders // 2))
 
 
-def _coalitions(terms: Terms, parts: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return what every subset of parts (P, m, K) gives, (2 ** P,), indexed by its bits."""
+def coalitions(base: np.ndarray, parts: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """Return what every subset of parts (P, m, K) gives, (2 ** P,), indexed by its bits.
+
+    base and mixed (m, K): z without any part, and the gradient of the logit behind the gates.
+    """
     worth = np.empty(1 << len(parts))
-    mixed = terms.cells.pull(row)
-    sums = {0: terms.base}
+    sums = {0: base}
     for subset in range(1 << len(parts)):
         if subset:
             lowest = (subset & -subset).bit_length() - 1
@@ -96,7 +99,7 @@ def _coalitions(terms: Terms, parts: np.ndarray, row: np.ndarray) -> np.ndarray:
     return worth
 
 
-def _exact(worth: np.ndarray, count: int) -> np.ndarray:
+def exact_values(worth: np.ndarray, count: int) -> np.ndarray:
     """Return the Shapley value of every part from the worth of all coalitions."""
     subsets = np.arange(1 << count)
     sizes = np.array([bin(s).count("1") for s in subsets.tolist()])

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from pspgui.evidence.naming import name_of
-from pspgui.evidence.readings import ZERO, GroupShapley, PixelEvidence
+from pspgui.evidence.readings import ZERO, PixelEvidence
 from pspgui.geometry import Pixel
 from pspgui.labels.classes import ClassTable
 
@@ -59,9 +59,9 @@ class About(NamedTuple):
 class Row(NamedTuple):
     """One amount: the constant, a source, or what else belongs to the sum.
 
-    kind: "constant", a `Source.kind`, "level" of Shapley values, or "together" for what sources
-    do only together; level, row, col: None where the kind has no such place; `region` is
-    (x0, y0, x1, y1) in image pixels, half-open, or None.
+    kind: "constant", a `Source.kind`, or "together" for what sources do only together; level,
+    row, col: None where the kind has no such place; `region` is (x0, y0, x1, y1) in image pixels,
+    half-open, or None.
     """
 
     about: About
@@ -86,7 +86,7 @@ class Row(NamedTuple):
 
 
 def rows_of(
-    evidence: PixelEvidence | GroupShapley, table: ClassTable, pin: str = ""
+    evidence: PixelEvidence, table: ClassTable, pin: str = ""
 ) -> tuple[Row, ...]:
     """Return the constant and every source, in the network's order; their values add up.
 
@@ -94,17 +94,12 @@ def rows_of(
     """
     about = _about(evidence, table, pin)
     found = [Row(about, "constant", "constant", evidence.constant)]
-    if isinstance(evidence, GroupShapley):
-        found.append(Row(about, "local", "local", evidence.local))
-        found += [
-            Row(about, f"{level}x{level}", "level", value, level)
-            for level, value in evidence.levels.items()
-        ]
-        return tuple(found)
     for source in evidence.sources:
         row = Row(about, name_of(source), source.kind, source.value)
         if source.kind == "bin":
             row = row._replace(level=source.level, row=source.row, col=source.col)
+        elif source.kind == "level":
+            row = row._replace(level=source.level)
         y0, x0, y1, x1 = source.region
         found.append(
             row._replace(
@@ -117,7 +112,7 @@ def rows_of(
 
 
 def json_of(
-    evidence: PixelEvidence | GroupShapley, table: ClassTable, origin: Origin, pin: str = ""
+    evidence: PixelEvidence, table: ClassTable, origin: Origin, pin: str = ""
 ) -> dict[str, Any]:
     """Return what `pspgui explain --json` prints, with pixel, image and model before it."""
     pixel = evidence.pixel
@@ -127,19 +122,7 @@ def json_of(
     if pin:
         head["pin"] = pin
     head |= {"x": pixel.x, "y": pixel.y, "pixels": _pixels(evidence)}
-    if not isinstance(evidence, GroupShapley):
-        return head | evidence.to_json(table)
-    about = _about(evidence, table, pin)
-    return head | {
-        "class": about.class_name,
-        "target": about.target,
-        "logit": evidence.logit,
-        "constant": evidence.constant,
-        "reading": about.reading,
-        "local": evidence.local,
-        "levels": {str(level): value for level, value in evidence.levels.items()},
-        "baseline": evidence.baseline,
-    }
+    return head | evidence.to_json(table)
 
 
 def as_tsv(rows: Iterable[Row]) -> str:
@@ -160,7 +143,7 @@ def as_json(found: dict[str, Any] | Sequence[dict[str, Any]]) -> str:
     return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _about(evidence: PixelEvidence | GroupShapley, table: ClassTable, pin: str) -> About:
+def _about(evidence: PixelEvidence, table: ClassTable, pin: str) -> About:
     versus = evidence.target.versus
     return About(
         pin,
@@ -168,7 +151,7 @@ def _about(evidence: PixelEvidence | GroupShapley, table: ClassTable, pin: str) 
         _pixels(evidence),
         table.name_of(evidence.target.class_id),
         "logit" if versus is None else f"margin over {table.name_of(versus)}",
-        "shapley" if isinstance(evidence, GroupShapley) else evidence.reading,
+        evidence.reading,
         getattr(evidence, "baseline", ZERO),
     )
 

@@ -72,10 +72,10 @@ def regions(draw, shape=(47, 52)):
     return Stamp(Rect(top, left, top + height, left + width), mask)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(
     region=regions(), kind=st.sampled_from(KINDS),
-    reading=st.sampled_from(["split", "ig", "ablate"]),
+    reading=st.sampled_from(["split", "ig", "ablate", "shapley"]),
     target=st.sampled_from([Target(1), Target(3, 0)]),
 )  # fmt: skip
 def test_a_region_is_the_mean_of_its_pixels(region, kind, reading, target):
@@ -92,7 +92,7 @@ def test_all_corners_at_once_are_their_mean(kind):
     agrees(PYRAMIDS[kind], corners, Target(2))
 
 
-@pytest.mark.parametrize("reading", ["split", "ig", "ablate"])
+@pytest.mark.parametrize("reading", ["split", "ig", "ablate", "shapley"])
 def test_the_mean_holds_against_the_mean_bin_too(reading):
     evidence = PYRAMIDS[True, 3]
     baseline = mean_bins([evidence.activations], "the mean bin of 1 image")
