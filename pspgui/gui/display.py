@@ -16,13 +16,16 @@ from pspgui.labels.classes import ClassTable
 if TYPE_CHECKING:
     from pspgui.inference.shown_map import ShownMap
 
-VIEW_MODES: Final = ("image", "prediction", "labels", "difference", "changes", "provenance")
+VIEW_MODES: Final = (
+    "image", "prediction", "labels", "difference", "other", "changes", "provenance"
+)  # fmt: skip
 # (in the toolbar, in the menu), in the order of VIEW_MODES
 VIEW_TEXTS: Final = {
     "image": ("Image", "Image only"),
     "prediction": ("Prediction", "Prediction"),
     "labels": ("Labels", "Labels"),
     "difference": ("Difference", "Difference from the prediction"),
+    "other": ("Other model", "Difference from the other model"),
     "changes": ("Changes", "Changes since the image was opened"),
     "provenance": ("Who labelled", "Who labelled each pixel"),
 }
@@ -58,6 +61,8 @@ class Display(AreaSession):
         self._adjustment = NEUTRAL
         self._deep: tuple[np.ndarray, DeepSamples | None] | None = None
         self._opened_labels: np.ndarray | None = None
+        self._is_comparing = False
+        self._other_labels: np.ndarray | None = None
 
     @property
     def opacity(self) -> float:
@@ -123,6 +128,16 @@ class Display(AreaSession):
         """The labels as the file held them when the image was opened; not for very large ones."""
         return self._opened_labels
 
+    @property
+    def is_comparing(self) -> bool:
+        """Whether another model is compared with the one in use, so that "other" can be viewed."""
+        return self._is_comparing
+
+    @property
+    def other_labels(self) -> np.ndarray | None:
+        """What the other model says of the image shown, (H, W) labels, once that is known."""
+        return self._other_labels
+
     def has_aid(self, aid: str) -> bool:
         """Whether one of AIDS is on: the divider, the minimap, the rulers."""
         return self._aids[aid]
@@ -134,6 +149,8 @@ class Display(AreaSession):
             return (None,)
         if self._view_mode == "difference":
             return labels, None if self._prediction is None else self._prediction.labels
+        if self._view_mode == "other":
+            return labels, self._other_labels
         if self._view_mode == "changes":
             before = self._opened_labels
             if before is None and self._prediction is not None:
@@ -146,8 +163,9 @@ class Display(AreaSession):
     def labels_in_view(self) -> np.ndarray | None:
         """Return the (H, W) array the overlay shows: labels or prediction, None for neither.
 
-        In "difference" and "changes" these are the labels; the canvas draws only those that
-        differ. In "provenance" they are the labels, too, though it is their origin that is drawn.
+        In "difference", "other" and "changes" these are the labels; the canvas draws only those
+        that differ. In "provenance" they are the labels, too, though it is their origin that is
+        drawn.
         """
         if self._view_mode == "image" or self._overlay_hidden:
             return None
@@ -181,10 +199,27 @@ class Display(AreaSession):
         self._display("_solo", label)
 
     def set_view_mode(self, mode: str) -> None:
-        """Choose one of VIEW_MODES; raises ValueError for another word."""
+        """Choose one of VIEW_MODES; raises ValueError for another word.
+
+        The view of another model is that of the labels while there is none.
+        """
         if mode not in VIEW_MODES:
             raise ValueError(f"the view is one of {', '.join(VIEW_MODES)}, not {mode!r}")
+        if mode == "other" and not self._is_comparing:
+            mode = "labels"
         self._display("_view_mode", mode)
+
+    def set_comparing(self, comparing: bool) -> None:
+        """Say whether there is another model; without one its view gives way to the labels."""
+        if not comparing and self._view_mode == "other":
+            self._view_mode = "labels"
+        self._display("_is_comparing", bool(comparing))
+
+    def set_other_labels(self, labels: np.ndarray | None) -> None:
+        """Take what the other model says of the image shown, (H, W) labels; None while it works."""
+        if labels is not self._other_labels:
+            self._other_labels = labels
+            self.display_changed.emit()
 
     def set_outline_px(self, width: int) -> None:
         """Choose how wide outlines are, clipped to 1..4 widget pixels."""

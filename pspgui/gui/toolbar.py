@@ -210,6 +210,8 @@ class MainToolBar(QToolBar):
         self._opacity.blockSignals(False)
         self._percent.setText(f"{percent} %")
         self._view.setCurrentIndex(VIEW_MODES.index(self._document.view_mode))
+        other = self._view.model().item(VIEW_MODES.index("other"))
+        other.setEnabled(self._document.is_comparing)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Shorten the model's name rather than push the device out of sight."""

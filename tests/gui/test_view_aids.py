@@ -147,7 +147,7 @@ def test_origins_are_told_by_colour(qtbot):
     document.set_view_mode("provenance")
 
     assert pixel(canvas, 40, 40) == tuple(palette()[PERSON])
-    assert len(VIEW_MODES) == 6 and document.labels_in_view() is document.label_map.labels
+    assert len(VIEW_MODES) == 7 and document.labels_in_view() is document.label_map.labels
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
@@ -301,3 +301,23 @@ def test_a_window_on_sixteen_bits_shows_what_eight_cannot(qtbot, zoom):
     assert pixel(canvas, 30, 60) == (255, 255, 255)
     document.set_image(np.full((HEIGHT, 80, 3), 7, np.uint8), None, "next", labelled())
     assert document.deep is None
+
+
+def test_another_models_answer_is_a_view_while_models_are_compared(qtbot):
+    canvas = open_canvas(qtbot)
+    document = canvas.document
+    document.set_opacity(1.0)
+    document.set_view_mode("other")
+    assert document.view_mode == "labels", "there is no other model"
+
+    document.set_comparing(True)
+    document.set_view_mode("other")
+    document.set_other_labels(None)
+    assert document.maps_in_view() == (document.label_map.labels, None)
+    other = document.label_map.labels.copy()
+    other[10, 10] = (other[10, 10] + 1) % 3
+    document.set_other_labels(other)
+    assert pixel(canvas, 10, 10) == SKY and pixel(canvas, 10, 14) == (35, 35, 35)
+
+    document.set_comparing(False)
+    assert document.view_mode == "labels" and pixel(canvas, 10, 14) == SKY

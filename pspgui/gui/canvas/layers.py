@@ -126,7 +126,7 @@ class LabelLayer:
             colours = np.full((256, 4), round(255 * max(document.opacity, _ORIGIN_ALPHA)), np.uint8)
             colours[:, :3] = palette()
             return Fill(premultiplied(colours))
-        if document.view_mode in ("difference", "changes"):
+        if document.view_mode in ("difference", "other", "changes"):
             colours = self._colours(max(document.opacity, _DIFFERENCE_ALPHA))
             drawn = premultiplied(colours)
             drawn[colours[:, 3] == 0] = _VEIL  # hidden and unlabelled step back like what agrees

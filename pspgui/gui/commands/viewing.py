@@ -18,8 +18,13 @@ _AID_TEXTS: Final = (
 
 
 def _cycle_view(parts: Parts) -> None:
-    mode = VIEW_MODES.index(parts.document.view_mode)
-    parts.document.set_view_mode(VIEW_MODES[(mode + 1) % len(VIEW_MODES)])
+    modes = [mode for mode in VIEW_MODES if _can_view(parts, mode)]
+    mode = modes.index(parts.document.view_mode)
+    parts.document.set_view_mode(modes[(mode + 1) % len(modes)])
+
+
+def _can_view(parts: Parts, mode: str) -> bool:
+    return mode != "other" or parts.document.is_comparing
 
 
 def _zoom_to_region(parts: Parts) -> None:
@@ -71,7 +76,8 @@ ROWS: Final = (
     *(
         ActionRow(f"view_{mode}", texts[1], (),
                   lambda p, mode=mode: p.document.set_view_mode(mode),
-                  "View", checked=lambda p, mode=mode: p.document.view_mode == mode)
+                  "View", checked=lambda p, mode=mode: p.document.view_mode == mode,
+                  enabled=lambda p, mode=mode: _can_view(p, mode))
         for mode, texts in VIEW_TEXTS.items()
     ),
     *(
