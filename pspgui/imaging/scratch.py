@@ -57,6 +57,15 @@ def zeros(shape: Shape, dtype: Any, folder: Path | None = None) -> np.ndarray:
     return array
 
 
+def room_for(shape: Shape, dtype: Any) -> np.ndarray:
+    """Return a writable array whose values mean nothing yet, over a file when it is large.
+
+    Raises `ScratchError`.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return np.empty(shape, dtype) if size < LARGE_BYTES else zeros(shape, dtype)
+
+
 def full_map(shape: tuple[int, int], dtype: Any, value: int) -> np.ndarray:
     """Return an (H, W) array of `value`, over a file when it is large; raises `ScratchError`."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize

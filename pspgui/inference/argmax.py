@@ -8,11 +8,12 @@ all four corners cannot win anywhere in between, so few classes are left to inte
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pspgui.geometry import Rect
+from pspgui.imaging.scratch import LARGE_BYTES, let_go, room_for, strips
 from pspgui.inference.resampling import Taps, axis_taps
 
 # Long runs between two cells are cut, so that the work on a block stays bounded.
@@ -46,10 +47,23 @@ def full_resolution_labels(
     scores: (N, h, w) float32; result (H, W) uint8, or uint16 above 255 classes, C-contiguous.
     Equal to torch's bilinear interpolation followed by argmax wherever the two best logits differ
     by more than float32 rounding; exactly tied cells go to the lower class. Memory beyond the
-    result is bounded. `stop` is called between pieces of work, beginning before the first, and may
-    raise.
+    result is bounded, and a large result lies over a file. `stop` is called between pieces of
+    work, beginning before the first, and may raise; so may `ScratchError` be.
     """
-    return labels_within(scores, padded_shape, Rect(0, 0, *image_shape), align_corners, stop)
+    kind = label_kind(len(scores))
+    if image_shape[0] * image_shape[1] * kind.itemsize < LARGE_BYTES:
+        return labels_within(scores, padded_shape, Rect(0, 0, *image_shape), align_corners, stop)
+    labels = room_for(image_shape, kind)
+    for rows in strips(image_shape, kind):
+        band = Rect(rows.start, 0, rows.stop, image_shape[1])
+        labels[rows] = labels_within(scores, padded_shape, band, align_corners, stop)
+        let_go(labels)
+    return labels
+
+
+def label_kind(classes: int) -> np.dtype[Any]:
+    """Return what holds the labels of so many classes, and one more that says unlabelled."""
+    return np.dtype(np.uint8 if classes <= 255 else np.uint16)
 
 
 def labels_within(
@@ -71,7 +85,7 @@ def labels_within(
     columns, left = _cut(axis_taps(padded_shape[1], width, align_corners, kind).at(across))
     scores = scores[:, top : top + int(rows.high.max()) + 1]
     scores = scores[:, :, left : left + int(columns.high.max()) + 1]
-    winners = scores.argmax(axis=0).astype(np.uint8 if classes <= 255 else np.uint16)
+    winners = scores.argmax(axis=0).astype(label_kind(classes))
     stop()
     # Indexing by [:, columns] would give the transpose of a C-contiguous array.
     labels: np.ndarray = winners[rows.low].take(columns.low, axis=1)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pspgui.imaging.scratch import LARGE_BYTES
 from pspgui.inference.memory import forecast_bytes
 from pspgui.inference.modes import CellScorer, InferenceMode
 from pspgui.inference.stitching import shifts
@@ -126,7 +127,7 @@ class ModePlan:
             window=max(plan.window for plan in self.scales),
             cells=cells,
             band=band,
-            output=height * width * (label_bytes + 4 * confidence),
+            output=_held(height * width * label_bytes) + _held(4 * height * width * confidence),
             pass_bytes=self.pass_bytes,
         )
 
@@ -187,3 +188,8 @@ def byte_text(count: int) -> str:
     if count >= 1 << 30:
         return f"{count / (1 << 30):.1f} GiB"
     return f"{max(1, round(count / (1 << 20)))} MiB"
+
+
+def _held(nbytes: int) -> int:
+    """Return how much memory a result takes: what is large lies over a file."""
+    return nbytes if nbytes < LARGE_BYTES else 0

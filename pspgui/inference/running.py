@@ -14,7 +14,8 @@ import torch
 
 from pspgui.geometry import Rect
 from pspgui.imaging.opencv import cv2
-from pspgui.inference.argmax import full_resolution_labels
+from pspgui.imaging.scratch import let_go, room_for
+from pspgui.inference.argmax import full_resolution_labels, label_kind
 from pspgui.inference.blending import ModeBands, winners
 from pspgui.inference.errors import Cancelled, ImageTooLargeError
 from pspgui.inference.memory import available_bytes
@@ -134,7 +135,7 @@ class _Run:
         self, scorer: CellScorer, pixels: np.ndarray, plan: ModePlan, watch: _Watch
     ) -> None:
         self.plan, self.passes = plan, 0
-        self._scorer, self._watch = scorer, watch
+        self._scorer, self._watch, self._pixels = scorer, watch, pixels
         mean = scorer.spec.normalisation.mean
         self._pictures = [ScaledPicture(pixels, w.size, mean) for w in plan.scales]
         self._total = plan.forecast().passes
@@ -153,8 +154,8 @@ class _Run:
 
     def _in_bands(self, confidence: bool) -> tuple[np.ndarray, np.ndarray | None]:
         shape, step = self.plan.shape, self.plan.band_rows
-        labels = np.empty(shape, np.uint8 if self.plan.classes <= 255 else np.uint16)
-        sure = np.empty(shape, np.float32) if confidence else None
+        labels = room_for(shape, label_kind(self.plan.classes))
+        sure = room_for(shape, np.float32) if confidence else None
         bands = ModeBands(self.plan, self._read)
         for start in range(0, shape[0], step):
             end = min(start + step, shape[0])
@@ -167,6 +168,9 @@ class _Run:
             if sure is not None:
                 sure[start:end] = self._probability(values, best)
             del values  # or two bands would be held at once
+            for large in (labels, sure, self._pixels):
+                if large is not None:
+                    let_go(large)
             self._show(end / shape[0])
         self._watch.show(1.0, "Done")
         return labels, sure

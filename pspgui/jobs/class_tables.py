@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from pspgui.imaging.scratch import LARGE_BYTES, let_go, room_for, strips
 from pspgui.labels.classes import ClassTable, ClassTableError, name_key
 from pspgui.project.class_files import (
     classes_beside,
@@ -159,7 +160,14 @@ class Translation:
         return _Translated(engine, self)
 
     def _looked_up(self, predicted: np.ndarray, ids: np.ndarray) -> np.ndarray:
-        result: np.ndarray = ids[predicted]
+        if predicted.nbytes < LARGE_BYTES:
+            result: np.ndarray = ids[predicted]
+        else:
+            result = room_for(predicted.shape, ids.dtype)
+            for rows in strips(predicted.shape, ids.dtype):
+                result[rows] = ids[predicted[rows]]
+                let_go(result)
+                let_go(predicted)
         result.setflags(write=False)
         return result
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pspgui.geometry import Pixel, Rect
-from pspgui.imaging.scratch import copied, full_map
+from pspgui.imaging.scratch import ScratchError, copied, full_map
 from pspgui.jobs.class_tables import Explains, Translation
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
@@ -363,13 +363,18 @@ def explain_window(room: ModelRoom, shown: Shown, pixel: Pixel) -> Job:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Turn the core's way of stopping into the lane's."""
+    """Turn the core's way of stopping into the lane's, and a full disk into words."""
     from pspgui.inference.errors import Cancelled as Stopped
+    from pspgui.inference.errors import ImageTooLargeError
 
     try:
         yield
     except Stopped as stopped:
         raise JobCancelled from stopped
+    except ScratchError as error:
+        raise ImageTooLargeError(
+            f"There is no room for the prediction of so large an image: {error.strerror}."
+        ) from error
 
 
 def _takes_long(room: ModelRoom, predictor: Predictor, pixels: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.imaging.scratch import let_go
 from pspgui.jobs.class_tables import ask, plain_evidence
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class WindowPrediction:
 
         step = max(1, -(-max(self.shape) // _TILE_SIDE))
         thinned = np.ascontiguousarray(self.confidence[::step, ::step])
+        let_go(self.confidence)
         return (LevelView("confidence", "Confidence", None, thinned),)
 
 

@@ -9,6 +9,8 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pspgui.imaging import scratch
+from pspgui.inference import argmax
 from pspgui.inference.argmax import full_resolution_labels
 
 
@@ -106,3 +108,15 @@ def test_work_can_be_stopped():
     scores = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
     with pytest.raises(StopError):
         full_resolution_labels(scores, (25, 25), (25, 25), True, stop)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_large_labels_lie_over_a_file_and_are_the_same(monkeypatch, align_corners):
+    scores = np.random.default_rng(8).normal(size=(7, 9, 13)).astype(np.float32)
+    plain = full_resolution_labels(scores, (301, 103), (299, 100), align_corners)
+    monkeypatch.setattr(argmax, "LARGE_BYTES", 1)
+    monkeypatch.setattr(scratch, "LARGE_BYTES", 1)
+    monkeypatch.setattr(argmax, "strips", lambda shape, kind: scratch.strips(shape, kind, 4000))
+    large = full_resolution_labels(scores, (301, 103), (299, 100), align_corners)
+    assert scratch.is_mapped(large) and not scratch.is_mapped(plain)
+    assert large.dtype == plain.dtype and (large == plain).all()

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from scorers import MEAN, CentreScorer, ConvolutionScorer, NoiseScorer, picture
 from small_networks import small_network
 
+from pspgui.imaging import scratch
 from pspgui.inference.argmax import full_resolution_labels
 from pspgui.inference.blending import ModeBands
 from pspgui.inference.errors import Cancelled, ImageTooLargeError
@@ -290,6 +291,15 @@ def peak_bytes(scorer, pixels, mode, **more):
         return tracemalloc.get_traced_memory()[1], result
     finally:
         tracemalloc.stop()
+
+
+def test_results_of_large_images_lie_over_files_and_are_the_same(monkeypatch):
+    pixels, mode = picture(90, 70), InferenceMode(crop=(33, 33), stride=2 / 3)
+    plain = run_mode(ConvolutionScorer(), pixels, mode, confidence=True)
+    monkeypatch.setattr(scratch, "LARGE_BYTES", 1)
+    large = run_mode(ConvolutionScorer(), pixels, mode, confidence=True)
+    assert scratch.is_mapped(large.labels) and scratch.is_mapped(large.confidence)
+    assert (large.labels == plain.labels).all() and (large.confidence == plain.confidence).all()
 
 
 def test_cancelling_is_asked_before_every_pass_and_while_averaging():

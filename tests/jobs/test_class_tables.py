@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from pspgui.evidence.readings import PyramidEvidence, Target
 from pspgui.geometry import Pixel, Rect
+from pspgui.imaging import scratch
 from pspgui.inference.activations import Prediction, Stamp
+from pspgui.jobs import class_tables
 from pspgui.jobs.class_tables import (
     Translation,
     can_hold,
@@ -50,6 +52,16 @@ def test_names_are_what_is_kept(own, model):
     for name, label in zip(model, told.tolist(), strict=True):
         assert way.labels.name_of(label) == (name if name in own else "unlabelled")
     assert way.shared == len(set(own) & set(model))
+
+
+def test_the_labels_of_large_images_are_translated_over_a_file(monkeypatch):
+    way = Translation(STREET, OTHER)
+    predicted = np.random.default_rng(2).integers(0, 3, (40, 30), np.uint8)
+    plain = way.to_labels(predicted)
+    monkeypatch.setattr(class_tables, "LARGE_BYTES", 1)
+    monkeypatch.setattr(scratch, "LARGE_BYTES", 1)
+    large = way.to_labels(predicted)
+    assert scratch.is_mapped(large) and (large == plain).all() and not large.flags.writeable
 
 
 def test_probabilities_stay_and_unknown_classes_have_none():

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from fakes import fake_image
 
+from pspgui.imaging import scratch
+from pspgui.inference import argmax
+from pspgui.inference.errors import ImageTooLargeError
 from pspgui.jobs.messages import JobCancelled, Turn
 from pspgui.jobs.modelling import ModelRoom, Shown, predict, redraw_views, retell
 from pspgui.labels.provenance import MODEL
@@ -84,3 +87,13 @@ def test_an_image_without_labels_gets_a_map_of_its_own(room):
     again = finish(retell(room, bare)(TURN))  # each answer has its own, or one could be taken twice
     assert not np.shares_memory(again.fresh.labels, found.fresh.labels)
     assert finish(predict(room, shown(1))(TURN)).fresh is None
+
+
+def test_a_disk_without_room_for_a_large_prediction_is_told_in_a_sentence(room, monkeypatch):
+    def full(shape, dtype):
+        raise scratch.ScratchError(28, "it needs 0.9 GB of disk space in /cache while it is open")
+
+    monkeypatch.setattr(argmax, "LARGE_BYTES", 1)
+    monkeypatch.setattr(argmax, "room_for", full)
+    with pytest.raises(ImageTooLargeError, match="no room for the prediction .* needs 0.9 GB"):
+        finish(predict(room, shown(1))(TURN))
