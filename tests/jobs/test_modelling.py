@@ -95,5 +95,5 @@ def test_a_disk_without_room_for_a_large_prediction_is_told_in_a_sentence(room, 
 
     monkeypatch.setattr(argmax, "LARGE_BYTES", 1)
     monkeypatch.setattr(argmax, "room_for", full)
-    with pytest.raises(ImageTooLargeError, match="no room for the prediction .* needs 0.9 GB"):
+    with pytest.raises(ImageTooLargeError, match=r"no room for the prediction .* needs 0.9 GB"):
         finish(predict(room, shown(1))(TURN))
