@@ -41,7 +41,7 @@ def test_each_reading_is_shown_and_its_sum_holds(qtbot, document):
     split = document.evidence
     for reading in ("ig", "ablate", "split"):
         with qtbot.waitSignal(document.evidence_changed):
-            panel.reading.choices[reading].trigger()
+            panel.reading.choices[reading].click()
         assert document.evidence.reading == reading
         assert panel.reading.choices[reading].isChecked()
         sums = panel.bar.sums

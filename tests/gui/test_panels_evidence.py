@@ -17,6 +17,7 @@ from pspgui.gui.document import Document
 from pspgui.gui.panels.bin_grids import describe
 from pspgui.gui.panels.drawing import percent, short, signed
 from pspgui.gui.panels.evidence import EvidencePanel
+from pspgui.gui.panels.evidence_empty import what_to_do
 from pspgui.gui.panels.evidence_sums import rounded_to_sum, sums_of
 from pspgui.gui.theme import DARK, apply_theme
 
@@ -205,4 +206,4 @@ def test_empty_places_say_what_to_do(qtbot, qapp):
     image = panel.grab().toImage()
     colours = {image.pixelColor(x, y).name() for x in range(320) for y in range(0, 400, 2)}
     assert QColor(DARK.text).name() in colours
-    assert "Open an image" in panel._what_to_do()[1]
+    assert "Open an image" in what_to_do(Document())[1]

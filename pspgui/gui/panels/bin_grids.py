@@ -32,6 +32,7 @@ _GAP = 8
 _TITLE = 18
 _LEGEND = 22
 _DETAIL = 34
+_FINE = 4  # bins a side from which numbers need a level to have the whole width
 _ARROWS = {
     Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0),
@@ -64,6 +65,7 @@ class BinGrids(QWidget):
         self._limit = 1.0
         self._frames: dict[int, QRectF] = {}
         self._pointed: Place | None = None
+        self._numbers = False
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -109,6 +111,14 @@ class BinGrids(QWidget):
             self._point(self._pointed if known else None, force=True)
         self.update()
 
+    def set_numbers(self, on: bool) -> None:
+        """Print a number into every bin, for which fine levels get a row of their own."""
+        if on != self._numbers:
+            self._numbers = on
+            self._place_frames()
+            self.updateGeometry()
+            self.update()
+
     def bin_rect(self, level: int, row: int, col: int) -> QRectF:
         """Return where a bin is drawn, in widget coordinates."""
         frame = self._frames[level]
@@ -122,11 +132,22 @@ class BinGrids(QWidget):
 
     def heightForWidth(self, width: int) -> int:
         """Titles, grids in the image's shape, scale and detail lines."""
-        levels = len(self._frames) or 4
-        columns = min(4, levels)
-        side = (width - (columns - 1) * _GAP) / columns
-        rows = -(-levels // columns)
-        return int(rows * (_TITLE + side * self._aspect + _GAP) + _LEGEND + _DETAIL)
+        high = sum(
+            _TITLE + self._side(len(row), width) * self._aspect + _GAP for row in self._rows()
+        )
+        return int(high + _LEGEND + _DETAIL)
+
+    def _rows(self) -> list[tuple[int, ...]]:
+        """Return which levels stand side by side, row by row."""
+        levels = tuple(self._evidence.grids) if self._evidence else tuple(self._frames)
+        wide = tuple(b for b in levels if b >= _FINE) if self._numbers else ()
+        close = [b for b in levels if b not in wide] or ([0] * 4 if not wide else [])
+        rows = [tuple(close[i : i + 4]) for i in range(0, len(close), 4)]
+        return rows + [(b,) for b in wide]
+
+    @staticmethod
+    def _side(columns: int, width: int) -> float:
+        return (width - (columns - 1) * _GAP) / columns
 
     def sizeHint(self) -> QSize:
         """A panel's usual width."""
@@ -142,19 +163,19 @@ class BinGrids(QWidget):
         self.updateGeometry()
 
     def _place_frames(self) -> None:
+        frames: dict[int, QRectF] = {}
+        top = float(_TITLE)
+        for row in self._rows():
+            side = self._side(len(row), self.width())
+            for column, level in enumerate(row):
+                if level:
+                    frames[level] = QRectF(
+                        round(column * (side + _GAP)), round(top), round(side),
+                        round(side * self._aspect),
+                    )  # fmt: skip
+            top += _TITLE + side * self._aspect + _GAP
         levels = tuple(self._evidence.grids) if self._evidence else tuple(self._frames)
-        columns = max(1, min(4, len(levels)))
-        side = (self.width() - (columns - 1) * _GAP) / columns
-        high = side * self._aspect
-        self._frames = {
-            level: QRectF(
-                round((i % columns) * (side + _GAP)),
-                round(_TITLE + (i // columns) * (_TITLE + high + _GAP)),
-                round(side),
-                round(high),
-            )
-            for i, level in enumerate(levels)
-        }
+        self._frames = {level: frames[level] for level in levels}
 
     def _grids_bottom(self) -> float:
         return max((f.bottom() for f in self._frames.values()), default=0.0)
@@ -296,17 +317,26 @@ class BinGrids(QWidget):
         frame = self._frames[level]
         steps = np.clip(np.rint((reading.values / self._limit + 1) * 127.5), 0, 255)
         colours = diverging_lut(theme)[steps.astype(np.uint8)].tolist()
-        roomy = frame.width() / level >= metrics.horizontalAdvance("+0.00") + 4
-        roomy = roomy and frame.height() / level >= metrics.height()
+        decimals = self._decimals(metrics, frame.width() / level, frame.height() / level)
         values, edge = reading.values.tolist(), QColor(theme.panel)
         for row, col in zip(*(i.tolist() for i in np.nonzero(reading.reachable)), strict=True):
             rect = self.bin_rect(level, row, col)
             r, g, b = colours[row][col]
             p.fillRect(rect, edge)
             p.fillRect(rect.adjusted(0, 0, -1, -1), QColor(r, g, b))
-            if roomy:
+            if decimals is not None:
                 p.setPen(QColor(readable_on((r, g, b))))
-                p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), signed(values[row][col]))
+                text = signed(values[row][col], decimals)
+                p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
+
+    def _decimals(self, metrics: QFontMetrics, wide: float, high: float) -> int | None:
+        """Return how many decimals a bin of this size has room for; None for no number at all."""
+        if high < metrics.height() - 2:
+            return None
+        for decimals in (2, 1) if self._numbers else (2,):
+            if wide >= metrics.horizontalAdvance(signed(-self._limit, decimals)) + 3:
+                return decimals
+        return None
 
     def _paint_pointed(self, p: QPainter, theme: Theme) -> None:
         if self._pointed is None or self._pointed.level not in self._frames:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPalette
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QScrollArea,
-    QSizePolicy,
     QStackedLayout,
     QToolButton,
     QVBoxLayout,
@@ -19,88 +17,30 @@ from PySide6.QtWidgets import (
 )
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.gui.errands import Errands
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.bin_grids import BinGrids
-from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
+from pspgui.gui.panels.drawing import percent, signed
 from pspgui.gui.panels.evidence_bar import EvidenceBar
+from pspgui.gui.panels.evidence_copy import CopyButton
+from pspgui.gui.panels.evidence_empty import what_to_do
+from pspgui.gui.panels.evidence_header import EmptyEvidence, EvidenceHeader
 from pspgui.gui.panels.evidence_reading import ReadingButton
-from pspgui.gui.panels.evidence_sums import Part, sums_of, target_words
-from pspgui.gui.theme import (
-    ICON_PX,
-    QuietLabel,
-    current_theme,
-    heading_font,
-    quiet_font,
-    text_font,
-)
+from pspgui.gui.panels.evidence_sums import Part, source_of, sums_of, target_words
+from pspgui.gui.panels.evidence_targets import TargetChooser
+from pspgui.gui.panels.evidence_views import ViewSwitch
+from pspgui.gui.panels.source_list import SourceList
+from pspgui.gui.panels.waterfall import Waterfall
+from pspgui.gui.theme import ICON_PX, QuietLabel, current_theme
+from pspgui.jobs.local_taps import has_taps, local_taps
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.gui.document import Document
 
 _OF_WINDOWS = "\nThe amounts explain the framed window alone; p is the average over all windows."
-
-
-class EvidenceHeader(QWidget):
-    """Two lines: the class explained, its probability and the amount; then the pixel."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._colour = QColor()
-        self._name = self._probability = self._amount = self._words = self._where = ""
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def sizeHint(self) -> QSize:
-        """Two lines of text."""
-        return QSize(288, 42)
-
-    def show_lines(
-        self, colour: QColor, name: str, probability: str, amount: str, words: str, where: str,
-        more: str = "",
-    ) -> None:  # fmt: skip
-        """Show another pixel's class and amounts; `more` is for the tooltip."""
-        self._colour, self._name, self._probability = colour, name, probability
-        self._amount, self._words, self._where = amount, words, where
-        self.setToolTip(f"{name} {probability}\n{words} {amount}\n{where}{more}")
-        self.setAccessibleName(f"{name} {probability}, {words} {amount}, {where}")
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint both lines, names elided before numbers."""
-        theme = current_theme()
-        with QPainter(self) as p:
-            p.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_swatch(p, QRectF(0, 4, 14, 14), self._colour, theme)
-            right = Qt.AlignmentFlag.AlignRight
-            p.setPen(QColor(theme.text))
-            p.setFont(text_font(self))
-            shown = f"p {self._probability}"
-            room = p.fontMetrics().horizontalAdvance(shown)
-            draw_elided(p, QRectF(self.width() - room - 2, 0, room + 2, 22), shown, right)
-            p.setFont(heading_font(self))
-            draw_elided(p, QRectF(22, 0, self.width() - room - 34, 22), self._name)
-            p.setFont(text_font(self))
-            room = p.fontMetrics().horizontalAdvance(self._amount)
-            draw_elided(p, QRectF(self.width() - room - 2, 22, room + 2, 20), self._amount, right)
-            p.setFont(quiet_font(self))
-            p.setPen(QColor(theme.quiet))
-            where = p.fontMetrics().horizontalAdvance(self._where) + 12
-            draw_elided(p, QRectF(0, 22, where, 20), self._where)
-            words = QRectF(where, 22, self.width() - room - where - 8, 20)
-            draw_elided(p, words, self._words, right)
-
-
-class _EmptyEvidence(QWidget):
-    """What to do when there is nothing to explain yet."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.title, self.hint = "", ""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint title and hint."""
-        with QPainter(self) as p:
-            draw_empty(p, self, "crosshairs-question", self.title, self.hint)
+_TAPS_AFTER_MS = 60
+_DWELL_MS = 400
 
 
 class EvidencePanel(QWidget):
@@ -116,39 +56,36 @@ class EvidencePanel(QWidget):
         self._shown: PixelEvidence | None = None
         self.setObjectName("evidence_panel")
         self.setAutoFillBackground(True)
-        self._header = EvidenceHeader()
-        self._bar = EvidenceBar()
-        self._grids = BinGrids()
-        self._empty = _EmptyEvidence()
-        self._pages = QStackedLayout()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # so that Ctrl+C is the panel's
+        self._errands = Errands(self)
+        self._taps_timer, self._dwell_timer = QTimer(self), QTimer(self)
+        self.opens_by_pointing = False
         self._build()
         self._connect()
-        self._fill_targets()
+        self.installEventFilter(self)
         self._show_pin(document.pin)
+        self._show_view(self.switch.view)
         self._show(document.evidence)
 
     # -- building -----------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._class_box, self._versus_box = _box("Explain which class"), _box("Compared with what")
-        self.reading = ReadingButton(self._document)
-        self._pin_button = QToolButton()
-        self._pin_button.setIconSize(QSize(ICON_PX, ICON_PX))
-        self._pin_button.setCheckable(True)
-        self._pin_button.setAccessibleName("Pin the pixel")
-        chooser = QHBoxLayout()
-        chooser.setSpacing(8)
-        chooser.addWidget(self._class_box, 4)
-        chooser.addWidget(self._versus_box, 5)
-        chooser.addWidget(self.reading)
-        chooser.addWidget(self._pin_button)
+        self._header, self._empty = EvidenceHeader(), EmptyEvidence()
+        self.bar, self.waterfall, self.list = EvidenceBar(), Waterfall(), SourceList()
+        self.grids = BinGrids()
+        self.targets = TargetChooser(self._document)
+        self.residual, self.aside = QuietLabel(""), QuietLabel("")
+        for label in (self.residual, self.aside):
+            label.setWordWrap(True)
+            label.hide()
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(16, 0, 16, 4)
+        column.setContentsMargins(16, 0, 16, 8)
         column.setSpacing(8)
-        self.residual = QuietLabel("")
-        self.residual.setWordWrap(True)
-        for widget in (self._header, self._bar, self.residual, self._grids):
+        for widget in (
+            self._header, self.bar, self.waterfall, self.residual, self.aside, self.grids,
+            self.list,
+        ):  # fmt: skip
             column.addWidget(widget)
         column.addStretch(1)
         area = QScrollArea()
@@ -158,31 +95,63 @@ class EvidencePanel(QWidget):
         area.setWidget(content)
         area.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
+        self._pages = QStackedLayout()
         self._pages.addWidget(self._empty)
         self._pages.addWidget(area)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        chooser.setContentsMargins(16, 4, 16, 8)
-        outer.addLayout(chooser)
+        outer.addLayout(self._build_controls())
         outer.addLayout(self._pages, 1)
         self.setMinimumWidth(248)
+
+    def _build_controls(self) -> QVBoxLayout:
+        """Return two rows: what is explained, and how it is shown."""
+        self.switch = ViewSwitch()
+        self.reading = ReadingButton(self._document)
+        self.copying = CopyButton(self._document, lambda: self._shown)
+        self._pin_button = QToolButton()
+        self._pin_button.setIconSize(QSize(ICON_PX, ICON_PX))
+        self._pin_button.setCheckable(True)
+        self._pin_button.setAccessibleName("Pin the pixel")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2)
+        buttons.addWidget(self.switch)
+        buttons.addStretch(1)
+        for button in (self.reading, self.copying, self._pin_button):
+            buttons.addWidget(button)
+        controls = QVBoxLayout()
+        controls.setContentsMargins(16, 4, 16, 8)
+        controls.setSpacing(4)
+        controls.addWidget(self.targets)
+        controls.addLayout(buttons)
+        return controls
 
     def _connect(self) -> None:
         d = self._document
         d.evidence_changed.connect(self._on_evidence)
         d.pin_changed.connect(self._show_pin)
-        d.classes_changed.connect(self._fill_targets)
         d.image_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self.reading.show_choice)
-        self._grids.bin_pointed.connect(self._on_bin)
-        self._grids.bin_chosen.connect(d.open_source)
-        self._bar.part_chosen.connect(self._on_part_chosen)
-        self._bar.part_pointed.connect(self._on_part)
-        self._class_box.activated.connect(self._on_target)
-        self._versus_box.activated.connect(self._on_target)
+        self.grids.bin_pointed.connect(self._point)
+        self.grids.bin_chosen.connect(d.open_source)
+        for sums in (self.bar, self.waterfall):
+            sums.part_chosen.connect(self._on_part_chosen)
+            sums.part_pointed.connect(self._on_part)
+        self.list.source_pointed.connect(self._point)
+        self.list.source_chosen.connect(d.open_source)
+        self.list.unfolded.connect(self._want_taps)
+        self.switch.chosen.connect(self._show_view)
+        self.switch.numbers_chosen.connect(self.grids.set_numbers)
         self._pin_button.clicked.connect(self._on_pin)
+        for timer, pause, slot in (
+            (self._taps_timer, _TAPS_AFTER_MS, self._ask_for_taps),
+            (self._dwell_timer, _DWELL_MS, self._open_pointed),
+        ):
+            timer.setSingleShot(True)
+            timer.setInterval(pause)
+            timer.timeout.connect(slot)
 
     def sizeHint(self) -> QSize:
         """The width of a side panel."""
@@ -195,16 +164,6 @@ class EvidencePanel(QWidget):
         """The reading on display."""
         return self._shown
 
-    @property
-    def grids(self) -> BinGrids:
-        """The grids of bins."""
-        return self._grids
-
-    @property
-    def bar(self) -> EvidenceBar:
-        """The signed bar."""
-        return self._bar
-
     @Slot(object)
     def _on_evidence(self, evidence: PixelEvidence | None) -> None:
         if evidence is not None or self._document.by_windows:
@@ -212,25 +171,46 @@ class EvidencePanel(QWidget):
 
     @Slot()
     def _on_other_image(self) -> None:
-        self._enable_controls()
-        self._show(self._document.evidence)
+        document = self._document
+        mute = document.prediction is not None and not document.can_explain
+        self.targets.set_ready(not mute or document.is_preview)
+        self._pin_button.setEnabled(not mute or document.is_preview)
+        self._show(document.evidence)
 
     def _show(self, evidence: PixelEvidence | None) -> None:
         self._shown = evidence
+        self.copying.setEnabled(evidence is not None)
         if self._document.image is not None:
             frame = self._document.window_frame or Rect(0, 0, *self._document.image.shape[:2])
-            self._grids.set_aspect(frame.height, frame.width)
-        self._grids.set_evidence(evidence)
-        self._grids.setVisible(evidence is None or bool(evidence.grids))
+            self.grids.set_aspect(frame.height, frame.width)
+        self.grids.set_evidence(evidence)
+        self.grids.setVisible(evidence is None or bool(evidence.grids))
         if evidence is None:
-            self._empty.title, self._empty.hint = self._what_to_do()
+            self._empty.title, self._empty.hint = what_to_do(self._document)
             self._empty.update()
             self._pages.setCurrentIndex(0)
             return
-        self._bar.set_sums(sums_of(evidence))
+        self._show_sums(evidence)
         self._show_residual(evidence)
+        self._show_aside(evidence)
         self._show_header(evidence)
         self._pages.setCurrentIndex(1)
+
+    def _show_sums(self, evidence: PixelEvidence) -> None:
+        """Fill the form that is in sight; the others when they come."""
+        if self.switch.view == "list":
+            self.list.set_evidence(evidence, has_taps(self._document.engine, evidence))
+            self._want_taps(self.list.is_unfolded)
+        else:
+            sums = self.bar if self.switch.view == "bar" else self.waterfall
+            sums.set_sums(sums_of(evidence))
+
+    @Slot(str)
+    def _show_view(self, name: str) -> None:
+        for view, widget in (("bar", self.bar), ("waterfall", self.waterfall), ("list", self.list)):
+            widget.setVisible(view == name)
+        if self._shown is not None:
+            self._show_sums(self._shown)
 
     def _show_residual(self, evidence: PixelEvidence) -> None:
         """Say plainly where the parts miss the shown number by more than rounding."""
@@ -248,6 +228,16 @@ class EvidencePanel(QWidget):
                 "bits than evidence is computed in."
             )
 
+    def _show_aside(self, evidence: PixelEvidence) -> None:
+        """Say why there are no grids where a reading has none."""
+        whole = evidence.reading == "shapley"
+        self.aside.setVisible(whole)
+        if whole:
+            self.aside.setText(
+                "Shapley values are of local features and whole levels; choose another reading "
+                "(Σ) to see single bins."
+            )
+
     def _show_header(self, evidence: PixelEvidence) -> None:
         table = self._document.reading_table
         label = evidence.target.class_id
@@ -261,9 +251,10 @@ class EvidencePanel(QWidget):
             table.name_of(label),
             percent(self._probability(evidence.pixel, label)),
             signed(evidence.logit),
-            self.reading.words() or target_words(evidence, table),
+            target_words(evidence, table),
             f"x {x}, y {y}{pinned}",
             _OF_WINDOWS if self._document.by_windows else "",
+            self.reading.note(),
         )
 
     def _probability(self, pixel: Pixel, label: int) -> float:
@@ -275,74 +266,7 @@ class EvidencePanel(QWidget):
             return float(prediction.confidence[pixel]) if is_winner else float("nan")
         return float(np.asarray(prediction.probability_at(*pixel))[label])
 
-    def _what_to_do(self) -> tuple[str, str]:
-        if self._document.image is None:
-            return "No image yet", "Open an image; every pixel of its prediction can be explained."
-        if self._document.prediction is None:
-            return "Waiting for the prediction", "Then move the mouse over the image."
-        if self._document.is_preview:
-            return "A first look", "Evidence follows with the full prediction."
-        if not self._document.can_explain:
-            return self._no_evidence()
-        if self._document.by_windows:
-            return (
-                "Click to explain this window",
-                "What is shown is an average over windows. Click a pixel with the probe (H) to "
-                "explain the single window around it.",
-            )
-        return (
-            "Point at a pixel",
-            "Move the mouse over the image to see what drives its class. "
-            "Click with the probe (H) to pin a pixel.",
-        )
-
-    def _no_evidence(self) -> tuple[str, str]:
-        """Say calmly that there is nothing to read here, and what there is instead."""
-        network = self._document.network or "This network"
-        rest = "The status bar still tells class and probability, the strip below shows its maps."
-        if "psp" in network.casefold():
-            return "This pyramid cannot be read yet", f"{network} is split in no way known. {rest}"
-        return "No pyramid to read", f"{network} has no bins. {rest}"
-
-    @Slot()
-    def _enable_controls(self) -> None:
-        document = self._document
-        mute = document.prediction is not None and not document.can_explain
-        for widget in (self._class_box, self._versus_box, self._pin_button):
-            widget.setEnabled(not mute or document.is_preview)
-        self._show_versus(document.target[0] is None)
-
     # -- choosing -----------------------------------------------------------------------------
-
-    @Slot()
-    def _fill_targets(self) -> None:
-        names = self._document.reading_table.names
-        class_id, versus = self._document.target
-        for box, first, chosen in (
-            (self._class_box, "Winner", class_id),
-            (self._versus_box, "alone", versus),
-        ):
-            box.clear()
-            box.addItem(first)
-            box.addItems([n if box is self._class_box else f"over {n}" for n in names])
-            box.setCurrentIndex(0 if chosen is None else chosen + 1)
-        self._show_versus(class_id is None)
-
-    @Slot()
-    def _on_target(self) -> None:
-        class_id = self._class_box.currentIndex() - 1
-        versus = self._versus_box.currentIndex() - 1
-        winner = class_id < 0
-        if winner or versus == class_id:
-            versus = -1
-            self._versus_box.setCurrentIndex(0)
-        self._show_versus(winner)
-        self._document.set_target(None if winner else class_id, None if versus < 0 else versus)
-
-    def _show_versus(self, winner: bool) -> None:
-        """The winner is always compared with the runner-up; a chosen class with what one likes."""
-        self._versus_box.setItemText(0, "over runner-up" if winner else "alone")
-        self._versus_box.setEnabled(not winner and self._class_box.isEnabled())
 
     @Slot(object)
     def _show_pin(self, pin: Pixel | None) -> None:
@@ -363,38 +287,70 @@ class EvidencePanel(QWidget):
         self._show_pin(self._document.pin)
 
     @Slot(object)
-    def _on_bin(self, source: Source | None) -> None:
+    def _point(self, source: Source | None) -> None:
+        """Show where a source looks; after a moment, if so wished, what it is made of."""
         self._document.set_hovered_bin(source)
-
+        self._dwell_timer.stop()
+        if source is not None and source.reachable and self.opens_by_pointing:
+            self._dwell_timer.start()
 
     @Slot(object)
     def _on_part(self, part: Part | None) -> None:
-        """Show where a branch or a score map looks."""
-        if self._shown is None or self._shown.grids:
-            return
-        by_name = {source.title: source for source in self._shown.sources}
-        self._document.set_hovered_bin(None if part is None else by_name.get(part.name))
-
+        known = self._shown is not None and part is not None
+        self._point(source_of(self._shown, part) if known else None)
 
     @Slot(object)
     def _on_part_chosen(self, part: Part) -> None:
-        """Open the local features, a branch or a score map into cells."""
-        shown = self._shown
-        if shown is None:
+        """Open local features, a level, a branch or a score map into cells."""
+        source = None if self._shown is None else source_of(self._shown, part)
+        if source is not None:
+            self._dwell_timer.stop()
+            self._document.open_source(source)
+
+    @Slot()
+    def _open_pointed(self) -> None:
+        document = self._document
+        source, opened = document.hovered_bin, document.opened
+        if source is not None and (opened is None or opened.source != source):
+            document.open_source(source)
+
+    # -- the taps of the local source ---------------------------------------------------------
+
+    @Slot(bool)
+    def _want_taps(self, wanted: bool) -> None:
+        """Ask once the mouse rests: of wide networks they take some milliseconds."""
+        self._taps_timer.stop()
+        if wanted and self._shown is not None and self.list.taps is None:
+            self._taps_timer.start()
+
+    @Slot()
+    def _ask_for_taps(self) -> None:
+        shown, document = self._shown, self._document
+        if shown is None or document.engine is None:
             return
-        for source in shown.sources:
-            if part.name == (source.title or source.kind):
-                self._document.open_source(source)
-                return
 
+        def take(taps: tuple[Source, ...]) -> None:
+            if shown is self._shown:
+                self.list.set_taps(taps)
 
-def _box(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setToolTip(name)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(6)
-    return box
+        self._errands.ask("taps", local_taps(document.engine, shown, document.baseline), take)
+
+    # -- the keyboard -------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take Ctrl+C from the window while the keyboard is here."""
+        override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if override and event.matches(QKeySequence.StandardKey.Copy) and self._shown is not None:
+            event.accept()
+            return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ctrl+C copies the evidence as a table."""
+        if event.matches(QKeySequence.StandardKey.Copy) and self.copying.copy():
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
 
 __all__ = ["EvidenceHeader", "EvidencePanel"]

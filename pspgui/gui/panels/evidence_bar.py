@@ -140,7 +140,7 @@ class EvidenceBar(QWidget):
         """Tell the exact amount of the part under the mouse."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             part = self.part_at(QPointF(event.pos()))
-            text = "" if part is None else _explain(part)
+            text = "" if part is None else explain_part(part)
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -264,10 +264,11 @@ def _axis(left: float, right: float) -> tuple[float, float]:
     return -max(low, high / 5), max(high, low / 5)
 
 
-def _explain(part: Part) -> str:
+def explain_part(part: Part) -> str:
+    """Return a part's exact amount and what it is."""
     what = {
-        "local": "the features around the pixel itself",
-        "level": f"all that comes by {part.name}",
+        "local": "the features around the pixel itself; click to open them into cells",
+        "level": f"all that comes by {part.name}; click to open it into cells",
         "together": "what sources do only together: each was silenced alone",
         "constant": "all biases; the same for every pixel that opens the same gates",
     }[part.kind]

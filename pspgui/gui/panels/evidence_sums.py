@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import PixelEvidence
+    from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.labels.classes import ClassTable
 
 DECIMALS = 2
@@ -106,6 +106,63 @@ def _sums_of_parts(evidence: PixelEvidence, words: str) -> Sums:
     kinds = {source.kind for source in evidence.sources}
     between = "taps" if evidence.grids else "branches" if "branch" in kinds else "scores"
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words, between)
+
+
+class Step(NamedTuple):
+    """One step of a walk to the logit: a part, the sum before and after it.
+
+    `running` is what is printed of the sum so far: of printed amounts, so that they add up.
+    """
+
+    part: Part
+    before: float
+    after: float
+    running: float
+
+
+class Walk(NamedTuple):
+    """All steps from the constant to the logit, and the ends of an axis that holds them."""
+
+    steps: tuple[Step, ...]
+    low: float
+    high: float
+
+
+def walk_of(sums: Sums) -> Walk:
+    """Return the steps from the constant over local and levels to the logit."""
+    constants = [part for part in sums.parts if part.kind == "constant"]
+    rest = [part for part in sums.parts if part.kind != "constant"]
+    steps: list[Step] = []
+    exact = running = 0.0
+    for part in (*constants, *rest):
+        before, exact = exact, exact + part.value
+        running = round(running + part.shown, DECIMALS)
+        steps.append(Step(part, before, exact, running))
+    low = min(0.0, sums.total, *(step.after for step in steps))
+    high = max(0.0, sums.total, *(step.after for step in steps))
+    if low == high:
+        return Walk(tuple(steps), -1.0, 1.0)
+    # A margin keeps bars off the names and numbers beside them.
+    over = (high - low) / 40
+    return Walk(tuple(steps), low - over if low < 0 else low, high + over if high > 0 else high)
+
+
+def source_of(evidence: PixelEvidence, part: Part) -> Source | None:
+    """Return the source that a part stands for: local, a whole level, a branch; else None."""
+    from pspgui.evidence.readings import PyramidEvidence, level_source
+
+    if part.kind not in ("local", "level"):
+        return None
+    if isinstance(evidence, PyramidEvidence) and part.kind == "level":
+        return level_source(evidence, part.level) if part.level in evidence.levels else None
+    for source in evidence.sources:
+        if part.kind == "local" and source.kind == "local":
+            return source
+        if part.kind == "level" and (
+            part.name == source.title or (source.kind == "level" and source.level == part.level)
+        ):
+            return source
+    return None
 
 
 def rounded_to_sum(

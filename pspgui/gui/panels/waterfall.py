@@ -1,0 +1,242 @@
+"""How a logit comes about, step by step: from the constant over every part to the number shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from pspgui.gui.panels.drawing import draw_elided, draw_focus, short, signed
+from pspgui.gui.panels.evidence_bar import explain_part, part_colour
+from pspgui.gui.panels.evidence_sums import Part, Sums, Walk, walk_of
+from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
+
+_ROW: Final = 21
+_AXIS: Final = 20
+_SWATCH: Final = 8
+_GAP: Final = 8
+_BOTH_FROM: Final = 252  # narrower, the running sum is left to the tooltip
+
+
+class Waterfall(QWidget):
+    """One row a part, each bar beginning where the one above ended; the last row is the sum.
+
+    `part_pointed(Part | None)` follows the mouse, `part_chosen(Part)` comes with a click or
+    Enter. Painted whole from one frozen `Sums`; nothing is created on a hover.
+    """
+
+    part_pointed = Signal(object)
+    part_chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sums: Sums | None = None
+        self._walk = Walk((), -1.0, 1.0)
+        self._pointed: int | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Evidence step by step")
+
+    @property
+    def walk(self) -> Walk:
+        """The steps shown."""
+        return self._walk
+
+    def set_sums(self, sums: Sums | None) -> None:
+        """Show another pixel's sums; the row pointed at stays."""
+        rows = len(self._walk.steps)
+        self._sums = sums
+        self._walk = Walk((), -1.0, 1.0) if sums is None else walk_of(sums)
+        if len(self._walk.steps) != rows:
+            self._point(None)
+            self.updateGeometry()
+        self.update()
+
+    # -- size ---------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        """A row for every part, one for the sum, and the axis."""
+        rows = len(self._walk.steps) or 6
+        return QSize(288, (rows + 1) * _ROW + _AXIS + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower than this bars would be slivers."""
+        return QSize(200, self.sizeHint().height())
+
+    def row_rect(self, index: int) -> QRectF:
+        """Return where the index-th row is drawn; the sum's comes behind all steps."""
+        below = 4 if index == len(self._walk.steps) else 0
+        return QRectF(0, index * _ROW + below, self.width(), _ROW)
+
+    def bar_rect(self, index: int) -> QRectF:
+        """Return where the index-th step's bar is drawn."""
+        step = self._walk.steps[index]
+        x0, x1 = sorted((self._x(step.before), self._x(step.after)))
+        return QRectF(x0, index * _ROW + 4, max(1.0, x1 - x0), _ROW - 8)
+
+    def _columns(self) -> tuple[float, float, float, float]:
+        """Return the bars' left and right, and the right ends of amounts and running sums."""
+        assert self._sums is not None
+        numbers, words = QFontMetrics(text_font(self)), QFontMetrics(quiet_font(self))
+        steps = self._walk.steps
+        names = max((words.horizontalAdvance(s.part.name) for s in steps), default=0)
+        last = words.horizontalAdvance(self._sums.words) - 2 * _SWATCH
+        left = min(max(names, last), 0.36 * self.width()) + 2 * _SWATCH + _GAP
+        amounts = (*(s.part.shown for s in steps), self._sums.total)
+        wide = max(numbers.horizontalAdvance(signed(a)) for a in amounts)
+        right = float(self.width())
+        if self.width() >= _BOTH_FROM:
+            running = max(words.horizontalAdvance(signed(s.running)) for s in steps)
+            return left, right - running - wide - 2 * _GAP, right - running - _GAP, right
+        return left, right - wide - _GAP, right, 0.0
+
+    def _x(self, value: float) -> float:
+        left, right, *_ = self._columns()
+        walk = self._walk
+        return left + (value - walk.low) / (walk.high - walk.low) * (right - left)
+
+    # -- pointing -----------------------------------------------------------------------------
+
+    def part_at(self, position: QPointF) -> Part | None:
+        """Return the part whose row is under a point of the widget."""
+        index = int(position.y() // _ROW)
+        known = position.y() >= 0 and index < len(self._walk.steps)
+        return self._walk.steps[index].part if known else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Point at the row under the mouse."""
+        known = self.part_at(event.position()) is not None
+        self._point(int(event.position().y() // _ROW) if known else None)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the row under the mouse."""
+        part = self.part_at(event.position())
+        if part is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.part_chosen.emit(part)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Point at nothing when the mouse goes."""
+        self._point(None)
+
+    def focusOutEvent(self, event: QEvent) -> None:
+        """Point at nothing when the keyboard goes elsewhere."""
+        super().focusOutEvent(event)
+        self._point(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and Down walk through the rows, Enter opens one."""
+        count = len(self._walk.steps)
+        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if event.key() in moves and count:
+            at = -1 if self._pointed is None else self._pointed
+            self._point(min(max(at + moves[Qt.Key(event.key())], 0), count - 1))
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pointed is not None:
+            self.part_chosen.emit(self._walk.steps[self._pointed].part)
+        else:
+            super().keyPressEvent(event)
+
+    def _point(self, index: int | None) -> None:
+        if index != self._pointed:
+            self._pointed = index
+            part = None if index is None else self._walk.steps[index].part
+            self.setAccessibleDescription("" if part is None else explain_part(part))
+            self.part_pointed.emit(part)
+            self.update()
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the exact amount of the row under the mouse, and the sum so far."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            part = self.part_at(QPointF(event.pos()))
+            text = ""
+            if part is not None:
+                step = self._walk.steps[int(event.pos().y() // _ROW)]
+                text = f"{explain_part(part)}\nso far {signed(step.after, 4)}"
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)
+
+    # -- painting -----------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint all rows, what joins them, the sum and the axis."""
+        if self._sums is None:
+            return
+        theme = current_theme()
+        with QPainter(self) as p:
+            if self._pointed is not None:
+                p.fillRect(self.row_rect(self._pointed), QColor(theme.hover))
+            self._paint_axis(p, theme)
+            for index in range(len(self._walk.steps)):
+                self._paint_step(p, theme, self._sums, index)
+            self._paint_sum(p, theme, self._sums)
+            if self.hasFocus() and self._pointed is not None:
+                draw_focus(p, self.row_rect(self._pointed), theme)
+
+    def _paint_step(self, p: QPainter, theme: Theme, sums: Sums, index: int) -> None:
+        step, row, bar = self._walk.steps[index], self.row_rect(index), self.bar_rect(index)
+        left, _, amounts, running = self._columns()
+        p.fillRect(
+            QRectF(0, row.center().y() - _SWATCH / 2, _SWATCH, _SWATCH),
+            part_colour(step.part, sums, theme),
+        )
+        p.setFont(quiet_font(self))
+        p.setPen(QColor(theme.quiet))
+        name = QRectF(2 * _SWATCH, row.top(), left - 2 * _SWATCH - _GAP, _ROW)
+        draw_elided(p, name, step.part.name)
+        p.fillRect(bar, QColor(theme.positive if step.part.value >= 0 else theme.negative))
+        # A thread from this bar's end down to where the next one begins.
+        end = round(self._x(step.after)) + 0.5
+        p.setPen(QPen(QColor(theme.quiet), 1, Qt.PenStyle.DotLine))
+        p.drawLine(QPointF(end, bar.bottom()), QPointF(end, bar.bottom() + 8))
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        p.setFont(text_font(self))
+        p.setPen(QColor(theme.text))
+        p.drawText(QRectF(0, row.top(), amounts, _ROW), right, signed(step.part.shown))
+        if running:
+            p.setFont(quiet_font(self))
+            p.setPen(QColor(theme.quiet))
+            p.drawText(QRectF(0, row.top(), running, _ROW), right, signed(step.running))
+
+    def _paint_sum(self, p: QPainter, theme: Theme, sums: Sums) -> None:
+        row = self.row_rect(len(self._walk.steps))
+        left, _, amounts, _ = self._columns()
+        p.fillRect(QRectF(0, row.top() - 2, self.width(), 1), QColor(theme.line))
+        p.setFont(quiet_font(self))
+        p.setPen(QColor(theme.text))
+        draw_elided(p, QRectF(0, row.top(), left - _GAP, _ROW), sums.words)
+        x0, x1 = sorted((self._x(0.0), self._x(sums.total)))
+        p.fillRect(QRectF(x0, row.top() + 4, max(1.0, x1 - x0), _ROW - 8), QColor(theme.text))
+        p.setFont(text_font(self))
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        p.drawText(QRectF(0, row.top(), amounts, _ROW), right, signed(sums.total))
+
+    def _paint_axis(self, p: QPainter, theme: Theme) -> None:
+        """Paint the line of zero through all rows, and the numbers below."""
+        p.setFont(quiet_font(self))
+        metrics = p.fontMetrics()
+        left, right, *_ = self._columns()
+        bottom = self.row_rect(len(self._walk.steps)).bottom()
+        zero = round(self._x(0.0)) + 0.5
+        p.setPen(QColor(theme.disabled))
+        p.drawLine(QPointF(zero, 0), QPointF(zero, bottom))
+        p.setPen(QColor(theme.quiet))
+        base, half = bottom + 2 + metrics.ascent(), metrics.horizontalAdvance("0") / 2
+        p.drawText(QPointF(zero - half, base), "0")
+        low, high = short(self._walk.low), f"+{short(self._walk.high)}"
+        wide = metrics.horizontalAdvance(high)
+        if self._walk.low < 0 and left + metrics.horizontalAdvance(low) + 8 < zero:
+            p.drawText(QPointF(left, base), low)
+        if self._walk.high > 0 and zero + wide + 12 < right:
+            p.drawText(QPointF(right - wide, base), high)

@@ -1,0 +1,86 @@
+"""The local source of a pixel as the taps of its convolution; some milliseconds, beside the window.
+
+Also what lies behind an engine that answers in the labels' numbers or for a window alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pspgui.geometry import Pixel, Rect
+from pspgui.jobs.class_tables import Translation, plain_evidence
+from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.jobs.windowed import WindowEvidence
+
+if TYPE_CHECKING:
+    from pspgui.evidence.psp import LevelMeans
+    from pspgui.evidence.readings import PixelEvidence, Source, Target
+
+
+class Inner(NamedTuple):
+    """What answers behind all wrappings, in its own numbers and its own pixels.
+
+    `frame` is the window it reads, None where that is the whole image.
+    """
+
+    plain: Any
+    translation: Translation | None
+    frame: Rect | None
+
+    def pixel(self, pixel: tuple[int, int]) -> Pixel:
+        """Return a pixel of the image as one of what was read."""
+        if self.frame is None:
+            return Pixel(*pixel)
+        return Pixel(pixel[0] - self.frame.y0, pixel[1] - self.frame.x0)
+
+    def target(self, target: Target) -> Target | None:
+        """Return a target of the labels' numbers in the model's; None for one it does not know."""
+        if self.translation is None:
+            return target
+        versus = target.versus
+        one = self.translation.model_class(target.class_id)
+        other = None if versus is None else self.translation.model_class(versus)
+        return None if one is None else target._replace(class_id=one, versus=other)
+
+    def outside(self, region: Rect) -> Rect:
+        """Return a rectangle of what was read as one of the image."""
+        return region if self.frame is None else region.moved(self.frame.y0, self.frame.x0)
+
+
+def inner(engine: Any) -> Inner:
+    """Return what answers behind an engine's wrappings."""
+    frame = None
+    if isinstance(engine, WindowEvidence):
+        engine, frame = engine.engine, engine.frame
+    plain, translation = plain_evidence(engine)
+    return Inner(plain, translation, frame)
+
+
+def has_taps(engine: Any, evidence: PixelEvidence) -> bool:
+    """Say whether the local source of what an engine answered can be told by taps."""
+    weights = getattr(inner(engine).plain, "weights", None)
+    weight = getattr(weights, "local_weight", None)
+    return weight is not None and weight.shape[2] > 1 and evidence.reading in ("split", "ig")
+
+
+def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -> Job:
+    """Return a job that gives the taps of the local source, (Source, ...), of what was answered.
+
+    They add up to it in its reading; an empty tuple where there are none.
+    """
+
+    def job(turn: Turn) -> Steps:
+        yield Step("Reading the taps")
+        from pspgui.evidence.drill import taps_of_local
+        from pspgui.evidence.psp import PSPEvidence
+
+        behind = inner(engine)
+        if not isinstance(behind.plain, PSPEvidence):
+            return ()
+        taps: tuple[Source, ...] = taps_of_local(
+            behind.plain, behind.pixel(found.pixel), behind.target(found.target), found.reading,
+            baseline,
+        )  # fmt: skip
+        return tuple(tap._replace(region=behind.outside(tap.region)) for tap in taps)
+
+    return job
