@@ -124,7 +124,7 @@ class Document(Pointing):
         if table is not None and table != self._table:
             self._take_table(table)
         self._shown_map = None
-        self.set_pin(None)
+        self.pins.open(path, (0, 0) if image is None else image.shape[:2])
         self.set_hover(None)
         self.set_hovered_bin(None)
         self._set_evidence(None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
+from pspgui.gui.pins import NO_ROOM, Pins
 from pspgui.jobs.class_tables import ask
 from pspgui.jobs.opening_sources import can_open
 
@@ -46,13 +47,15 @@ class Pointing(Display):
         self._frame: Rect | None = None
         self._evidence: PixelEvidence | None = None
         self._hover: Pixel | None = None
-        self._pin: Pixel | None = None
+        self.pins = Pins(self)
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._reading: Reading = "split"
         self._baseline: LevelMeans | None = None
         self._opened: OpenedSource | None = None
         self._opened_at: Pixel | None = None
+        self.pins.current_changed.connect(self._pin_chosen)
+        self.pins.evidence_changed.connect(self._pins_explained)
 
     # -- what can be explained ----------------------------------------------------------------
 
@@ -85,8 +88,8 @@ class Pointing(Display):
 
     @property
     def pin(self) -> Pixel | None:
-        """The pixel pinned by a click of the probe; it outranks the hover."""
-        return self._pin
+        """The pixel of the pin that is explained, see `pins`; it outranks the hover."""
+        return None if self.pins.current is None else self.pins.current.pixel
 
     @property
     def evidence(self) -> PixelEvidence | None:
@@ -109,17 +112,16 @@ class Pointing(Display):
         if pixel != self._hover:
             self._hover = pixel
             self.hover_changed.emit(pixel)
-            if self._pin is None:
+            if self.pin is None:
                 self._refresh_evidence()
 
     def set_pin(self, pixel: Pixel | None) -> None:
         """Pin a pixel, so that its evidence stays; None follows the mouse again."""
         pixel = self._inside(pixel)
-        if pixel != self._pin:
-            self._pin = pixel
-            self.pin_changed.emit(pixel)
-            self._refresh_evidence()
-            self._ask_for_window()
+        if pixel is None:
+            self.pins.select(None)
+        elif pixel != self.pin and self.pins.set_loose(pixel) is None:
+            self.message.emit(NO_ROOM)
 
     def set_hovered_bin(self, source: Source | None) -> None:
         """Point at a bin, so that the canvas outlines its region."""
@@ -189,9 +191,12 @@ class Pointing(Display):
     def open_source(self, source: Source) -> None:
         """Ask for the cells that a source of the pixel explained was made of; the pixel is pinned.
 
-        The source that lies open already is closed.
+        The source that lies open already is closed. Those of a region cannot be opened.
         """
         if self._evidence is None or not can_open(self._engine):
+            return
+        if self.shows_region:
+            self.message.emit("Sources of a region cannot be opened: pin one of its pixels first.")
             return
         shown = self._opened
         if shown is not None and places_of(shown.source) == places_of(source):
@@ -220,9 +225,26 @@ class Pointing(Display):
             self._frame = self.window_frame
             self.window_changed.emit()
 
+    @property
+    def shows_region(self) -> bool:
+        """Whether the evidence shown is the mean of a region's pixels."""
+        return self.pins.current is not None and self.pins.current.region is not None
+
+    @Slot(object)
+    def _pin_chosen(self, _pin: object) -> None:
+        self.pin_changed.emit(self.pin)
+        self._refresh_evidence()
+        self._ask_for_window()
+
+    @Slot()
+    def _pins_explained(self) -> None:
+        if self.shows_region:
+            self._refresh_evidence()
+
     def _ask_for_window(self) -> None:
-        if self._pin is not None and self._needs_window(self._pin):
-            self.window_wanted.emit(self._pin)
+        pin = self.pin
+        if pin is not None and self._needs_window(pin):
+            self.window_wanted.emit(pin)
 
     def _needs_window(self, pixel: Pixel) -> bool:
         frame = self.window_frame
@@ -237,9 +259,12 @@ class Pointing(Display):
         return pixel if Rect(0, 0, height, width).contains(*pixel) else None
 
     def _refresh_evidence(self) -> None:
-        pixel = self._hover if self._pin is None else self._pin
+        pixel = self._hover if self.pin is None else self.pin
         if self._engine is None or pixel is None or self._needs_window(pixel):
             self._set_evidence(None)
+            return
+        if self.shows_region:
+            self._set_evidence(self.pins.evidence_of(self.pins.current))
             return
         target = self._evidence_target()
         self._set_evidence(ask(self._engine, pixel, target, self.reading, self.baseline))
