@@ -33,6 +33,7 @@ from pspgui.gui.theme import current_theme
 from pspgui.gui.tools import TOOLS, Tool, ToolEvent
 
 if TYPE_CHECKING:
+    from pspgui.gui.canvas.what_if_layer import WhatIfLayer
     from pspgui.gui.document import Document
 
 _NOTCH: Final = 120.0  # Qt's angle of one wheel notch
@@ -149,6 +150,10 @@ class Canvas(QWidget):
         self.zoom_changed.emit(self._camera.zoom)
         self._hover_soon()
 
+    def let_stand_in(self, layer: WhatIfLayer) -> None:
+        """Draw a layer in place of the labels whenever it wants to be."""
+        self._labels.stand_in = layer
+
     # -- tools --------------------------------------------------------------------------------
 
     @property
@@ -259,14 +264,15 @@ class Canvas(QWidget):
             self._release_space()
 
     def step_back(self) -> bool:
-        """Take back the running stroke, opened source, pin or map; whether there was one."""
+        """Take back the stroke, opened source, pin, map or what-if; whether there was one."""
         if not self._document.stroke_active and self._document.close_source():
             return True
         if self._tool.abort():
             return True
         shown = self._document.shown_map is not None
         self._document.set_shown_map(None)
-        return shown
+        stand_in = self._labels.stand_in
+        return shown or (stand_in is not None and stand_in.step_back())
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Take the keyboard, so that Space and Esc work, unless something is being typed."""
@@ -286,6 +292,8 @@ class Canvas(QWidget):
         """Forget a held Space, whose release would go elsewhere."""
         self._release_space()
         self._overlay_key.let_go()
+        if self._labels.stand_in is not None:
+            self._labels.stand_in.let_go()
         super().focusOutEvent(event)
 
     def _release_space(self) -> None:
@@ -401,7 +409,10 @@ class Canvas(QWidget):
     def event(self, event: QEvent) -> bool:
         """Zoom by the pinch of a trackpad, too; Tab hides the overlay, Shift+Tab goes on."""
         if isinstance(event, QKeyEvent):
+            stand_in = self._labels.stand_in
             if self._overlay_key.takes(event):
+                return True
+            if stand_in is not None and stand_in.takes_key(event):
                 return True
             if self._tool.takes_key(event):
                 event.accept()

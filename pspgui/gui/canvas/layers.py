@@ -30,6 +30,7 @@ from pspgui.imaging.scratch import let_go
 from pspgui.labels.provenance import palette
 
 if TYPE_CHECKING:
+    from pspgui.gui.canvas.what_if_layer import WhatIfLayer
     from pspgui.gui.document import Document
 
 _GRID_FROM_ZOOM: Final = 8.0
@@ -71,6 +72,7 @@ class LabelLayer:
         self._look: Look | None = None
         self._cache = ScreenCache()
         self.mips = MipStore()
+        self.stand_in: WhatIfLayer | None = None
         self._painted = 0.0
 
     def restyle(self) -> None:
@@ -82,14 +84,38 @@ class LabelLayer:
         self._look = None
         self._cache.forget()
         self.mips.forget()
+        if self.stand_in is not None:
+            self.stand_in.forget()
 
     def touch(self, changed: Rect) -> None:
         """Follow an edit of the labels."""
         self._cache.touch(changed)
         self.mips.touch(changed)
+        if self.stand_in is not None:
+            self.stand_in.touch(changed)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
-        """Draw the labels in view; nothing while a map is shown instead."""
+        """Draw the labels in view, or what stands in for them; nothing while a map is shown."""
+        stand_in = self.stand_in
+        if stand_in is None or not stand_in.is_shown:
+            self._paint_labels(painter, camera, exposed)
+            return
+        split = self._document.has_aid("split")
+        if stand_in.stands_in():
+            self._cache.forget()
+            if self._look is None:
+                self._look = self._make_look(camera)
+            strong = premultiplied(self._colours(max(self._document.opacity, _DIFFERENCE_ALPHA)))
+            painter.save()
+            if split:
+                painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
+            stand_in.paint(painter, camera, self._look, strong)
+            painter.restore()
+        else:
+            self._paint_labels(painter, camera, exposed)
+        stand_in.paint_chip(painter, camera, self._divider.x(camera) if split else 0.0)
+
+    def _paint_labels(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         document = self._document
         maps = document.maps_in_view()
         shown = document.shown_map is None and document.opened is None and all(

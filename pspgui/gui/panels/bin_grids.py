@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QContextMenuEvent,
+    QEnterEvent,
     QFontMetrics,
     QHelpEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QLineEdit,
+    QSizePolicy,
+    QToolTip,
+    QWidget,
+)
 
 from pspgui.gui.colours import diverging_lut, nice_limit, readable_on
-from pspgui.gui.panels.drawing import draw_elided, short, signed
+from pspgui.gui.panels.bin_marks import Mark, draw_mark, paint_scale
+from pspgui.gui.panels.drawing import draw_elided, signed
 from pspgui.gui.panels.evidence_bar import level_colour
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
@@ -51,12 +61,16 @@ class BinGrids(QWidget):
     """All levels' bins of one pixel, with the scale, and one line about the bin pointed at.
 
     `bin_pointed(Source | None)` follows mouse and arrow keys, `bin_chosen(Source)` comes with a
-    click or Enter. Bins that cannot reach the pixel
-    are hatched. Painted whole from the evidence; nothing is created on a hover.
+    click or Enter. `menu_wanted(key, QPoint)` comes with a right click or the menu key and
+    `mute_wanted(key)` with a double click or M, where `key` is (level, row, column) of a bin or
+    (level,) of a level's title. Bins that cannot reach the pixel are hatched. Painted whole from
+    the evidence; nothing is created on a hover.
     """
 
     bin_pointed = Signal(object)
     bin_chosen = Signal(object)
+    menu_wanted = Signal(object, QPoint)
+    mute_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -118,6 +132,22 @@ class BinGrids(QWidget):
             self._place_frames()
             self.updateGeometry()
             self.update()
+
+    @property
+    def marks(self) -> Mapping[tuple[int, ...], Mark]:
+        """The levels and bins that a what-if alters, by (level,) or (level, row, column)."""
+        return self._marks
+
+    def set_marks(self, marks: Mapping[tuple[int, ...], Mark]) -> None:
+        """Mark what a what-if alters."""
+        if marks != self._marks:
+            self._marks = marks
+            self.update()
+
+    def title_rect(self, level: int) -> QRectF:
+        """Return where a level's title is drawn, in widget coordinates."""
+        frame = self._frames[level]
+        return QRectF(frame.left(), frame.top() - _TITLE, frame.width(), _TITLE)
 
     def bin_rect(self, level: int, row: int, col: int) -> QRectF:
         """Return where a bin is drawn, in widget coordinates."""
@@ -214,6 +244,39 @@ class BinGrids(QWidget):
         """Point at the bin under the mouse."""
         self._point(self.place_at(event.position()) if self._evidence else None)
 
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Take the keyboard, so that M works, unless something is being typed."""
+        typing = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+        if self._evidence is not None and self.isActiveWindow() and not typing:
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Mute the bin or level under the mouse, or unmute it."""
+        key = self._key_at(event.position())
+        if key is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.mute_wanted.emit(key)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of the bin or level under the mouse, or of the bin pointed at."""
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            key: tuple[int, ...] | None = self._pointed
+            at = self.bin_rect(*key).bottomLeft().toPoint() if key else QPoint()
+        else:
+            key, at = self._key_at(QPointF(event.pos())), event.pos()
+        if key is not None:
+            self.menu_wanted.emit(tuple(key), self.mapToGlobal(at))
+            event.accept()
+
+    def _key_at(self, position: QPointF) -> tuple[int, ...] | None:
+        """Return the bin under a point, or the level whose title is there."""
+        if self._evidence is None:
+            return None
+        place = self.place_at(position)
+        if place is not None:
+            return tuple(place)
+        titled = (level for level in self._frames if self.title_rect(level).contains(position))
+        return next(((level,) for level in titled), None)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the bin under the mouse."""
         if event.button() == Qt.MouseButton.LeftButton and self._evidence is not None:
@@ -235,11 +298,13 @@ class BinGrids(QWidget):
         self._point(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrow keys walk through the bins and on into the next grid; Escape lets go."""
+        """Arrow keys walk through the bins and on into the next grid, M mutes; Escape lets go."""
         if event.key() == Qt.Key.Key_Escape and self._pointed is not None:
             self._point(None)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pointed is not None:
             self._choose()
+        elif event.key() == Qt.Key.Key_M and self._pointed is not None:
+            self.mute_wanted.emit(tuple(self._pointed))
         elif event.key() in _ARROWS and self._evidence is not None and self._frames:
             self._point(self._neighbour(*_ARROWS[Qt.Key(event.key())]))
         else:
@@ -265,9 +330,24 @@ class BinGrids(QWidget):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             place = self.place_at(QPointF(event.pos()))
             source = self._source(place) if place else None
-            QToolTip.showText(event.globalPos(), describe(source) if source else "", self)
+            text = describe(source) + self._altered(place, "\nwhat if: ") if source else ""
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        is_mine = event.type() == QEvent.Type.ShortcutOverride and self._pointed is not None
+        if is_mine and event.key() == Qt.Key.Key_M and not event.modifiers():
+            event.accept()  # else it would be a tool's key
             return True
         return super().event(event)
+
+    def _altered(self, place: Place | None, between: str) -> str:
+        """Return how a what-if alters a bin or its level, after `between`; empty where not."""
+        if place is None:
+            return ""
+        own, level = self._marks.get(tuple(place)), self._marks.get((place.level,))
+        words = [own.words] if own is not None else []
+        if level is not None:
+            words.append(f"its level {level.words}")
+        return between + ", ".join(words) if words else ""
 
     # -- painting -----------------------------------------------------------------------------
 
@@ -281,9 +361,12 @@ class BinGrids(QWidget):
             metrics = p.fontMetrics()
             for i, level in enumerate(self._frames):
                 self._paint_grid(p, theme, metrics, i, level)
+            for key, mark in self._marks.items():
+                if len(key) == 3 and key[0] in self._frames:
+                    draw_mark(p, self.bin_rect(*key), mark, theme)
             self._paint_pointed(p, theme)
             bottom = self._grids_bottom()
-            self._paint_scale(p, theme, metrics, bottom + _GAP)
+            paint_scale(p, theme, self.width(), self._limit, bottom + _GAP)
             self._paint_detail(p, theme, metrics, bottom + _GAP + _LEGEND)
 
     def _paint_grid(
@@ -301,6 +384,14 @@ class BinGrids(QWidget):
             QPointF(frame.left() + 13, frame.top() - _TITLE + 3 + metrics.ascent()),
             f"{level}×{level}",
         )
+        mark = self._marks.get((level,))
+        if mark is not None:
+            left = 13 + metrics.horizontalAdvance(f"{level}×{level} ")
+            p.setPen(QColor(theme.text))
+            draw_elided(
+                p, self.title_rect(level).adjusted(left, 0, 0, -2), mark.words,
+                Qt.AlignmentFlag.AlignRight,
+            )  # fmt: skip
         if not reading.reachable.all():
             p.fillRect(frame, QBrush(QColor(theme.disabled), Qt.BrushStyle.BDiagPattern))
         self._paint_bins(p, theme, metrics, level)
@@ -348,45 +439,23 @@ class BinGrids(QWidget):
         p.setPen(QPen(QColor(theme.text), 1.5))
         p.drawRect(rect)
 
-    def _paint_scale(self, p: QPainter, theme: Theme, metrics: QFontMetrics, top: float) -> None:
-        """Paint the scale of all grids with its numbers, and what hatching means."""
-        low, high, words = signed_end(-self._limit), signed_end(self._limit), "cannot reach"
-        before, after, last = (metrics.horizontalAdvance(t) for t in (low, high, words))
-        base = top + metrics.ascent() + 1
-        p.setPen(QColor(theme.quiet))
-        p.drawText(QPointF(0, base), low)
-        lut = diverging_lut(theme)
-        ramp = QImage(lut.data, 256, 1, 768, QImage.Format.Format_RGB888)
-        # The ramp takes what the numbers and the hatched box leave.
-        room = self.width() - before - after - last - 12 - 36
-        bar = QRectF(before + 6, top + 3, min(110.0, max(24.0, room)), 8)
-        p.drawImage(bar, ramp)
-        p.fillRect(QRectF(bar.center().x(), bar.top() - 2, 1, 12), QColor(theme.quiet))
-        p.drawText(QPointF(bar.right() + 6, base), high)
-        box = QRectF(self.width() - last - 20, top + 2, 14, 10)
-        if box.left() > bar.right() + 12 + after:
-            p.fillRect(box, QBrush(QColor(theme.disabled), Qt.BrushStyle.BDiagPattern))
-            p.drawText(QPointF(self.width() - last, base), words)
-
     def _paint_detail(self, p: QPainter, theme: Theme, metrics: QFontMetrics, top: float) -> None:
         source = self.pointed
         line = QRectF(0, top, self.width(), metrics.height() + 2)
         if source is None:
             p.setPen(QColor(theme.quiet))
             draw_elided(p, line, "Point at a bin to see where it looks; click to open it")
+            line.translate(0, metrics.height() + 2)
+            draw_elided(p, line, "Double-click or M mutes it; right-click for more")
             return
         p.setPen(QColor(theme.text))
-        draw_elided(p, line, describe(source).split("\n")[0])
+        altered = self._altered(self._pointed, " · ")
+        draw_elided(p, line, describe(source).split("\n")[0] + altered)
         p.setPen(QColor(theme.quiet))
         line.translate(0, metrics.height() + 2)
         r = source.region
         place = f"pools x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
         draw_elided(p, line, f"{place} · read {source.weight:.2f}" if source.reachable else place)
-
-
-def signed_end(value: float) -> str:
-    """Return an end of the scale with its sign."""
-    return f"+{short(value)}" if value > 0 else short(value)
 
 
 def describe(source: Source) -> str:

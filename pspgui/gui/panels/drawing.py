@@ -30,6 +30,11 @@ def short(value: float) -> str:
     return text.replace("-", MINUS) or "0"
 
 
+def grouped(number: int) -> str:
+    """Return a whole number with thin spaces between its thousands, and a true minus."""
+    return f"{number:,}".replace(",", "\u2009").replace("-", MINUS)
+
+
 def percent(share: float) -> str:
     """Return a share as "12.3 %"; a trace is "< 0.1 %" and nothing is "0 %"."""
     if share != share:  # not a number: nobody knows
