@@ -26,6 +26,8 @@ from pspgui.gui.batch_session import BatchSession
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.readout import ZoomReadout
 from pspgui.gui.commands.row import Parts
+from pspgui.gui.comparing import Comparing
+from pspgui.gui.comparing_stage import CompareStage
 from pspgui.gui.dialogs.model import ModelDialog
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
 from pspgui.gui.docks import DOCKS
@@ -77,9 +79,10 @@ class MainWindow(QMainWindow):
         self.images = ImagesPanel(document, self, queue=self.queue)
         ReadingAhead(document, self.images.model, session.kept, self)
         self.review = ReviewSession(document, session, self.queue, self.images, settings)
+        comparing = Comparing(document, session, settings, self)
         self.parts = Parts(
             document, session, self.canvas, self.images, self.verbs, session.project,
-            self.queue, self.batch, self.review,
+            self.queue, self.batch, self.review, comparing,
         )  # fmt: skip
         self.actions_table = Actions(self.parts, self)
         self._build_centre()
@@ -188,6 +191,7 @@ class MainWindow(QMainWindow):
         self.verbs.keys_wanted.connect(self._show_keys)
         self.verbs.model_wanted.connect(self._show_model)
         self.verbs.quit_wanted.connect(self.close)
+        self.stage = CompareStage(self.parts, self.actions_table, self.pages)
 
     # -- slots --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ class table that holds the classes of the labels and of all models compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,18 +34,27 @@ class ModelReading:
     """What one model says about an image, numbered as `table`.
 
     labels: (H, W), every pixel a class of `table`; evidence answers in the same numbers, and is
-    None where the network cannot be explained or the image was read through windows.
+    None where the network cannot be explained or the image was read through windows. as_labels:
+    the same as labels of the image, (H, W), where that was asked for.
     """
 
     pixels: np.ndarray
     table: ClassTable
     prediction: Prediction | WindowPrediction
     evidence: Explains | None
+    as_labels: np.ndarray | None = None
 
     @property
     def labels(self) -> np.ndarray:
         """(H, W) ids of `table`."""
         return self.prediction.labels
+
+
+class NamedImage(NamedTuple):
+    """An image to read: (H, W, 3) uint8 RGB, and what to call it."""
+
+    pixels: np.ndarray
+    name: str
 
 
 @dataclass(frozen=True)
@@ -136,34 +145,46 @@ def common_table(labels: ClassTable, models: Sequence[ClassTable]) -> ClassTable
     return whole
 
 
-def read_beside(room: ModelRoom, pixels: np.ndarray, image_id: str, table: ClassTable) -> Job:
+def read_beside(
+    room: ModelRoom, image: NamedImage, table: ClassTable, labels: ClassTable | None = None
+) -> Job:
     """Return a job for the model lane that gives the `ModelReading` of the model in a room.
 
-    What the room holds of this very image is only numbered anew. It gives `NotCompared` for
-    whatever goes wrong, so that it can be told which model is meant.
+    What the room holds of this very image is only numbered anew. `labels` are the classes of the
+    image's labels, for `as_labels`.
     """
-    shown = Shown(pixels, image_id, 0, table)
+    shown = Shown(image.pixels, image.name, 0, table)
 
     def job(turn: Turn) -> Steps:
         how = retell if room.holds(shown) else predict
         result: PredictionResult = yield from how(room, shown)(turn)
-        return ModelReading(pixels, table, result.prediction, result.evidence)
+        reading = ModelReading(image.pixels, table, result.prediction, result.evidence)
+        return reading if labels is None else replace(reading, as_labels=labels_of(reading, labels))
 
-    return forgiving(job)
+    return job
 
 
-def retell_beside(room: ModelRoom, pixels: np.ndarray, image_id: str, table: ClassTable) -> Job:
+def retell_beside(room: ModelRoom, image: NamedImage, table: ClassTable) -> Job:
     """Return a job that gives the `ModelReading` of what a room holds, in another numbering.
 
     It predicts nothing: it is cancelled where the room holds another image.
     """
-    shown = Shown(pixels, image_id, 0, table)
+    shown = Shown(image.pixels, image.name, 0, table)
 
     def job(turn: Turn) -> Steps:
         result: PredictionResult = yield from retell(room, shown)(turn)
-        return ModelReading(pixels, table, result.prediction, result.evidence)
+        return ModelReading(image.pixels, table, result.prediction, result.evidence)
 
     return job
+
+
+def marked(mark: object, job: Job) -> Job:
+    """Return a job that gives (mark, result), so that whoever asked knows for whom it was."""
+
+    def known(turn: Turn) -> Steps:
+        return mark, (yield from job(turn))
+
+    return known
 
 
 def forgiving(job: Job) -> Job:

@@ -12,13 +12,16 @@ from pspgui.inference.predictor import Predictor
 from pspgui.jobs.class_tables import Translation
 from pspgui.jobs.comparing import (
     ModelReading,
+    NamedImage,
     NotCompared,
     Truth,
     agreements,
     common_table,
     compare,
+    forgiving,
     labels_of,
     let_go,
+    marked,
     read_beside,
 )
 from pspgui.jobs.messages import JobCancelled, Turn
@@ -101,10 +104,12 @@ def room(tmp_path):
 def test_a_model_beside_the_first_answers_in_the_common_numbers(room):
     pixels = np.random.default_rng(3).integers(0, 255, (40, 56, 3), np.uint8)
     common = common_table(OWN, [FURTHER])
-    reading = run(read_beside(room, pixels, "a", common))
+    image = NamedImage(pixels, "a")
+    reading = run(read_beside(room, image, common, OWN))
     own = room.raw(Translation(FURTHER, FURTHER)).labels
 
     names = np.array(common.names)[reading.labels]
+    assert np.array_equal(reading.as_labels, labels_of(reading, OWN))
     assert reading.labels.shape == (40, 56) and reading.pixels is pixels
     assert np.array_equal(np.char.lower(names), np.char.lower(np.array(FURTHER.names)[own]))
     answer = reading.evidence.at((7, 9))
@@ -112,7 +117,7 @@ def test_a_model_beside_the_first_answers_in_the_common_numbers(room):
 
     before = room.activations
     wider = common_table(common, [table(("Tree", (0, 9, 0)))])
-    again = run(read_beside(room, pixels, "a", wider))
+    again = run(read_beside(room, image, wider))
     assert room.activations is before, "what the room holds is only told anew"
     assert np.array_equal(again.labels, reading.labels) and len(again.table) == 5
     run(let_go([room]))
@@ -121,9 +126,10 @@ def test_a_model_beside_the_first_answers_in_the_common_numbers(room):
 
 def test_what_goes_wrong_is_handed_back_with_the_model_it_belongs_to(room):
     room.predictor = None
-    failed = run(read_beside(room, np.zeros((8, 8, 3), np.uint8), "a", OWN))
+    image = NamedImage(np.zeros((8, 8, 3), np.uint8), "a")
+    mark, failed = run(marked("b", forgiving(read_beside(room, image, OWN))))
 
-    assert isinstance(failed, NotCompared) and "open weights" in str(failed.error)
+    assert mark == "b" and isinstance(failed, NotCompared) and "open weights" in str(failed.error)
 
 
 # -- comparing ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pspgui.gui.batch_session import BatchSession
     from pspgui.gui.canvas.canvas import Canvas
+    from pspgui.gui.comparing import Comparing
     from pspgui.gui.document import Document
     from pspgui.gui.panels.images import ImagesPanel
     from pspgui.gui.project_session import ProjectSession
@@ -31,6 +32,7 @@ class Parts:
     queue: QueueSession
     batch: BatchSession
     review: ReviewSession
+    comparing: Comparing
 
 
 @dataclass(frozen=True)
