@@ -32,6 +32,7 @@ from pspgui.gui.dialogs.model import ModelDialog
 from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
 from pspgui.gui.docks import DOCKS
 from pspgui.gui.document import Document
+from pspgui.gui.evidence_session import EvidenceSession
 from pspgui.gui.panels.classes import ClassesPanel
 from pspgui.gui.panels.evidence import EvidencePanel
 from pspgui.gui.panels.images import ImagesPanel
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self._build_menus()
         self._build_status()
         self._connect()
+        EvidenceSession(document, session, settings, self.evidence)
         self.installEventFilter(self)
         self.pages.setCurrentWidget(self.start)
         self.start.setFocus()

@@ -104,7 +104,7 @@ class ReadingPopover(QFrame):
         row.addWidget(self.told, 1)
         column.addLayout(row)
         column.addSpacing(GRID_PX)
-        self.dwell = QCheckBox("Open a bin into cells by pointing at it for a moment")
+        self.dwell = QCheckBox("Open what I point at into cells after a moment")
         self.dwell.toggled.connect(self.dwell_changed)
         column.addWidget(self.dwell)
 
@@ -119,6 +119,8 @@ class ReadingPopover(QFrame):
             words = QuietLabel(meaning.replace("\n", " "))
             words.setWordWrap(True)
             words.setContentsMargins(24, 0, 0, 4)
+            words.setFixedWidth(_WIDTH - 36)
+            words.setMinimumHeight(words.heightForWidth(_WIDTH - 36))
             group.addButton(button)
             column.addWidget(button)
             column.addWidget(words)

@@ -34,6 +34,7 @@ _GLYPH: Final = 14
 _TAP: Final = (44, 22)
 _INDENT: Final = 24
 _CHEVRON: Final = 16
+_DECIMALS: Final = 3  # two are moved elsewhere so that printed sums hold
 
 
 class SourceList(QWidget):
@@ -273,7 +274,7 @@ class SourceList(QWidget):
         if index == self._row:
             p.fillRect(rect, QColor(theme.hover))
         self._paint_glyph(p, theme, QRectF(0, rect.top() + 3, _GLYPH, _GLYPH), row)
-        amount = signed(row.value)
+        amount = signed(row.value, _DECIMALS)
         p.setPen(QColor(theme.text))
         self._right(p, QRectF(0, rect.top(), columns[0], _ROW), amount)
         p.setPen(QColor(theme.quiet))

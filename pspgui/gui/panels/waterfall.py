@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -17,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from pspgui.gui.colours import nice_limit
 from pspgui.gui.panels.drawing import draw_elided, draw_focus, short, signed
 from pspgui.gui.panels.evidence_bar import explain_part, part_colour
 from pspgui.gui.panels.evidence_sums import Part, Sums, Walk, walk_of
@@ -232,11 +234,17 @@ class Waterfall(QWidget):
         p.setPen(QColor(theme.disabled))
         p.drawLine(QPointF(zero, 0), QPointF(zero, bottom))
         p.setPen(QColor(theme.quiet))
-        base, half = bottom + 2 + metrics.ascent(), metrics.horizontalAdvance("0") / 2
-        p.drawText(QPointF(zero - half, base), "0")
-        low, high = short(self._walk.low), f"+{short(self._walk.high)}"
-        wide = metrics.horizontalAdvance(high)
-        if self._walk.low < 0 and left + metrics.horizontalAdvance(low) + 8 < zero:
-            p.drawText(QPointF(left, base), low)
-        if self._walk.high > 0 and zero + wide + 12 < right:
-            p.drawText(QPointF(right - wide, base), high)
+        base = bottom + 2 + metrics.ascent()
+        for value in ticks(self._walk.low, self._walk.high):
+            text = short(value) if value <= 0 else f"+{short(value)}"
+            half = metrics.horizontalAdvance(text) / 2
+            at = self._x(value)
+            if left - 8 <= at - half and at + half <= right + 8:
+                p.drawText(QPointF(at - half, base), text)
+
+
+def ticks(low: float, high: float) -> tuple[float, ...]:
+    """Return some round numbers between two ends, zero among them."""
+    step = nice_limit((high - low) / 4)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(index * step, 10) for index in range(first, last + 1))
