@@ -80,6 +80,7 @@ class BinGrids(QWidget):
         self._frames: dict[int, QRectF] = {}
         self._pointed: Place | None = None
         self._numbers = False
+        self._marks: Mapping[tuple[int, ...], Mark] = {}
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -96,7 +97,7 @@ class BinGrids(QWidget):
 
     @property
     def pointed(self) -> Source | None:
-        """The bin under the mouse or the arrow keys."""
+        """The bin pointed at."""
         return None if self._pointed is None else self._source(self._pointed)
 
     def set_aspect(self, height: int, width: int) -> None:
