@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from pspgui.gui.commands.row import Parts
 from pspgui.gui.panels.adjust import AdjustPanel
 from pspgui.gui.panels.history import HistoryPanel
+from pspgui.gui.panels.maps import MapsPanel
 from pspgui.gui.queue_wiring import review_panel, statistics_panel
 
 
@@ -28,5 +29,7 @@ DOCKS: Final[tuple[DockRow, ...]] = (
     DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: AdjustPanel(parts.document, parent)),
     DockRow("Review", Qt.DockWidgetArea.RightDockWidgetArea, review_panel),
+    DockRow("Maps", Qt.DockWidgetArea.RightDockWidgetArea,
+            lambda parts, parent: MapsPanel(parts.document, parts.maps, parent)),
     DockRow("Statistics", Qt.DockWidgetArea.RightDockWidgetArea, statistics_panel),
 )  # fmt: skip

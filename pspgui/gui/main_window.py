@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
@@ -25,6 +26,7 @@ from pspgui.gui.banner import Banner
 from pspgui.gui.batch_session import BatchSession
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.readout import ZoomReadout
+from pspgui.gui.commands.maps import GROUP as MAPS_MENU
 from pspgui.gui.commands.row import Parts
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.comparing_stage import CompareStage
@@ -33,6 +35,8 @@ from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
 from pspgui.gui.docks import DOCKS
 from pspgui.gui.document import Document
 from pspgui.gui.evidence_session import EvidenceSession
+from pspgui.gui.maps_session import MapsSession
+from pspgui.gui.panel_dock import PanelDock
 from pspgui.gui.panels.classes import ClassesPanel
 from pspgui.gui.panels.evidence import EvidencePanel
 from pspgui.gui.panels.images import ImagesPanel
@@ -81,9 +85,10 @@ class MainWindow(QMainWindow):
         ReadingAhead(document, self.images.model, session.kept, self)
         self.review = ReviewSession(document, session, self.queue, self.images, settings)
         comparing = Comparing(document, session, settings, self)
+        self.maps = MapsSession(document, session, self)
         self.parts = Parts(
             document, session, self.canvas, self.images, self.verbs, session.project,
-            self.queue, self.batch, self.review, comparing,
+            self.queue, self.batch, self.review, comparing, self.maps,
         )  # fmt: skip
         self.actions_table = Actions(self.parts, self)
         self._build_centre()
@@ -126,7 +131,8 @@ class MainWindow(QMainWindow):
         ]
         self.more: dict[str, QDockWidget] = {}
         for row in DOCKS:
-            dock = self._dock(row.title, row.build(self.parts, self), row.area)
+            dock = PanelDock(row.title, partial(row.build, self.parts), self)
+            self.addDockWidget(row.area, dock)
             if row.area == _RIGHT:  # one behind the other: side by side they outgrow the screen
                 self.tabifyDockWidget(self.docks[2], dock)
             dock.setVisible(False)
@@ -148,7 +154,8 @@ class MainWindow(QMainWindow):
         menus: dict[str, QMenu] = {}
         for row in actions.rows:
             if row.group not in menus:
-                parent = menus["View"] if row.group == "Theme" else self.menuBar()
+                inner = row.group in ("Theme", MAPS_MENU)
+                parent = menus["View"] if inner else self.menuBar()
                 menus[row.group] = parent.addMenu(row.group)
             if row.line:
                 menus[row.group].addSeparator()
@@ -170,6 +177,7 @@ class MainWindow(QMainWindow):
         document, session = self.document, self.session
         document.image_changed.connect(self._image_changed)
         self.canvas.tool_changed.connect(self.actions_table.refresh)
+        self.maps.changed.connect(self.actions_table.refresh)
         self.images.image_chosen.connect(session.show_image)
         session.images_changed.connect(self.images.set_images)
         session.current_changed.connect(self.images.set_current)

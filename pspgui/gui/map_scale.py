@@ -18,9 +18,11 @@ import numpy as np
 from PySide6.QtGui import QColor
 
 from pspgui.gui.colours import diverging_lut, nice_limit, sequential_lut
+from pspgui.gui.panels.drawing import short, signed
 from pspgui.gui.theme import current_theme
 
 if TYPE_CHECKING:
+    from pspgui.gui.document import Document
     from pspgui.inference.shown_map import Kind, Part, Placed, ShownMap
     from pspgui.inference.views import LevelView
 
@@ -106,3 +108,35 @@ def part_colour(part: Part) -> QColor:
     if part.colour.startswith("level-"):
         return QColor(theme.levels[int(part.colour.removeprefix("level-")) % len(theme.levels)])
     return QColor(part.colour)
+
+
+class MapInView:
+    """The map that a document shows now, a tile of the strip included. GUI thread only."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._made: tuple[object, ShownMap] | None = None
+
+    @property
+    def shown(self) -> ShownMap | None:
+        """The map; None where none is shown or there is none for this picture."""
+        document = self._document
+        if document.canvas_map is not None or document.prediction is None:
+            return document.canvas_map
+        view = next((v for v in document.views if v.name == document.shown_map), None)
+        if view is None:
+            self._made = None
+            return None
+        if self._made is None or self._made[0] is not view:
+            self._made = view, map_of_view(view, document.views, document.prediction)
+        return self._made[1]
+
+
+def value_text(shown: ShownMap, value: float | None) -> str:
+    """Return a value of a map in words: a number with its unit, or the name of a part."""
+    if value is None:
+        return ""
+    if shown.kind == "parts":
+        return shown.parts[int(value)].name if 0 <= value < len(shown.parts) else ""
+    text = {"signed": signed(value, 3), "share": f"{value:.3f}"}.get(shown.kind, short(value))
+    return f"{text} {shown.unit}".rstrip()

@@ -26,7 +26,7 @@ _NO_CLASS: Final = -1e3  # logits below belong to classes that the model does no
 
 
 class MapKind(NamedTuple):
-    """A map that can be asked for: its name, title, meaning, what it needs, what it follows.
+    """A map that can be asked for: its name, title, meaning, what it needs and follows.
 
     `parts`: it is of one part of the evidence, which is chosen beside it; `by_bin`: it is about
     the bin pointed at; `by_target`: it is about the target of the evidence.
@@ -36,7 +36,6 @@ class MapKind(NamedTuple):
     title: str
     meaning: str
     needs: Needs
-    icon: str
     parts: bool = False
     by_bin: bool = False
     by_target: bool = False
@@ -44,22 +43,36 @@ class MapKind(NamedTuple):
 
 MAPS: Final = (
     MapKind("context", "Context share", "How much of the evidence comes from the pyramid",
-            "pyramid", "mdi6.image-multiple-outline", by_target=True),
+            "pyramid", by_target=True),
     MapKind("strongest", "Strongest source", "Which source adds most in each cell",
-            "pyramid", "mdi6.podium-gold", by_target=True),
+            "pyramid", by_target=True),
     MapKind("evidence", "Evidence by source", "What one source adds to the target's logit",
-            "pyramid", "mdi6.plus-minus-variant", parts=True, by_target=True),
+            "pyramid", parts=True, by_target=True),
     MapKind("bin", "Evidence of the bin pointed at", "What this bin adds to the target's logit",
-            "pyramid", "mdi6.target", by_bin=True, by_target=True),
+            "pyramid", by_bin=True, by_target=True),
     MapKind("reach", "Reach of the bin pointed at", "The weight with which each cell reads it",
-            "pyramid", "mdi6.arrow-expand-all", by_bin=True),
+            "pyramid", by_bin=True),
     MapKind("confidence", "Confidence", "Probability of the class that wins",
-            "confidence", "mdi6.shield-check-outline"),
+            "confidence"),
     MapKind("margin", "Margin", "Logit of the winner over the runner-up",
-            "logits", "mdi6.scale-unbalanced"),
+            "logits"),
     MapKind("entropy", "Entropy", "Doubt among all classes: 0 none, 1 all alike",
-            "logits", "mdi6.help-circle-outline"),
+            "logits"),
 )  # fmt: skip
+
+
+def share_text(share: PyramidShare) -> str:
+    """Return in a sentence how much the pyramid matters in an image."""
+    return (
+        f"On this image the pyramid carries {_percent(share.evidence)} of the margin’s evidence; "
+        f"silencing it would change {_percent(share.changed)} of the pixels."
+    )
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.0995 else f"{100 * share:.1f} %"
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,7 @@ class MapRoom:
         self._table = table
         self._stack: LevelStack | None = None
         self._last: tuple[Target | None, EvidenceMaps] | None = None
+        self._share: PyramidShare | None = None
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -132,8 +146,10 @@ class MapRoom:
             return self._doubt(kind, stop)
         target = self._target(question.target)
         if question.choice.name == "context":
-            maps = self._maps(target, stop)
-            return self._shown(kind, maps.context_share, "share", self._of(target))
+            share = self.share(stop)
+            meaning = kind.meaning if share is None else share_text(share)
+            values = self._maps(target, stop).context_share
+            return self._shown(kind, values, "share", self._of(target), meaning=meaning)
         if question.choice.name == "strongest":
             return self._strongest(kind, self._maps(target, stop), target)
         if question.choice.name == "evidence":
@@ -144,9 +160,9 @@ class MapRoom:
         """Return how much the pyramid matters in this image; None without one."""
         from pspgui.evidence.maps import pyramid_share
 
-        if not self.offers("pyramid"):
-            return None
-        return pyramid_share(self._level_stack(stop), stop)
+        if self._share is None and self.offers("pyramid"):
+            self._share = pyramid_share(self._level_stack(stop), stop)
+        return self._share
 
     # -- inside -------------------------------------------------------------------------------
 

@@ -84,6 +84,8 @@ class ViewAids:
     def _overlay_name(self) -> str:
         from pspgui.gui.display import VIEW_TEXTS
 
+        if self._document.canvas_map is not None:
+            return self._document.canvas_map.title
         if self._document.shown_map is not None:
             return self._document.shown_map
         mode = self._document.view_mode

@@ -23,9 +23,11 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSizePo
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.aids import ViewAids
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.canvas.heat_layer import HeatLayer
+from pspgui.gui.canvas.heat_layer import HeatLayer, HeatLegend
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
+from pspgui.gui.canvas.legends import LegendStack
 from pspgui.gui.canvas.map_layer import MapLayer
+from pspgui.gui.canvas.map_legend import MapLegend
 from pspgui.gui.canvas.mark_set import MarkSet
 from pspgui.gui.canvas.overlay_key import OverlayKey
 from pspgui.gui.canvas.pyramid_image import PyramidImage
@@ -74,10 +76,12 @@ class Canvas(QWidget):
         self._labels = LabelLayer(document, self._aids.divider)
         self._overlay_key = OverlayKey(document)
         self._marks = MarkSet(document, self, self._camera, self._tool)
+        self.legends = LegendStack(document, self, self._camera)
+        heat = HeatLayer(document)
+        self.legends.add(MapLegend(document, self), HeatLegend(document, heat, self))
         self._layers = (
-            PictureLayer(self._picture), MapLayer(document), self._labels, HeatLayer(document),
-            GridLayer(),
-            *self._marks.marks, self._aids,
+            PictureLayer(self._picture), MapLayer(document, self._aids.divider), self._labels,
+            heat, GridLayer(), *self._marks.marks, self.legends, self._aids,
         )  # fmt: skip
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

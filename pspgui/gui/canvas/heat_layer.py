@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QWidget
 
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.map_layer import axis_extent
 from pspgui.gui.colours import diverging_lut, nice_limit, to_rgb
-from pspgui.gui.panels.drawing import short, signed
+from pspgui.gui.panels.drawing import draw_elided, short, signed
 from pspgui.gui.qimages import rgb_image
-from pspgui.gui.theme import current_theme
+from pspgui.gui.theme import current_theme, heading_font, quiet_font
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import OpenedSource
     from pspgui.gui.document import Document
 
-_MARGIN: Final = 12
 _VEIL, _STRENGTH = 0.6, 0.6
-_RAMP: Final = (128, 8)
 
 
 class HeatLayer:
     """Each cell as a square in the colour of what it adds, in logits; zero is neutral.
 
-    Sign and size are kept: the scale is symmetric about zero and written beside it.
+    Sign and size are kept: the scale is symmetric about zero and written in `HeatLegend`.
     """
 
     def __init__(self, document: Document) -> None:
@@ -38,7 +37,7 @@ class HeatLayer:
         self._limit = 1.0
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
-        """Draw the cells and the legend, if a source lies open."""
+        """Draw the cells, if a source lies open."""
         document, opened = self._document, self._document.opened
         prediction = document.prediction
         if opened is None or prediction is None or document.overlay_hidden:
@@ -61,7 +60,11 @@ class HeatLayer:
         painter.setOpacity(_STRENGTH)
         painter.drawImage(self._place(opened), self._image)
         painter.restore()
-        self._paint_legend(painter, camera, opened)
+
+    @property
+    def limit(self) -> float:
+        """The end of the scale, in logits."""
+        return self._limit
 
     def _place(self, opened: OpenedSource) -> QRectF:
         if opened.region is not None:
@@ -81,37 +84,45 @@ class HeatLayer:
         self._image = rgb_image(to_rgb(np.asarray(values), lut, -self._limit, self._limit))
         self._key = (values, lut)
 
-    def _paint_legend(self, painter: QPainter, camera: Camera, opened: OpenedSource) -> None:
-        """Write what lies open and its scale into the lower left corner."""
-        theme, view = current_theme(), camera.viewport
-        source = opened.source
-        name = source.title or (
-            "local features" if source.level == 0
-            else f"{source.level}×{source.level}, all bins" if source.kind == "level"
-            else f"{source.level}×{source.level} row {source.row + 1}, column {source.col + 1}"
-        )
-        cells = signed(float(opened.values.sum()), 3)
-        text = f"{name}: {signed(opened.total, 3)} = {cells} by cells "
-        text += f"{signed(opened.constant, 3)} by biases"
-        painter.save()
-        metrics = painter.fontMetrics()
-        wide = max(metrics.horizontalAdvance(text), _RAMP[0] + 90) + 2 * _MARGIN
-        box = QRectF(view.left() + _MARGIN, view.bottom() - 60 - _MARGIN, wide, 60)
-        painter.setPen(Qt.PenStyle.NoPen)
-        ground = QColor(theme.panel)
-        ground.setAlphaF(0.92)
-        painter.setBrush(ground)
-        painter.drawRoundedRect(box, 4, 4)
+
+class HeatLegend:
+    """What lies open, its exact sum, and the scale. GUI thread only."""
+
+    def __init__(self, document: Document, layer: HeatLayer, canvas: QWidget) -> None:
+        self._document, self._layer, self._canvas = document, layer, canvas
+
+    def size(self, widest: float) -> QSizeF:
+        """Return the room it takes; empty while nothing lies open."""
+        return QSizeF() if self._document.opened is None else QSizeF(widest, 70)
+
+    def paint(self, painter: QPainter, inner: QRectF) -> None:
+        """Write what lies open and its scale."""
+        opened, theme = self._document.opened, current_theme()
+        if opened is None or self._document.prediction is None:
+            return
+        line = QRectF(inner.left(), inner.top() - 2, inner.width(), 20)
+        painter.setFont(heading_font(self._canvas))
         painter.setPen(QColor(theme.text))
-        painter.drawText(QPointF(box.left() + _MARGIN, box.top() + 8 + metrics.ascent()), text)
-        low, base = f"−{short(self._limit)}", box.top() + 34
+        draw_elided(painter, line, f"{_name(opened)}: {signed(opened.total, 3)}")
+        painter.setFont(quiet_font(self._canvas))
         painter.setPen(QColor(theme.quiet))
-        painter.drawText(QPointF(box.left() + _MARGIN, base + metrics.ascent()), low)
-        left = box.left() + _MARGIN + metrics.horizontalAdvance(low) + 6
+        cells = signed(float(opened.values.sum()), 3)
+        text = f"= {cells} by cells {signed(opened.constant, 3)} by biases"
+        draw_elided(painter, line.translated(0, 18), text)
+        limit = self._layer.limit
+        ramp = QRectF(inner.left(), inner.top() + 43, inner.width(), 8)
         lut = diverging_lut(theme)
-        ramp = QImage(lut.data, 256, 1, 768, QImage.Format.Format_RGB888)
-        painter.drawImage(QRectF(left, base + 4, *_RAMP), ramp)
-        painter.drawText(
-            QPointF(left + _RAMP[0] + 6, base + metrics.ascent()), f"+{short(self._limit)} logits"
-        )
-        painter.restore()
+        painter.drawImage(ramp, QImage(lut.data, 256, 1, 768, QImage.Format.Format_RGB888))
+        row = QRectF(inner.left(), ramp.bottom() + 2, inner.width(), 16)
+        draw_elided(painter, row, f"−{short(limit)}")
+        draw_elided(painter, row, "0", Qt.AlignmentFlag.AlignHCenter)
+        draw_elided(painter, row, f"+{short(limit)} logits", Qt.AlignmentFlag.AlignRight)
+
+
+def _name(opened: OpenedSource) -> str:
+    """Return the name of the source that lies open."""
+    source = opened.source
+    return source.title or (
+        "Local features" if source.level == 0
+        else f"{source.level} × {source.level}, row {source.row + 1}, column {source.col + 1}"
+    )

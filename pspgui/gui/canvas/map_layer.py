@@ -10,12 +10,13 @@ from PySide6.QtGui import QImage, QPainter
 
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.colours import to_steps
-from pspgui.gui.map_scale import map_colours, map_of_view, part_colours
+from pspgui.gui.map_scale import MapInView, map_colours, part_colours
 from pspgui.gui.qimages import indexed_image, opaque
 from pspgui.gui.theme import current_theme
 from pspgui.inference.shown_map import axis_extent
 
 if TYPE_CHECKING:
+    from pspgui.gui.canvas.divider import Divider
     from pspgui.gui.document import Document
     from pspgui.inference.shown_map import ShownMap
 
@@ -40,31 +41,19 @@ class MapLayer:
     """The map on show, at the overlay's opacity, over the picture only.
 
     The model sees the picture padded at the bottom and right; cells over the padding are cut off.
+    With the divider on, the map lies to its right only.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, divider: Divider | None = None) -> None:
         self._document = document
+        self._divider = divider
+        self._in_view = MapInView(document)
         self._key: tuple[object, ...] = ()
         self._image: QImage | None = None
-        self._view: tuple[object, ShownMap] | None = None
-
-    @property
-    def shown(self) -> ShownMap | None:
-        """The map to paint now, a tile's included; None where there is none for this picture."""
-        document = self._document
-        if document.canvas_map is not None or document.prediction is None:
-            return document.canvas_map
-        view = next((v for v in document.views if v.name == document.shown_map), None)
-        if view is None:
-            self._view = None
-            return None
-        if self._view is None or self._view[0] is not view:
-            self._view = view, map_of_view(view, document.views, document.prediction)
-        return self._view[1]
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw the shown map, if there is one for this picture."""
-        document, shown = self._document, self.shown
+        document, shown = self._document, self._in_view.shown
         if document.overlay_hidden:
             return
         if shown is None:
@@ -73,6 +62,8 @@ class MapLayer:
         self._colour(shown)
         height, width = camera.image_shape
         painter.save()
+        if self._divider is not None and document.has_aid("split"):
+            painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
         painter.setTransform(camera.transform(), True)
         painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
         painter.setOpacity(document.opacity)

@@ -12,6 +12,7 @@ from pspgui.gui.commands import (
     files,
     keeping,
     lab,
+    maps,
     queue,
     regions,
     tools,
@@ -31,6 +32,7 @@ TOPICS: Final = (
     class_table,
     queue,
     viewing,
+    maps,
     lab,
 )
 

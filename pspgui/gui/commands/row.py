@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pspgui.gui.canvas.canvas import Canvas
     from pspgui.gui.comparing import Comparing
     from pspgui.gui.document import Document
+    from pspgui.gui.maps_session import MapsSession
     from pspgui.gui.panels.images import ImagesPanel
     from pspgui.gui.project_session import ProjectSession
     from pspgui.gui.queue_session import QueueSession
@@ -33,6 +34,7 @@ class Parts:
     batch: BatchSession
     review: ReviewSession
     comparing: Comparing
+    maps: MapsSession
 
 
 @dataclass(frozen=True)

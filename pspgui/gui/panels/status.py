@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from pspgui.geometry import Pixel
 from pspgui.gui.icons import icon
+from pspgui.gui.map_scale import MapInView, value_text
 from pspgui.gui.panels.drawing import draw_elided, draw_swatch, percent, signed
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
@@ -83,6 +84,7 @@ class PixelReadout(QWidget):
         super().__init__(parent)
         self._document = document
         self._place = self._words = ""
+        self._map = MapInView(document)
         self._colour: QColor | None = None
         self._message = ""
         self._timer = QTimer(self)
@@ -93,6 +95,7 @@ class PixelReadout(QWidget):
         self.setAccessibleName("Pixel under the mouse")
         document.hover_changed.connect(self._on_hover)
         document.prediction_changed.connect(self._on_prediction)
+        document.display_changed.connect(self._on_prediction)
         document.message.connect(self.show_message)
         document.image_changed.connect(self._end_message)
 
@@ -163,6 +166,10 @@ class PixelReadout(QWidget):
                 parts.append("unlabelled")
             elif label != winner:
                 parts.append(f"labelled {document.table.name_of(label)}")
+        shown = self._map.shown
+        value = None if shown is None else shown.value_at(*pixel)
+        if shown is not None and value is not None:
+            parts.append(f"{shown.title.split(':')[0]} {value_text(shown, value)}")
         self._words = "   ".join(parts)
 
     def paintEvent(self, event: QPaintEvent) -> None:
