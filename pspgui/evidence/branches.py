@@ -128,6 +128,14 @@ class ASPPEvidence(PartsEvidence):
         inside = ((places >= 0) & (places < (height, width))).all(axis=1)
         return places[inside], places[~inside]
 
+    def lost_reads(self, pixel: tuple[int, int], source: Source) -> tuple[int, int]:
+        """Return how many reads of a branch fall into the padding, and how many there are."""
+        places = self._chain(self._aim(pixel, None).places).start
+        layers = self.weights.branches[self._titles[source.level]]
+        taps = max(layer.weight.shape[2] for layer in layers) ** 2
+        reads = len(places.rows) * taps
+        return round(reads * (1 - self._reads(places, layers)[1])), reads
+
     def _reads(self, places: Places, layers: Sequence[Layer]) -> tuple[Rect, float]:
         """Return the region around the cells a branch reads, and the share of taps inside."""
         height, width = self.activations.grid

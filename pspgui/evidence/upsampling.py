@@ -58,6 +58,14 @@ class UpsamplingEvidence(PartsEvidence):
         self._grid = (activations.features.shape[1], activations.features.shape[2])
         self._levels = {level.bins: self._level(level) for level in weights.levels}
 
+    def reach_map(self, level: int, row: int, col: int) -> np.ndarray:
+        """Return the weight with which every cell of the bottleneck reads a bin, (h, w) float32.
+
+        Raises KeyError and IndexError for a bin that there is not.
+        """
+        found = self._levels[level]
+        return np.outer(found.rows[:, row], found.columns[:, col]).astype(np.float32)
+
     @property
     def _rectifiers(self) -> int:
         return 1 + len(self.weights.stages)
