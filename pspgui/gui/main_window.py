@@ -122,7 +122,7 @@ class MainWindow(QMainWindow):
     def _build_docks(self) -> None:
         self.classes = ClassesPanel(self.document, self)
         self.evidence = EvidencePanel(self.document, self)
-        self.pyramid = PyramidPanel(self.document, self)
+        self.pyramid = PyramidPanel(self.document, self, self.canvas, self.settings)
         self.docks = [
             self._dock("Images", self.images, _LEFT),
             self._dock("Classes", self.classes, _RIGHT),
@@ -288,7 +288,7 @@ class MainWindow(QMainWindow):
         width, height = self.width(), self.height()
         beside = max(200, height - 110)
         few = max(152, min(40 + 28 * len(self.document.table) + 24, beside - 400))
-        strip = 96 + max(52, min(128, (width - 560) // 16))
+        strip = 120 + max(52, min(128, (width - 560) // 16))
         self.resizeDocks([images, evidence], [232, 320], Qt.Orientation.Horizontal)
         self.resizeDocks([classes, evidence], [few, beside - few], Qt.Orientation.Vertical)
         self.resizeDocks([pyramid], [strip], Qt.Orientation.Vertical)
