@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor
 
-from pspgui.imaging.opencv import cv2
 from pspgui.inference.activations import (
     Activations,
     CellScores,
@@ -29,6 +28,7 @@ from pspgui.inference.devices import choose
 from pspgui.inference.errors import Cancelled, ImageTooLargeError
 from pspgui.inference.heads import Head, build_head
 from pspgui.inference.memory import available_bytes, forecast_bytes
+from pspgui.inference.reducing import reduced
 from pspgui.labels.classes import ClassTable
 from pspgui.models.checkpoints import LoadedModel, load_checkpoint
 from pspgui.models.spec import ModelSpec
@@ -335,16 +335,6 @@ def _sample_inputs(spec: ModelSpec, samples: Sequence[np.ndarray]) -> Iterator[T
         height, width = pixels.shape[:2]
         padded = spec.size_rule.padded(height), spec.size_rule.padded(width)
         yield normalised(torch.tensor(pixels), spec, padded)
-
-
-def reduced(pixels: np.ndarray, times: int) -> np.ndarray:
-    """Return (H, W, 3) uint8 pixels averaged over squares of `times`, the last edge repeated."""
-    if times == 1:
-        return pixels
-    height, width = pixels.shape[:2]
-    whole = np.pad(pixels, ((0, -height % times), (0, -width % times), (0, 0)), mode="edge")
-    size = whole.shape[1] // times, whole.shape[0] // times
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def _checked_shape(pixels: np.ndarray) -> tuple[int, int]:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from pspgui.geometry import Rect
-from pspgui.imaging.opencv import cv2
 from pspgui.imaging.scratch import let_go, room_for
 from pspgui.inference.argmax import full_resolution_labels, label_kind
 from pspgui.inference.blending import ModeBands, winners
@@ -22,6 +21,7 @@ from pspgui.inference.memory import available_bytes
 from pspgui.inference.modes import CellScorer, CellScores, InferenceMode, ModeResult, Stop
 from pspgui.inference.planning import ModePlan, byte_text
 from pspgui.inference.protocols import PROTOCOLS
+from pspgui.inference.reducing import reduced
 from pspgui.inference.stitching import CellMap, cell_map, shifts, stitched
 from pspgui.inference.windows import ScaledPicture
 
@@ -276,7 +276,7 @@ def _preview(
     watch = _Watch(None, cancelled)
     watch.stop()
     try:
-        cells = scorer.cell_scores(_reduced(pixels, times), cancelled)
+        cells = scorer.cell_scores(reduced(pixels, times), cancelled)
         labels = full_resolution_labels(
             cells.scores, (times * cells.padded[0], times * cells.padded[1]), (height, width),
             cells.align_corners, watch.stop,
@@ -291,14 +291,6 @@ def _preview(
         notes=(f"A first look, from the image at 1/{times} of its size.",),
         preview=True,
     )
-
-
-def _reduced(pixels: np.ndarray, times: int) -> np.ndarray:
-    """Return pixels averaged over squares of `times`, the last edge repeated."""
-    height, width = pixels.shape[:2]
-    whole = np.pad(pixels, ((0, -height % times), (0, -width % times), (0, 0)), mode="edge")
-    size = whole.shape[1] // times, whole.shape[0] // times
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def _checked_shape(pixels: np.ndarray) -> tuple[int, int]:

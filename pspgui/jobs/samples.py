@@ -21,7 +21,7 @@ def read_samples(images: Sequence[Path]) -> tuple[np.ndarray, ...]:
     the GUI's.
     """
     from pspgui.imaging import DecodeError, decode_image
-    from pspgui.inference.predictor import reduced
+    from pspgui.inference.reducing import reduced
 
     step = max(1, len(images) // MOST_SAMPLES)
     found = []

@@ -120,7 +120,8 @@ class Rerun:
         """Return the stages that the head reads, last one last."""
         import torch
 
-        from pspgui.inference.predictor import normalised, reduced
+        from pspgui.inference.predictor import normalised
+        from pspgui.inference.reducing import reduced
 
         features = torch.tensor(self._known.features)[None]
         if self.model.keep == 1 or self.model.auxiliary is not None:

@@ -17,7 +17,8 @@ from pspgui.evidence.readings import Target
 from pspgui.inference import predictor as predictor_module
 from pspgui.inference.devices import choose_device, choose_precision
 from pspgui.inference.errors import Cancelled, DeviceError, ImageTooLargeError
-from pspgui.inference.predictor import Predictor, reduced
+from pspgui.inference.predictor import Predictor
+from pspgui.inference.reducing import reduced
 from pspgui.models.checkpoints import LoadedModel
 
 SHARED = Path(__file__).parents[3] / "shared"
