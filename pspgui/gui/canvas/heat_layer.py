@@ -124,5 +124,6 @@ def _name(opened: OpenedSource) -> str:
     source = opened.source
     return source.title or (
         "Local features" if source.level == 0
+        else f"{source.level} × {source.level}, all bins" if source.kind == "level"
         else f"{source.level} × {source.level}, row {source.row + 1}, column {source.col + 1}"
     )
