@@ -13,6 +13,7 @@ from pspgui.gui.panels.adjust import AdjustPanel
 from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.panels.maps import MapsPanel
 from pspgui.gui.queue_wiring import review_panel, statistics_panel
+from pspgui.gui.what_if_wiring import what_if_panel
 
 
 class DockRow(NamedTuple):
@@ -29,6 +30,7 @@ DOCKS: Final[tuple[DockRow, ...]] = (
     DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: AdjustPanel(parts.document, parent)),
     DockRow("Review", Qt.DockWidgetArea.RightDockWidgetArea, review_panel),
+    DockRow("What if", Qt.DockWidgetArea.RightDockWidgetArea, what_if_panel),
     DockRow("Maps", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: MapsPanel(parts.document, parts.maps, parent)),
     DockRow("Statistics", Qt.DockWidgetArea.RightDockWidgetArea, statistics_panel),

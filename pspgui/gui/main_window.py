@@ -52,6 +52,8 @@ from pspgui.gui.session import Activity, Session
 from pspgui.gui.settings import Settings
 from pspgui.gui.toolbar import MainToolBar
 from pspgui.gui.view_memory import ViewMemory
+from pspgui.gui.what_if import WhatIfSession
+from pspgui.gui.what_if_wiring import wire_what_if
 from pspgui.gui.window_verbs import WindowVerbs, local_path
 from pspgui.jobs.modelling import ModelFacts
 
@@ -86,9 +88,11 @@ class MainWindow(QMainWindow):
         self.review = ReviewSession(document, session, self.queue, self.images, settings)
         comparing = Comparing(document, session, settings, self)
         self.maps = MapsSession(document, session, self)
+        self.what_if = WhatIfSession(document, session, self)
         self.parts = Parts(
             document, session, self.canvas, self.images, self.verbs, session.project,
             self.queue, self.batch, self.review, comparing, self.maps,
+            self.what_if,
         )  # fmt: skip
         self.actions_table = Actions(self.parts, self)
         self._build_centre()
@@ -138,6 +142,9 @@ class MainWindow(QMainWindow):
             dock.setVisible(False)
             dock.toggleViewAction().triggered.connect(dock.raise_)
             self.more[row.title] = dock
+        wire_what_if(
+            self.parts, self.evidence.grids, self.more["What if"].widget(), self.actions_table
+        )
         self.docks[2].raise_()
         self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)

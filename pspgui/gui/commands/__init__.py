@@ -17,6 +17,7 @@ from pspgui.gui.commands import (
     regions,
     tools,
     viewing,
+    what_if,
 )
 from pspgui.gui.commands.row import ActionRow
 
@@ -32,6 +33,7 @@ TOPICS: Final = (
     class_table,
     queue,
     viewing,
+    what_if,
     maps,
     lab,
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pspgui.gui.queue_session import QueueSession
     from pspgui.gui.review_session import ReviewSession
     from pspgui.gui.session import Session
+    from pspgui.gui.what_if import WhatIfSession
     from pspgui.gui.window_verbs import WindowVerbs
 
 
@@ -35,6 +36,7 @@ class Parts:
     review: ReviewSession
     comparing: Comparing
     maps: MapsSession
+    what_if: WhatIfSession
 
 
 @dataclass(frozen=True)
