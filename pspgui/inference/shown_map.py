@@ -13,9 +13,10 @@ import numpy as np
 
 from pspgui.inference.resampling import sample
 
-Kind = Literal["plain", "signed", "share", "parts"]
+Kind = Literal["plain", "signed", "share", "parts", "colours"]
 """plain: from `limits` or the lowest to the highest value; signed: symmetric about zero;
-share: 0..1, the same in every image; parts: the value counts into `parts`."""
+share: 0..1, the same in every image; parts: the value counts into `parts`; colours: values are
+(h, w, 3), red, green and blue in 0..1, and there is no number to read."""
 
 
 _MOST_LOOKED_AT = 1 << 21
@@ -85,7 +86,8 @@ class Lattice(NamedTuple):
 class ShownMap:
     """A map for the canvas, with what its legend says.
 
-    name: tells maps apart; title: a few words; meaning: one short sentence under the title.
+    name: tells maps apart; title: a few words, and behind ": " what it is about; meaning: one
+    short sentence under the title.
     values: (h, w) float, or integers that count into `parts` for kind "parts"; finite.
     lattice: where the cells lie; None for values at the image's full resolution, (H, W).
     unit: behind the limits, such as "logits"; limits: (lowest, highest) of the scale, where the
@@ -133,6 +135,8 @@ class ShownMap:
 
     def value_at(self, y: int, x: int) -> float | None:
         """Return the value drawn in the middle of an image pixel; None where the map is not."""
+        if self.kind == "colours":
+            return None
         if self.lattice is None:
             return self._cell(y, x)
         (padded_h, padded_w), align_corners, (top, left), _ = self.lattice
@@ -171,6 +175,17 @@ def axis_extent(cells: int, padded: int, align_corners: bool) -> tuple[float, fl
         return 0.0, float(padded)
     pitch = (padded - 1) / (cells - 1)
     return 0.5 - pitch / 2, padded - 0.5 + pitch / 2
+
+
+def nice_limit(value: float) -> float:
+    """Return the end of a scale for values up to `value`: the next of 1, 1.5, 2, 3, 5, 7 x 10^n."""
+    if not np.isfinite(value) or value <= 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0):
+        if value <= step * power * (1 + 1e-9):
+            return float(step * power)
+    return float(10.0 * power)
 
 
 def _cell_under(position: int, cells: int, padded: int, align_corners: bool) -> int:

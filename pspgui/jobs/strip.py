@@ -282,12 +282,12 @@ class _Drawing:
                 else self._maps(last.name, "upsampled")
             )  # fmt: skip
         colours = principal_colours(whole)
-        share = f"{100 * colours.shares.sum():.0f} %"
+        share = f"{100 * colours.shares.sum():.0f} %" if colours.shares.any() else "no spread"
         of = " of the features" if last.form == "pooled" else ""
+        holds = f"they hold {share} of the variance" if colours.shares.any() else "cells are alike"
         words = (
             f"the three strongest directions{of} among {last.count} channels as red, green and "
-            f"blue; they hold {share} of the variance.\nColours run from the 1st to the 99th "
-            "percentile of each"
+            f"blue; {holds}.\nColours run from the 1st to the 99th percentile of each"
         )
         found = [colours.picture(one) for one in maps]
         return self._made(maps, found, "colours", "", words, share)

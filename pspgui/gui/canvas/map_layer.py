@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QPainter
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.colours import to_steps
 from pspgui.gui.map_scale import MapInView, map_colours, part_colours
-from pspgui.gui.qimages import indexed_image, opaque
+from pspgui.gui.qimages import indexed_image, opaque, rgb_image
 from pspgui.gui.theme import current_theme
 from pspgui.inference.shown_map import axis_extent
 
@@ -79,7 +79,7 @@ class MapLayer:
 
 
 def _place(shown: ShownMap) -> QRectF:
-    rows, columns = shown.values.shape
+    rows, columns = shown.values.shape[:2]
     if shown.lattice is None:
         return QRectF(0, 0, columns, rows)
     top, left, bottom, right = shown.lattice.extent((rows, columns))
@@ -96,6 +96,10 @@ def map_image(shown: ShownMap) -> QImage:
     if shown.kind == "parts":
         indices = np.ascontiguousarray(values, np.uint8)
         return indexed_image(indices, part_colours(shown.parts))
+    if shown.kind == "colours":
+        times = max(1, _FINE_SIDE // max(values.shape)) if shown.interpolates else 1
+        fine = np.stack([enlarged(values[..., i], times) for i in range(3)], axis=-1)
+        return rgb_image(np.ascontiguousarray(np.rint(255 * fine), np.uint8))
     step = -(-max(values.shape) // _MOST_SIDE)
     if shown.interpolates:
         values = enlarged(values, max(1, _FINE_SIDE // max(values.shape)))

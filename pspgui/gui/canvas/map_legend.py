@@ -24,6 +24,8 @@ _RAMP: Final = 8.0
 _GAP: Final = 6.0
 _MARK: Final = 5.0
 _MOST_ROWS: Final = 8
+_ROOMY: Final = (560, 720)
+_WIDTH: Final = 216.0  # in small canvases
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight
 _WRAP: Final = int(Qt.AlignmentFlag.AlignLeft) | int(Qt.TextFlag.TextWordWrap)
 
@@ -44,10 +46,13 @@ class MapLegend:
         shown = self._in_view.shown
         if shown is None:
             return QSizeF()
-        high = _TITLE + self._meaning_height(shown, widest) + _GAP
+        widest = widest if self._is_roomy else min(widest, _WIDTH)
+        high = _TITLE + self._words_height(shown, widest) + _GAP
         if shown.kind == "parts":
             rows = min(_MOST_ROWS + 1, len(self._order(shown)))
             return QSizeF(widest, high + _ROW * rows)
+        if shown.kind == "colours":
+            return QSizeF(widest, high - _GAP)
         return QSizeF(widest, high + _MARK + _RAMP + 2 + 2 * _LINE + 2)
 
     def paint(self, painter: QPainter, inner: QRectF) -> None:
@@ -57,19 +62,23 @@ class MapLegend:
             return
         painter.setFont(heading_font(self._canvas))
         painter.setPen(QColor(theme.text))
-        draw_elided(painter, QRectF(inner.left(), inner.top() - 2, inner.width(), _TITLE),
-                    shown.title)
+        title, _, subject = shown.title.partition(": ")
+        line = QRectF(inner.left(), inner.top() - 2, inner.width(), _TITLE)
+        draw_elided(painter, line, title)
         painter.setFont(quiet_font(self._canvas))
         painter.setPen(QColor(theme.quiet))
-        high = self._meaning_height(shown, inner.width())
+        high = self._words_height(shown, inner.width())
         top = inner.top() + _TITLE
-        if high:
-            painter.drawText(QRectF(inner.left(), top, inner.width(), high), _WRAP, shown.meaning)
+        if subject:
+            draw_elided(painter, QRectF(inner.left(), top - 2, inner.width(), _LINE), subject)
+            top += _LINE
+        if self._is_roomy:
+            painter.drawText(QRectF(inner.left(), top, inner.width(), 200), _WRAP, shown.meaning)
         below = inner.adjusted(0, _TITLE + high + _GAP, 0, 0)
         value = self._value(shown)
         if shown.kind == "parts":
             self._paint_parts(painter, below, shown, value)
-        else:
+        elif shown.kind != "colours":
             self._paint_ramp(painter, below, shown, value)
 
     # -- inside -------------------------------------------------------------------------------
@@ -78,12 +87,17 @@ class MapLegend:
         hover = self._document.hover
         return None if hover is None else shown.value_at(*hover)
 
-    def _meaning_height(self, shown: ShownMap, width: float) -> float:
-        if not shown.meaning:
-            return 0.0
-        metrics = QFontMetricsF(quiet_font(self._canvas))
-        room = QRectF(0, 0, width, 1000)
-        return float(metrics.boundingRect(room, _WRAP, shown.meaning).height())
+    @property
+    def _is_roomy(self) -> bool:
+        """Whether the legend may say what the map means without hiding much of the picture."""
+        return self._canvas.height() >= _ROOMY[0] and self._canvas.width() >= _ROOMY[1]
+
+    def _words_height(self, shown: ShownMap, width: float) -> float:
+        high = _LINE if ": " in shown.title else 0.0
+        if shown.meaning and self._is_roomy:
+            metrics = QFontMetricsF(quiet_font(self._canvas))
+            high += metrics.boundingRect(QRectF(0, 0, width, 1000), _WRAP, shown.meaning).height()
+        return float(high)
 
     def _order(self, shown: ShownMap) -> list[int]:
         """Return which parts get a row: all in their order, or of many the largest first."""

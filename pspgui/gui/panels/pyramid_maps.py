@@ -124,6 +124,8 @@ class StripMaps(QObject):
             return None
         aligned = prediction.align_corners and not own.bins
         kind: Kind = "signed" if tile.is_signed else "plain"
+        if own.kind == "colours":
+            kind = "colours"
         meaning = own.note.partition("\n")[0]
         return ShownMap(
             f"{_PREFIX}{tile.name}", f"{tile.title} {tile.badge}".strip(), own.view.after, kind,

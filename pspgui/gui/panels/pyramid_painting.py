@@ -57,7 +57,10 @@ def paint_tile(p: QPainter, tile: Tile, rect: QRectF, look: Look) -> None:
     _paint_pictures(p, tile, places, look)
     p.setPen(QColor(theme.quiet))
     below = QRectF(inner.left(), places[-1].bottom() + 2, inner.width(), RANGE)
-    draw_elided(p, below, value_text(tile, look) or tile.value_range)
+    text = value_text(tile, look) or tile.value_range
+    if p.fontMetrics().horizontalAdvance(text) > below.width():
+        text = tile.rough_range or text
+    draw_elided(p, below, text)
     if look.ready and look.marked:
         p.setBrush(Qt.BrushStyle.NoBrush)
         p.setPen(QPen(QColor(theme.accent), 1.5))
@@ -79,8 +82,10 @@ def _paint_title(p: QPainter, tile: Tile, rect: QRectF, look: Look) -> None:
     theme = look.theme
     p.setPen(QColor(theme.text if look.ready else theme.disabled))
     draw_elided(p, rect, tile.title)
-    if tile.badge:
-        width = p.fontMetrics().horizontalAdvance(tile.title) + 4
+    metrics = p.fontMetrics()
+    width = metrics.horizontalAdvance(tile.title) + 4
+    # The header says it too: half a word in a narrow tile says nothing.
+    if tile.badge and width + metrics.horizontalAdvance(tile.badge) <= rect.width():
         p.setPen(QColor(theme.quiet))
         draw_elided(p, rect.adjusted(width, 0, 0, 0), tile.badge)
 

@@ -51,6 +51,7 @@ class Tile:
     values: the maps themselves, before and after, for the number under the pointer; bins: whether
     the last is drawn bin by bin. badge: what stands behind the title; empty: why there is nothing
     to see. limits and is_signed: the scale of the colours; None for pictures that are colours.
+    rough_range: the range in fewer figures, for narrow tiles.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Tile:
     empty: str = ""
     limits: Span | None = None
     is_signed: bool = False
+    rough_range: str = ""
 
 
 def placeholder_tiles() -> tuple[Tile, ...]:
@@ -143,7 +145,7 @@ def number_words(rows: Sequence[MapStatistics]) -> dict[str, str]:
         dead = f"{row.dead} of them dead" if row.dead else "none of them dead"
         line = (
             f"{row.channels} channels{of}, {row.shape[0]} × {row.shape[1]}, {dead}; "
-            f"{100 * row.zeros:.0f} % of values are zero; mean {short(row.mean)} "
+            f"{100 * row.zeros:.0f} % of values not above zero; mean {short(row.mean)} "
             f"± {short(row.std)}"
         )
         if row.share is not None:
@@ -181,8 +183,7 @@ def _mode_tile(
         return Tile(
             view.name, _title(view, class_name), view.before is not None,
             None if view.before is None else _rgb_picture(view.before), _rgb_picture(view.after),
-            f"{own.badge} of variance" if own.badge else "", _joined(view, own.note, numbers),
-            bins=own.bins, badge="",
+            own.badge, _joined(view, own.note, numbers), bins=own.bins,
         )  # fmt: skip
     is_signed = own.kind == "signed" or span[0] < 0
     if is_signed:
@@ -213,6 +214,7 @@ def _tile(
         badge="" if own is None else own.badge,
         limits=scale,
         is_signed=scale[0] < 0,
+        rough_range="…".join(dict.fromkeys(_rough(value, span[0] < 0) for value in span)),
     )
 
 
@@ -225,6 +227,16 @@ def _title(view: LevelView, class_name: str) -> str:
     """Return a tile's title; a score of no class in particular has its own."""
     is_of_class = view.name == "score" and view.title == "Score" and view.before is None
     return f"{class_name} score" if is_of_class else view.title
+
+
+def _rough(value: float, with_sign: bool) -> str:
+    """Return a number in two figures or so."""
+    text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else (
+        f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+    )
+    text = text.removeprefix("0") if text.startswith("0.") else text
+    plus = "+" if with_sign and value > 0 else ""
+    return plus + text.replace("-", "\u2212")
 
 
 def _plain(span: tuple[float, float]) -> str:
