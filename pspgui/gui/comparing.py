@@ -178,11 +178,15 @@ class Comparing(QObject):
     def name_of(self, other: OtherModel | None) -> str:
         """Return a short name, by which the models compared can be told apart; None: the first."""
         known = [self._session.model, *(o.facts for o in self._others)]
-        facts = self._session.model if other is None else other.facts
+        facts = self.facts_of(other)
         if facts is None:
             return "" if other is None else printable(other.choice.path.stem)
         kinds = [_kind(f) for f in known if f is not None]
         return _kind(facts) if kinds.count(_kind(facts)) == 1 else printable(facts.title)
+
+    def facts_of(self, other: OtherModel | None) -> ModelFacts | None:
+        """Return what is known of a model once it is loaded; None: of the first."""
+        return self._session.model if other is None else other.facts
 
     @property
     def recent(self) -> tuple[Path, ...]:

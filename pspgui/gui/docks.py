@@ -24,6 +24,12 @@ class DockRow(NamedTuple):
     build: Callable[[Parts, QWidget], QWidget]
 
 
+def _differences(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.comparing_panel import DifferencesPanel
+
+    return DifferencesPanel(parts.comparing, parent)
+
+
 DOCKS: Final[tuple[DockRow, ...]] = (
     DockRow("History", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: HistoryPanel(parts.document, parent)),
@@ -33,5 +39,6 @@ DOCKS: Final[tuple[DockRow, ...]] = (
     DockRow("What if", Qt.DockWidgetArea.RightDockWidgetArea, what_if_panel),
     DockRow("Maps", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: MapsPanel(parts.document, parts.maps, parent)),
+    DockRow("Differences", Qt.DockWidgetArea.RightDockWidgetArea, _differences),
     DockRow("Statistics", Qt.DockWidgetArea.RightDockWidgetArea, statistics_panel),
 )  # fmt: skip

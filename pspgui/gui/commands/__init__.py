@@ -8,6 +8,7 @@ from pspgui.gui.commands import (
     class_table,
     classes,
     cleaning,
+    comparing,
     editing,
     files,
     keeping,
@@ -35,6 +36,7 @@ TOPICS: Final = (
     viewing,
     what_if,
     maps,
+    comparing,
     lab,
 )
 
