@@ -1,13 +1,14 @@
-"""`pspgui explain`: the exact evidence behind one pixel."""
+"""`pspgui explain`: the exact evidence behind pixels, as text, JSON, report, table or checks."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pspgui.cli.explaining import Asking, ReadingOption, evidence_from, read_image
 from pspgui.cli.options import (
     AssumeOption,
     BackendOption,
@@ -19,25 +20,19 @@ from pspgui.cli.options import (
     pixel_option,
 )
 from pspgui.cli.told_evidence import Told
-from pspgui.imaging import decode_image
 
 if TYPE_CHECKING:
     from pspgui.evidence import Evidence
-    from pspgui.evidence.readings import Target
-    from pspgui.labels.classes import ClassTable
+    from pspgui.inference.predictor import Predictor
 
-ReadingOption = Annotated[
-    Literal["split", "ig", "ablate"],
-    typer.Option(
-        help="split: gates as they are; ig: integrated gradients; ablate: what the logit falls by "
-        "when a source alone is silent"
-    ),
+AtOption = Annotated[
+    list[str] | None, typer.Option("--at", help="X,Y in image pixels; may be repeated")
 ]
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(help="image file")],
-    at: Annotated[str, typer.Option(help="X,Y in image pixels")],
+    image: Annotated[Path, typer.Argument(help="image file; with --points their folder")],
+    at: AtOption = None,
     class_name: Annotated[
         str | None, typer.Option("--class", help="explain the logit of this class")
     ] = None,
@@ -52,6 +47,26 @@ def explain(
             help="open a source of the split into cells: local, 6x6:ROW,COLUMN, or its title",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="write a report: .html, .pdf, .png or .svg"),
+    ] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="explain many points: columns image,x,y[,class][,versus]"
+        ),
+    ] = None,
+    csv_out: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="OUT.csv", help="write every amount, a line each"),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="check the evidence of this model on this image")
+    ] = False,
+    pixels: Annotated[
+        int, typer.Option(min=1, max=100_000, help="random pixels that --check sums up")
+    ] = 200,
     weights: WeightsOption = None,
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
@@ -64,52 +79,80 @@ def explain(
     Of a PSPNet the sources are local features and bins, of DeepLabV3 branches, of FCN score maps.
     They add up to the logit. Without --class and --versus: the margin over the runner-up.
     """
-    from pspgui.evidence import evidence_of, opened, residual
+    places = tuple(pixel_option(text) for text in at or ())
+    asking = Asking(image, places, class_name, versus, reading, open_name)
+    _refuse_mixtures(asking, report, points, csv_out, check)
+    if report is not None:
+        from pspgui.reports.files import check_path
+
+        check_path(report)
+
+    def load() -> Predictor:
+        return open_predictor(weights, device, precision, assume, backend)
+
+    if points is not None:
+        from pspgui.cli.explain_points import explain_points
+
+        return explain_points(asking, points, csv_out, load, as_json)
+    shown = read_image(asking)
+    predictor = load()
+    if check:
+        from pspgui.cli.explain_checks import explain_checks
+
+        return explain_checks(asking, shown, predictor, pixels, as_json)
+    if report is not None:
+        from pspgui.cli.explain_report import explain_report
+
+        options = {"--weights": weights, "--assume": assume, "--device": device,
+                   "--precision": precision, "--backend": backend}  # fmt: skip
+        return explain_report(asking, shown, predictor, report, options)
+    evidence = evidence_from(predictor, shown, str(image))
+    for number, pixel in enumerate(places):
+        if number and not as_json:
+            print()
+        _tell(asking, pixel, evidence, predictor, as_json)
+    if csv_out is not None:
+        from pspgui.cli.explain_points import write_table
+
+        write_table(csv_out, asking, evidence, predictor)
+    return 0
+
+
+def _refuse_mixtures(
+    asking: Asking, report: Path | None, points: Path | None, csv_out: Path | None, check: bool
+) -> None:
+    """Raise ValueError for options that say nothing together."""
+    if asking.class_name is not None and asking.versus is not None:
+        raise ValueError("--class and --versus exclude each other")
+    if asking.open_name is not None and asking.reading != "split":
+        raise ValueError("--open goes with the split alone: leave --reading out")
+    given = {"--report": report, "--points": points, "--check": check or None}
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) > 1:
+        raise ValueError(f"{' and '.join(chosen)} exclude each other")
+    if chosen and asking.open_name is not None:
+        raise ValueError(f"{chosen[0]} and --open exclude each other")
+    if csv_out is not None and chosen in (["--report"], ["--check"]):
+        raise ValueError(f"{chosen[0]} and --csv exclude each other")
+    if points is not None and asking.pixels:
+        raise ValueError("--points names the pixels: leave --at out")
+    if not asking.pixels and points is None and not check:
+        raise ValueError("--at X,Y says which pixel to explain; --points FILE.csv names many")
+
+
+def _tell(
+    asking: Asking, pixel: tuple[int, int], evidence: Evidence, predictor: Predictor, as_json: bool
+) -> None:
+    """Print one pixel's evidence."""
+    from pspgui.evidence import opened, residual
     from pspgui.evidence.naming import source_called
 
-    pixel = pixel_option(at)
-    if class_name is not None and versus is not None:
-        raise ValueError("--class and --versus exclude each other")
-    if open_name is not None and reading != "split":
-        raise ValueError("--open goes with the split alone: leave --reading out")
-    pixels = decode_image(image).pixels
-    height, width = pixels.shape[:2]
-    if not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
-        raise ValueError(f"--at {at} lies outside the image of {width} x {height} pixels")
-    predictor = open_predictor(weights, device, precision, assume, backend)
-    evidence = evidence_of(predictor.set_image(pixels, str(image)), predictor.weights)
-    if evidence is None:
-        raise ValueError(
-            f"{predictor.spec.title} can't be explained yet: evidence is read from PSPNets, FCNs "
-            "and DeepLabV3 with its branches"
-        )
-    target = _target(evidence, pixel, predictor.classes, class_name, versus)
-    found, cells = evidence.at(pixel, target, reading), None
-    if open_name is not None:
-        cells = opened(evidence, pixel, source_called(found.sources, open_name), target)
+    target = asking.target(evidence, pixel, predictor.classes)
+    found, cells = evidence.at(pixel, target, asking.reading), None
+    if asking.open_name is not None:
+        cells = opened(evidence, pixel, source_called(found.sources, asking.open_name), target)
     told = Told(found, residual(evidence, pixel, target), predictor.precision, cells)
     if as_json:
         print(json.dumps(told.to_json(predictor.classes, evidence.activations)))
     else:
         told.show(predictor.classes, evidence.activations)
-    return 0
-
-
-def _target(
-    evidence: Evidence,
-    pixel: tuple[int, int],
-    table: ClassTable,
-    class_name: str | None,
-    versus: str | None,
-) -> Target | None:
-    from pspgui.evidence.readings import Target
-
-    if class_name is not None:
-        return Target(table.find(class_name).id)
-    if versus is None:
-        return None
-    winner = evidence.margin_target(pixel).class_id
-    other = table.find(versus)
-    if other.id == winner:
-        raise ValueError(f"{other.name} is the winner at this pixel; name another class")
-    return Target(winner, other.id)

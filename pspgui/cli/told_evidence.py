@@ -46,7 +46,7 @@ def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
           f"{found.logit:+.4f}")  # fmt: skip
     if found.reading == "ablate":
         print("  each by how much it falls without that source alone; these need not add up:")
-    for name, value in _sums(found):
+    for name, value in sums(found):
         print(f"  {name:<14} {value:+9.4f}")
     print(f"  {'constant':<14} {found.constant:+9.4f}")
     if found.reading == "ablate":
@@ -115,11 +115,12 @@ def _cell(
     return xs[0], ys[0], xs[1], ys[1]
 
 
-def _sums(found: PixelEvidence) -> list[tuple[str, float]]:
+def sums(found: PixelEvidence) -> list[tuple[str, float]]:
     """Return what is printed first: local and levels of a pyramid, or every branch."""
+    from pspgui.evidence.naming import name_of
     from pspgui.evidence.readings import PyramidEvidence
 
     if isinstance(found, PyramidEvidence):
         levels = [(f"{level}x{level}", total) for level, total in found.level_sums.items()]
         return [("local", found.local), *levels]
-    return [(source.title, source.value) for source in found.sources]
+    return [(name_of(source), source.value) for source in found.sources]
