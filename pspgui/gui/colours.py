@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from pspgui.gui.theme import Theme, current_theme
+from pspgui.inference.shown_map import nice_limit
 
 _LMS_FROM_RGB = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929],
@@ -73,17 +74,6 @@ def signed_rgb(array: np.ndarray, limit: float, theme: Theme | None = None) -> n
     return to_rgb(array, diverging_lut(theme), -limit, limit if limit > 0 else 1.0)
 
 
-def nice_limit(value: float) -> float:
-    """Return the end of a scale for values up to `value`: the next of 1, 1.5, 2, 3, 5, 7 x 10^n."""
-    if not np.isfinite(value) or value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0):
-        if value <= step * power * (1 + 1e-9):
-            return float(step * power)
-    return float(10.0 * power)
-
-
 def readable_on(colour: tuple[int, int, int]) -> str:
     """Return near-black or near-white, whichever reads better on a (red, green, blue) ground."""
     r, g, b = ((v / 255.0) ** 2.2 for v in colour)  # plain floats: called while painting
@@ -126,3 +116,14 @@ def _linear(rgb: np.ndarray) -> np.ndarray:
 def _frozen(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array
+
+
+__all__ = [
+    "diverging_lut",
+    "nice_limit",
+    "readable_on",
+    "sequential_lut",
+    "signed_rgb",
+    "to_rgb",
+    "to_steps",
+]

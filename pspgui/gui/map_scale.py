@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 # Maps of shares and probabilities, whose colours must mean the same in every image.
 _FROM_0_TO_1: Final = ("confidence", "share")
 
+# Levels from coarse to fine over a picture: the bars' shades of one hue are too alike there. They
+# differ in lightness as well as in hue, so that every colour vision tells them apart.
+_LEVELS: Final = ("#4a3fd0", "#b03fb8", "#f0607a", "#ffc24a")
+_VEIL: Final = 0.7
+
 Span = tuple[float, float]
 
 
@@ -101,12 +106,13 @@ def part_colours(parts: Sequence[Part]) -> list[int]:
 
 
 def part_colour(part: Part) -> QColor:
-    """Return the colour of a part, those of sources from the theme."""
-    theme = current_theme()
+    """Return the colour of a part; local features are a veil, so that levels stand out."""
     if part.colour in ("local", "constant"):
-        return QColor(getattr(theme, part.colour))
+        colour = QColor(current_theme().neutral if part.colour == "local" else "#8a8b92")
+        colour.setAlphaF(_VEIL)
+        return colour
     if part.colour.startswith("level-"):
-        return QColor(theme.levels[int(part.colour.removeprefix("level-")) % len(theme.levels)])
+        return QColor(_LEVELS[int(part.colour.removeprefix("level-")) % len(_LEVELS)])
     return QColor(part.colour)
 
 

@@ -226,21 +226,27 @@ class MapRoom:
     def _part(
         self, choice: MapChoice, maps: EvidenceMaps, target: Target | None
     ) -> ShownMap:
-        """Return one part of the evidence, on the one scale that all parts of a target have."""
+        """Return one part of the evidence, on a scale that can be compared.
+
+        The pyramid and its levels have one scale, the others another: where a pyramid adds little
+        one would see nothing of it on the scale of the local features.
+        """
+        from pspgui.inference.shown_map import Lattice, nice_limit
+
         every = {
             "pyramid": ("Pyramid", maps.pyramid), "local": ("Local features", maps.local),
             **{f"level-{b}": (f"{b} × {b}", part) for b, part in maps.levels.items()},
             "constant": ("Constant", maps.constant), "all": ("All sources", maps.logit),
         }  # fmt: skip
         title, values = every[choice.part]
-        visible = self._plain.activations
-        from pspgui.inference.shown_map import Lattice
-
-        inside = Lattice.of(visible).visible(visible.grid)
-        limit = max(float(np.abs(part[inside]).max()) for _, part in every.values())
+        alike = [name for name in every if _is_outer(name) == _is_outer(choice.part)]
+        known = self._plain.activations
+        inside = Lattice.of(known).visible(known.grid)
+        limit = nice_limit(max(float(np.abs(every[name][1][inside]).max()) for name in alike))
+        scale = "the pyramid and its levels" if _is_outer(choice.part) else "all but the levels"
         return self._shown(
             choice.kind, np.array(values), "signed", self._of(target), title=title,
-            meaning="What it adds to the logit; one scale for all sources", unit="logits",
+            meaning=f"What it adds to the logit; {scale} have one scale", unit="logits",
             limits=(-limit, limit),
         )  # fmt: skip
 
@@ -254,7 +260,7 @@ class MapRoom:
         title = f"{level} × {level}, row {row + 1}, column {column + 1}"
         if kind.name == "reach":
             values = self._plain.reach_map(level, row, column)
-            return self._shown(kind, values, "share", title=f"Reach of {title}")
+            return self._shown(kind, values, "share", title, title="Reach of a bin")
         values = self._level_stack(stop).bin(level, row, column, target)
         return self._shown(
             kind, values, "signed", self._of(target), title=title, unit="logits"
@@ -291,6 +297,10 @@ class MapRoom:
         own = known.scores.reshape(len(known.scores), -1).max(axis=1) > _NO_CLASS
         scores = known.scores if own.all() else known.scores[own]
         return CellScores(scores, known.padded_shape, known.shape, known.align_corners)
+
+
+def _is_outer(part: str) -> bool:
+    return part == "pyramid" or part.startswith("level-")
 
 
 def make_map(room: MapRoom, question: MapQuestion) -> Job:

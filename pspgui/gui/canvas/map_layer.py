@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FINE_SIDE: Final = 480
 _MOST_SIDE: Final = 1600
+_SIGNED: Final = 1.5
 
 
 def enlarged(cells: np.ndarray, times: int) -> np.ndarray:
@@ -66,7 +67,9 @@ class MapLayer:
             painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
         painter.setTransform(camera.transform(), True)
         painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
-        painter.setOpacity(document.opacity)
+        # Where a signed map is near zero it is near grey: it takes more strength to be read.
+        strength = _SIGNED if shown.kind == "signed" else 1.0
+        painter.setOpacity(min(1.0, strength * document.opacity))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shown.interpolates)
         painter.drawImage(_place(shown), self._image)
         painter.restore()

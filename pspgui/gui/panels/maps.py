@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QScrollArea,
     QSizePolicy,
     QToolButton,
@@ -51,18 +52,21 @@ class MapsPanel(QWidget):
         column.setSpacing(2)
         self._target, self._part = QComboBox(), QComboBox()
         self._buttons = {kind.name: self._button(kind) for kind in MAPS}
-        column.addWidget(QuietLabel("What decides"))
-        for kind in MAPS:
-            if kind.name == "confidence":
-                column.addSpacing(GRID_PX)
-                column.addLayout(self._form())
-                column.addSpacing(GRID_PX)
-                column.addWidget(QuietLabel("How sure"))
-            column.addWidget(self._buttons[kind.name])
-        column.addSpacing(GRID_PX)
         self._words = QuietLabel()
         self._words.setWordWrap(True)
         column.addWidget(self._words)
+        column.addSpacing(GRID_PX)
+        column.addWidget(QuietLabel("What decides"))
+        beside = QHBoxLayout()
+        beside.setSpacing(2)
+        for kind in MAPS:
+            of_pyramid = kind.needs == "pyramid"
+            (column if of_pyramid else beside).addWidget(self._buttons[kind.name])
+        column.addSpacing(4)
+        column.addLayout(self._form())
+        column.addSpacing(GRID_PX)
+        column.addWidget(QuietLabel("How sure"))
+        column.addLayout(beside)
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -98,7 +102,7 @@ class MapsPanel(QWidget):
 
     @property
     def words(self) -> str:
-        """What stands below the list."""
+        """What stands above the list."""
         return self._words.text()
 
     def sizeHint(self) -> QSize:
@@ -109,12 +113,13 @@ class MapsPanel(QWidget):
 
     def _button(self, kind: MapKind) -> QToolButton:
         button = QToolButton()
-        button.setText(kind.title)
+        button.setText(f" {kind.title}")
+        button.setAccessibleName(kind.title)
         button.setToolTip(f"{kind.meaning}.")
         button.setIcon(icon(_ICONS[kind.name]))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setCheckable(True)
-        button.setFixedHeight(28)
+        button.setFixedHeight(26)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.clicked.connect(lambda _=False, name=kind.name: self._maps.toggle(name))
         return button
@@ -159,7 +164,7 @@ class MapsPanel(QWidget):
         self._show_parts()
         text = _WAITS if maps.waits_for_bin else maps.share_text or _HINT
         if maps.share_text and maps.waits_for_bin:
-            text = f"{_WAITS}\n\n{maps.share_text}"
+            text = f"{maps.share_text} {_WAITS}"
         self._words.setText(text)
 
     def _show_parts(self) -> None:
