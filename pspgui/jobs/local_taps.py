@@ -84,3 +84,18 @@ def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -
         return tuple(tap._replace(region=behind.outside(tap.region)) for tap in taps)
 
     return job
+
+
+def reads_text(engine: Any, pixel: Pixel, source: Source) -> str:
+    """Return a sentence on the taps of a branch that fall into the padding; empty for none."""
+    if source.kind != "branch":
+        return ""
+    from pspgui.evidence import CellsEvidence
+    from pspgui.evidence.footprints import footprint, lost_text
+
+    behind = inner(engine)
+    if not isinstance(behind.plain, CellsEvidence):
+        return ""
+    found = footprint(behind.plain, behind.pixel(pixel), source)
+    told = "" if found is None else lost_text(found)
+    return f"{source.title}: {told}" if told else ""

@@ -32,7 +32,7 @@ from pspgui.gui.panels.evidence_views import ViewSwitch
 from pspgui.gui.panels.source_list import SourceList
 from pspgui.gui.panels.waterfall import Waterfall
 from pspgui.gui.theme import ICON_PX, QuietLabel, current_theme
-from pspgui.jobs.local_taps import has_taps, local_taps
+from pspgui.jobs.local_taps import has_taps, local_taps, reads_text
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
@@ -74,8 +74,8 @@ class EvidencePanel(QWidget):
         self.bar, self.waterfall, self.list = EvidenceBar(), Waterfall(), SourceList()
         self.grids = BinGrids()
         self.targets = TargetChooser(self._document)
-        self.residual, self.aside = QuietLabel(""), QuietLabel("")
-        for label in (self.residual, self.aside):
+        self.residual, self.aside, self.reads = (QuietLabel("") for _ in range(3))
+        for label in (self.residual, self.aside, self.reads):
             label.setWordWrap(True)
             label.hide()
         content = QWidget()
@@ -84,7 +84,7 @@ class EvidencePanel(QWidget):
         column.setSpacing(8)
         for widget in (
             self._header, self.bar, self.waterfall, self.residual, self.aside, self.grids,
-            self.list,
+            self.list, self.reads,
         ):  # fmt: skip
             column.addWidget(widget)
         column.addStretch(1)
@@ -290,9 +290,18 @@ class EvidencePanel(QWidget):
     def _point(self, source: Source | None) -> None:
         """Show where a source looks; after a moment, if so wished, what it is made of."""
         self._document.set_hovered_bin(source)
+        self._show_reads(source)
         self._dwell_timer.stop()
         if source is not None and source.reachable and self.opens_by_pointing:
             self._dwell_timer.start()
+
+    def _show_reads(self, source: Source | None) -> None:
+        """Say how many taps of a branch fall into the padding; below all that can be pointed at."""
+        shown = self._shown
+        known = source is not None and shown is not None
+        text = reads_text(self._document.engine, shown.pixel, source) if known else ""
+        self.reads.setText(text)
+        self.reads.setVisible(bool(text))
 
     @Slot(object)
     def _on_part(self, part: Part | None) -> None:

@@ -24,6 +24,7 @@ _BAR = 24
 _AXIS = 18
 _LEGEND_ROW = 17
 _SUM = 38
+_ROOMY = 264  # narrower, "shown margin" leaves no room for the signs between
 
 
 def part_colour(part: Part, sums: Sums, theme: Theme) -> QColor:
@@ -227,6 +228,8 @@ class EvidenceBar(QWidget):
         p.fillRect(QRectF(0, top, self.width(), 1), QColor(theme.line))
         p.setFont(text_font(self))
         names, amounts = zip(*sums.terms, strict=True)
+        if self.width() < _ROOMY:
+            names = (*names[:-1], names[-1].removeprefix("shown "))
         numbers = QFontMetrics(text_font(self))
         words = QFontMetrics(quiet_font(self))
         widths = [

@@ -34,6 +34,7 @@ _GLYPH: Final = 14
 _TAP: Final = (44, 22)
 _INDENT: Final = 24
 _CHEVRON: Final = 16
+_ALL_FROM: Final = 260
 _DECIMALS: Final = 3  # two are moved elsewhere so that printed sums hold
 
 
@@ -244,7 +245,7 @@ class SourceList(QWidget):
             metrics = p.fontMetrics()
             columns = self._columns(metrics)
             p.setPen(QColor(theme.quiet))
-            for text, right in zip(("logits", "share", "so far"), columns, strict=True):
+            for text, right in zip(("logits", "share", "so far"), columns, strict=False):
                 self._right(p, QRectF(0, 0, right, _HEAD), text)
             draw_elided(p, QRectF(0, 0, columns[0] - metrics.horizontalAdvance("logits"), _HEAD),
                         "by size")  # fmt: skip
@@ -260,15 +261,17 @@ class SourceList(QWidget):
                 text = unreachable_text(self._evidence, self._ranking.unreachable)
                 draw_elided(p, last.adjusted(_GLYPH + 8, 0, 0, 0), text)
 
-    def _columns(self, metrics: QFontMetrics) -> tuple[float, float, float]:
-        """Return the right ends of amounts, shares, and shares so far."""
+    def _columns(self, metrics: QFontMetrics) -> tuple[float, ...]:
+        """Return the right ends of amounts, of shares, and with room for them of shares so far."""
         last = metrics.horizontalAdvance("100.0 %")
         wide = float(self.width())
+        if self.width() < _ALL_FROM:
+            return wide - last - 8, wide
         return wide - 2 * last - 16, wide - last - 8, wide
 
     def _paint_row(
         self, p: QPainter, theme: Theme, metrics: QFontMetrics, index: int, row: Ranked,
-        columns: tuple[float, float, float],
+        columns: tuple[float, ...],
     ) -> None:  # fmt: skip
         rect = self.row_rect(index)
         if index == self._row:
@@ -279,7 +282,8 @@ class SourceList(QWidget):
         self._right(p, QRectF(0, rect.top(), columns[0], _ROW), amount)
         p.setPen(QColor(theme.quiet))
         self._right(p, QRectF(0, rect.top(), columns[1], _ROW), f"{100 * row.share:.1f} %")
-        self._right(p, QRectF(0, rect.top(), columns[2], _ROW), f"{100 * row.so_far:.1f} %")
+        for right in columns[2:]:
+            self._right(p, QRectF(0, rect.top(), right, _ROW), f"{100 * row.so_far:.1f} %")
         room = columns[0] - metrics.horizontalAdvance(amount) - _GLYPH - 16
         p.setPen(QColor(theme.text if row.source is not None else theme.quiet))
         draw_elided(p, QRectF(_GLYPH + 8, rect.top(), room, _ROW), row.name)
@@ -342,6 +346,9 @@ class SourceList(QWidget):
         beside = QRectF(
             first.left() + self._side() * _TAP[0] + 8, first.top(), 400, _TAP[1]
         )
+        beside.setRight(float(self.width()))
+        if beside.width() < 72:
+            return
         p.setPen(QColor(theme.quiet))
         for line, text in enumerate(("taps of the", "convolution;", "they add up")):
             draw_elided(p, beside.translated(0, line * (metrics.height() + 1)), text)
