@@ -99,6 +99,7 @@ class TargetChooser(QWidget):
         row.addWidget(self.class_box, 5)
         row.addWidget(self.versus_box, 6)
         document.classes_changed.connect(self.fill)
+        document.target_changed.connect(self.fill)
         self.class_box.activated.connect(self._chosen)
         self.versus_box.activated.connect(self._chosen)
         self.fill()
