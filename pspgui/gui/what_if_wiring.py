@@ -26,5 +26,4 @@ def wire_what_if(parts: Parts, grids: BinGrids, panel: QWidget, actions: Actions
     if isinstance(panel, WhatIfPanel):
         panel.menu = WhatIfMenu(what_if, parts.document, parts.session, grids)
     what_if.changed.connect(actions.refresh)
-    what_if.answered.connect(actions.refresh)
     what_if.look_changed.connect(actions.refresh)

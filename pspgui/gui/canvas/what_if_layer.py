@@ -36,7 +36,8 @@ class AlteredLook:
     """The altered labels: `plain` where nothing changed, `strong` colours where it did.
 
     Maps: the labels in view, the altered and the model's own answer, and who labelled, where a
-    person may have. A line goes around what changed, light within and dark without.
+    person may have. A line goes around what changed, light within and dark without; slivers
+    along borders, which are everywhere, get none.
     """
 
     plain: Look
@@ -45,8 +46,8 @@ class AlteredLook:
 
     @property
     def reach(self) -> int:
-        """That of the look below, and the line's."""
-        return max(self.plain.reach, (self.width + 1) // 2)
+        """That of the look below, and that of the line with what makes a sliver."""
+        return max(self.plain.reach, 4 * self.width + 1)
 
     def draw(self, maps: Maps) -> np.ndarray:
         """Draw the altered labels where the model's are in view."""
@@ -59,9 +60,34 @@ class AlteredLook:
         drawn = self.plain.draw((now,))
         at = np.flatnonzero(changed)
         drawn.ravel()[at] = self.strong.take(now.ravel()[at], mode="clip")
-        edge = np.flatnonzero(borders(changed, self.width))
+        wide = thick(changed, 2 * self.width)
+        edge = np.flatnonzero(borders(wide, self.width))
         drawn.ravel()[edge] = np.where(changed.ravel()[edge], _LIGHT, _DARK)
         return drawn
+
+
+def thick(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Return a mask (h, w) without what no square of `reach` + 1 a side fits into."""
+    if not mask.any() or min(mask.shape) <= reach:
+        return mask
+    core = mask
+    for axis in (0, 1):
+        core = _joined(core, reach, axis, np.logical_and)
+    core = np.pad(core, reach)
+    for axis in (0, 1):
+        core = _joined(core, reach, axis, np.logical_or)
+    return core
+
+
+def _joined(mask: np.ndarray, reach: int, axis: int, join: np.ufunc) -> np.ndarray:
+    """Return every entry joined with the `reach` after it; that much shorter along the axis."""
+    before = (slice(None),) * axis
+    covered = 1
+    while covered < reach + 1:  # twice as many each time
+        step = min(covered, reach + 1 - covered)
+        mask = join(mask[(*before, slice(None, -step))], mask[(*before, slice(step, None))])
+        covered += step
+    return mask
 
 
 class WhatIfLayer:

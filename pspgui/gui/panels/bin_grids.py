@@ -387,12 +387,8 @@ class BinGrids(QWidget):
         )
         mark = self._marks.get((level,))
         if mark is not None:
-            left = 13 + metrics.horizontalAdvance(f"{level}×{level} ")
-            p.setPen(QColor(theme.text))
-            draw_elided(
-                p, self.title_rect(level).adjusted(left, 0, 0, -2), mark.words,
-                Qt.AlignmentFlag.AlignRight,
-            )  # fmt: skip
+            title = self.title_rect(level)
+            draw_mark(p, QRectF(title.right() - 16, title.top(), 16, 16), mark, theme)
         if not reading.reachable.all():
             p.fillRect(frame, QBrush(QColor(theme.disabled), Qt.BrushStyle.BDiagPattern))
         self._paint_bins(p, theme, metrics, level)

@@ -123,6 +123,7 @@ class WhatIfPanel(QWidget):
     # -- building -----------------------------------------------------------------------------
 
     def _build(self) -> None:
+        self.count = heading("")
         self.restore_all = _button("Restore all", "Leave everything as it is (Esc on the image)")
         self.save = _button("Save as a note…", "")
         self.on_image = QCheckBox("Show on the image")
@@ -136,12 +137,10 @@ class WhatIfPanel(QWidget):
         self._hint = _wrapped(_TO_DO)
         column.addWidget(self._hint)
         self._sources = QVBoxLayout()
-        self._sources.setSpacing(2)
+        self._sources.setSpacing(0)
         column.addLayout(self._sources)
-        column.addLayout(_beside(self.restore_all, self.save))
-        look = _beside(self.on_image, self.before)
-        column.addLayout(look)
         self._build_result(column)
+        column.addWidget(self.save)
         self._notes_heading, self._notes_column = heading("Notes of this image"), QVBoxLayout()
         self._notes_column.setSpacing(2)
         column.addWidget(self._notes_heading)
@@ -154,9 +153,18 @@ class WhatIfPanel(QWidget):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         area.viewport().setAutoFillBackground(False)
+        page = QWidget()
+        rows = QVBoxLayout(page)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(GRID_PX // 2)
+        for line in (_line(self.count, self.restore_all), _line(self.on_image, self.before)):
+            line.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, 0)
+            rows.addLayout(line)
+        rows.addSpacing(GRID_PX // 2)
+        rows.addWidget(area, 1)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._empty)
-        self._pages.addWidget(area)
+        self._pages.addWidget(page)
         self.setMinimumWidth(248)
         self.restore_all.clicked.connect(self._restore_or_bring_back)
         self.save.clicked.connect(self._save)
@@ -169,7 +177,6 @@ class WhatIfPanel(QWidget):
         inner = QVBoxLayout(self._result)
         inner.setContentsMargins(0, GRID_PX, 0, 0)
         inner.setSpacing(GRID_PX // 2)
-        self.count = heading("")
         self.bars = GainBars()
         self.confidence = QLabel("")
         self.pixel = QLabel("", wordWrap=True)
@@ -178,7 +185,7 @@ class WhatIfPanel(QWidget):
         )
         for label in (self.confidence, self.pixel):
             label.setTextFormat(Qt.TextFormat.PlainText)
-        for widget in (self.count, self.bars, self.confidence, self.pixel):
+        for widget in (self.bars, self.confidence, self.pixel):
             inner.addWidget(widget)
         column.addWidget(self._result)
 
@@ -251,12 +258,13 @@ class WhatIfPanel(QWidget):
         self._show_save()
         if told is None:
             self.bars.set_gains(())
+            self.count.setText("Nothing altered")
             return
         share = percent(told.changed_px / max(1, told.pixels))
-        same = "Every pixel keeps its class"
         self.count.setText(
-            f"{grouped(told.changed_px)} px changed · {share}" if told.changed_px else same
+            f"{grouped(told.changed_px)} px · {share}" if told.changed_px else "No pixel changed"
         )
+        self.count.setToolTip("Pixels of another class than before, of all pixels of the image")
         table = self._document.reading_table
         gains = (
             Gain(table.name_of(i), tuple(table.classes[i].colour), int(told.gained[i]))
@@ -344,11 +352,11 @@ def _wrapped(text: str) -> QuietLabel:
     return label
 
 
-def _beside(*widgets: QWidget) -> QHBoxLayout:
+def _line(left: QWidget, right: QWidget) -> QHBoxLayout:
     line = QHBoxLayout()
     line.setSpacing(GRID_PX)
-    for widget in widgets:
-        line.addWidget(widget, 1)
+    line.addWidget(left, 1)
+    line.addWidget(right)
     return line
 
 

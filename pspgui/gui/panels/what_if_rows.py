@@ -16,7 +16,7 @@ from pspgui.gui.panels.factor_slider import FactorSlider
 from pspgui.gui.theme import GRID_PX, ICON_PX, QuietLabel, current_theme, quiet_font, text_font
 from pspgui.gui.what_if import Key, WhatIfSession, factor_text, name_of, words_of
 
-_ROW = 20
+_ROW, _HIGH = 20, 26
 _MOST_CLASSES = 8
 
 
@@ -35,7 +35,8 @@ class SourceRow(QWidget):
         self._name = QLabel(_short_name(key))
         self._name.setMinimumWidth(self._name.fontMetrics().horizontalAdvance("6×6 r 6 c 6") + 4)
         self.mute = QToolButton(checkable=True)
-        self.mute.setIconSize(QSize(ICON_PX, ICON_PX))
+        self.mute.setIconSize(QSize(ICON_PX - 2, ICON_PX - 2))
+        self.mute.setFixedSize(28, _HIGH)
         self.mute.setAccessibleName(f"Mute {name_of(key)}")
         self.slider = FactorSlider(name_of(key))
         self.value = QuietLabel("")
@@ -44,6 +45,7 @@ class SourceRow(QWidget):
         self.away = QToolButton(toolTip="Restore this bin")
         self.away.setIcon(icon("close"))
         self.away.setIconSize(QSize(ICON_PX - 4, ICON_PX - 4))
+        self.away.setFixedSize(22, _HIGH)
         self.away.setAccessibleName(f"Restore {name_of(key)}")
         line = QHBoxLayout(self)
         line.setContentsMargins(16, 0, 0, 0)
