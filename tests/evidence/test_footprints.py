@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from small_branches import GRID, IMAGE, PLACES, deeplab, evidence_of, features_of
 from small_networks import head_activations, random_features, small_network
-from test_branches import GRID, IMAGE, PLACES, deeplab, evidence_of, features_of
 
 from pspgui.evidence.footprints import footprint, lost_text, middles
 from pspgui.evidence.psp import PSPEvidence
