@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pspgui.evidence import Evidence
     from pspgui.evidence.readings import ChannelShares, Target
     from pspgui.inference.channels import ChannelMaps, Form
-    from pspgui.inference.shown_map import Lattice
     from pspgui.inference.views import LevelView
 
 Show = Literal["norm", "channel", "top", "colours"]
@@ -170,12 +169,12 @@ def pool_of(evidence: Evidence) -> str:
     return "max" if getattr(weights, "pool", "") == "max" else "average"
 
 
-def lattice_of(engine: object) -> Lattice | None:
-    """Return where the cells of an image's maps lie."""
-    from pspgui.inference.shown_map import Lattice
-
+def mean_words(engine: object) -> str:
+    """Return what channels are weighed over where no pixel is pinned."""
     evidence = weighable(engine)
-    return None if evidence is None else Lattice.of(evidence.activations)
+    if evidence is None or hasattr(evidence.activations, "level_priors"):
+        return "mean over the image"
+    return "mean of pixels spread over the image"
 
 
 def _target(engine: Any, aim: Aim) -> Target | None:

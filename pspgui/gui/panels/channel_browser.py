@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -35,6 +36,9 @@ _SORTS: Final = (
 _FORMS: Final = (("Pooled", "pooled"), ("Reduced", "reduced"), ("Upsampled", "upsampled"))
 
 
+_FIRST: Final = -1  # whichever channel comes first in the list
+
+
 class ChannelBrowser(QDialog):
     """All channels of a map of the strip, which stays open beside the work. GUI thread only.
 
@@ -50,7 +54,7 @@ class ChannelBrowser(QDialog):
         self._errands = Errands(self)
         self._errands.failed.connect(document.message)
         self._asked: tuple[object, ...] = ()
-        self._wanted = 0  # the channel to choose when the list is there
+        self._wanted = _FIRST  # the channel to choose when the list is there
         self._silent = False
         self.setWindowTitle("Channels")
         self.resize(760, 560)
@@ -112,8 +116,8 @@ class ChannelBrowser(QDialog):
         self._list_maps(name)
         shape = self._maps.mode.shape
         self.form.choose("reduced" if shape == "pair" else shape)
-        if self._maps.mode.show == "channel":
-            self._wanted = self._maps.mode.channel
+        channel = self._maps.mode.show == "channel"
+        self._wanted = self._maps.mode.channel if channel else _FIRST
         self.show()
         self.raise_()
         self.activateWindow()
@@ -135,7 +139,7 @@ class ChannelBrowser(QDialog):
 
     @Slot()
     def _map_chosen(self) -> None:
-        self._wanted = 0
+        self._wanted = _FIRST
         self._ask()
 
     @Slot()
@@ -147,6 +151,7 @@ class ChannelBrowser(QDialog):
         if not self.isVisible():
             return
         if not self._maps.can_draw or not name:
+            self._asked = ()
             self._show_nothing("There are no channels to show: open an image and let it be read.")
             return
         form = self.form.value if is_level else "reduced"
@@ -175,7 +180,6 @@ class ChannelBrowser(QDialog):
         self._show_words()
 
     def _show_nothing(self, text: str) -> None:
-        self._asked = ()
         self.model.set_list(None)
         self.empty.setText(text)
         self.words.setText("")
@@ -190,6 +194,12 @@ class ChannelBrowser(QDialog):
         self.delegate.set_aspect(width / height)
         self.delegate.visible_share = (height / padded[0], width / padded[1])
         self.delegate.smooth = listed.maps.form not in ("pooled", "reduced")
+        self._fill_width()
+
+    def _fill_width(self) -> None:
+        """Make pictures as wide as a whole number of them fills a row."""
+        bar = self.view.verticalScrollBar().sizeHint().width()
+        self.delegate.fit(self.width() - 4 * GRID_PX - bar - 2)
         self.view.setGridSize(self.delegate.size())
 
     @Slot()
@@ -212,13 +222,14 @@ class ChannelBrowser(QDialog):
     def _sorted(self) -> None:
         self._wanted = self._number()
         self.model.set_sort(self.sort.value)
-        self._show_words()
+        self.view.scrollToTop()
 
     @Slot()
     def _restore(self) -> None:
         """Choose the channel that was chosen, without putting it on the image once more."""
-        row = self.model.row_of(self._wanted)
-        if row >= 0:
+        row = 0 if self._wanted == _FIRST else self.model.row_of(self._wanted)
+        if 0 <= row < self.model.rowCount():
+            self._wanted = self.model.number_at(row)
             self._silent = True
             self.view.setCurrentIndex(self.model.index(row))
             self._silent = False
@@ -286,6 +297,11 @@ class ChannelBrowser(QDialog):
                 f"{self._maps.aim_words()}."
             )
         self.words.setText(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fill the rows anew."""
+        super().resizeEvent(event)
+        self._fill_width()
 
     def sizeHint(self) -> QSize:
         """Some rows of several channels."""

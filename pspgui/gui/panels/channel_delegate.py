@@ -12,22 +12,27 @@ from pspgui.gui.panels.channel_model import ChannelModel
 from pspgui.gui.panels.drawing import draw_elided
 from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
 
-_WIDTH: Final = 96
+_LEAST: Final = 96
 _LINE: Final = 18
 
 
 class ChannelDelegate(QStyledItemDelegate):
-    """Paints thumbnails as wide as `_WIDTH`, in the image's proportions."""
+    """Paints thumbnails in the image's proportions, so wide that whole ones fill a row."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._view = parent
-        self._aspect, self.smooth = 4 / 3, True
+        self._aspect, self._width, self.smooth = 4 / 3, _LEAST, True
         self.visible_share = (1.0, 1.0)
 
     def set_aspect(self, aspect: float) -> None:
         """Give pictures the image's width over its height, within what a grid can take."""
         self._aspect = min(2.5, max(0.6, aspect))
+
+    def fit(self, room: int) -> None:
+        """Choose a width, `_LEAST` or more, of which a whole number fills `room`."""
+        columns = max(1, room // (_LEAST + GRID_PX))
+        self._width = max(_LEAST, room // columns - GRID_PX)
 
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -37,7 +42,8 @@ class ChannelDelegate(QStyledItemDelegate):
 
     def size(self) -> QSize:
         """The room that a channel takes."""
-        return QSize(_WIDTH + GRID_PX, round(_WIDTH / self._aspect) + _LINE + GRID_PX)
+        high = round(self._width / self._aspect)
+        return QSize(self._width + GRID_PX, high + _LINE + GRID_PX)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem,

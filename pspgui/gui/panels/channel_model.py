@@ -130,7 +130,7 @@ class ChannelModel(QAbstractListModel):
             return "", 0.0
         if self.sort_key == "share" and self._list.shares is not None:
             value = float(self._list.shares.values[number])
-            return signed(value), value
+            return signed(value, 3), value
         return short(float(self._list.activity[number])), 0.0
 
     def is_dead(self, number: int) -> bool:

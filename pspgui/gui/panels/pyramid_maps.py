@@ -9,7 +9,15 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from pspgui.gui.errands import Errands
 from pspgui.gui.panels.pyramid_tiles import Tile, number_words
-from pspgui.jobs.strip import Aim, StripMode, StripTile, count_strip, draw_strip, weighable
+from pspgui.jobs.strip import (
+    Aim,
+    StripMode,
+    StripTile,
+    count_strip,
+    draw_strip,
+    mean_words,
+    weighable,
+)
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -103,7 +111,8 @@ class StripMaps(QObject):
             if versus is not None:
                 what += f" over {table.name_of(versus)}"
         pin = self._aim.pixel
-        return f"for {what}, " + ("over the image" if pin is None else f"at {pin.x},{pin.y}")
+        where = mean_words(self._engine) if pin is None else f"at {pin.x},{pin.y}"
+        return f"for {what}, {where}"
 
     def set_mode(self, mode: StripMode) -> None:
         """Let all tiles show something else."""

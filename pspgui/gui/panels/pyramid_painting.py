@@ -85,7 +85,7 @@ def _paint_title(p: QPainter, tile: Tile, rect: QRectF, look: Look) -> None:
     metrics = p.fontMetrics()
     width = metrics.horizontalAdvance(tile.title) + 4
     # The header says it too: half a word in a narrow tile says nothing.
-    if tile.badge and width + metrics.horizontalAdvance(tile.badge) <= rect.width():
+    if tile.badge and width + metrics.horizontalAdvance(tile.badge) + 6 <= rect.width():
         p.setPen(QColor(theme.quiet))
         draw_elided(p, rect.adjusted(width, 0, 0, 0), tile.badge)
 

@@ -214,7 +214,7 @@ def _tile(
         badge="" if own is None else own.badge,
         limits=scale,
         is_signed=scale[0] < 0,
-        rough_range="…".join(dict.fromkeys(_rough(value, span[0] < 0) for value in span)),
+        rough_range=_rough(span),
     )
 
 
@@ -229,14 +229,13 @@ def _title(view: LevelView, class_name: str) -> str:
     return f"{class_name} score" if is_of_class else view.title
 
 
-def _rough(value: float, with_sign: bool) -> str:
-    """Return a number in two figures or so."""
-    text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else (
-        f"{value:.2f}".rstrip("0").rstrip(".") or "0"
-    )
-    text = text.removeprefix("0") if text.startswith("0.") else text
-    plus = "+" if with_sign and value > 0 else ""
-    return plus + text.replace("-", "\u2212")
+def _rough(span: Span) -> str:
+    """Return a range in two figures or so, for a narrow tile."""
+    largest = max(abs(value) for value in span)
+    decimals = 0 if largest >= 10 else 1 if largest >= 1 else 2
+    sign = "+" if span[0] < 0 else ""
+    texts = (f"{value:{sign}.{decimals}f}".replace("-", "\u2212") for value in span)
+    return "…".join(dict.fromkeys(texts))
 
 
 def _plain(span: tuple[float, float]) -> str:
