@@ -1,4 +1,4 @@
-"""Checks pass for evidence that is right, on networks of every kind, and fail for one that is not."""
+"""Checks pass for evidence that is right, on every kind of network, and fail for what is not."""
 
 from __future__ import annotations
 

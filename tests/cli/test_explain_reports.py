@@ -1,0 +1,185 @@
+"""`pspgui explain` with reports, many points and checks."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from pspgui.cli.explain_points import read_points
+
+
+@pytest.fixture
+def explained(command, weights):
+    """Run `pspgui explain` with the small model."""
+
+    def call(*options):
+        return command("explain", *options, "--weights", weights)
+
+    return call
+
+
+def written(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf", "png", "svg"])
+def test_a_report_is_written_and_says_how_to_make_it_again(explained, images, tmp_path, suffix):
+    out = tmp_path / f"out.{suffix}"
+
+    code, told, err = explained(
+        images[0], "--at", "40,30", "--at", "5,6", "--report", out, "--reading", "ig"
+    )
+
+    assert (code, err) == (0, "")
+    assert str(out) in told
+    assert out.stat().st_size > 10_000
+    if suffix == "html":
+        page = out.read_text(encoding="utf-8")
+        for words in ("--at 40,30 --at 5,6", "--reading ig", "--weights", "Image SHA-256"):
+            assert words in page
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--at", "40,30", "--report", "a.txt"], "must end in"),
+        (["--at", "400,30", "--report", "a.png"], "outside the image"),
+        (["--report", "a.png"], "--at X,Y says which"),
+        (["--at", "1,2", "--report", "a.png", "--check"], "exclude each other"),
+        (["--at", "1,2", "--check", "--open", "local"], "exclude each other"),
+        (["--at", "1,2", "--points", "p.csv"], "leave --at out"),
+        (["--at", "1,2", "--csv", "a.csv", "--check"], "exclude each other"),
+        ([], "--at X,Y says which"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(explained, images, options, reason):
+    code, out, err = explained(images[0], *options)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert reason in err
+
+
+def test_a_report_that_cannot_be_written_is_said_in_one_line(explained, images, tmp_path):
+    blocked = written(tmp_path / "file", "")
+
+    code, _, err = explained(images[0], "--at", "1,2", "--report", blocked / "a.svg")
+
+    assert (code, err.count("\n")) == (1, 1)
+    assert "was not saved" in err
+
+
+def test_many_points_are_told_a_line_each_and_bad_lines_by_number(explained, images, tmp_path):
+    one, two = images[0].name, images[1].name
+    points = written(
+        tmp_path / "points.csv",
+        "image,x,y,class,versus\n"
+        f"{one},40,30,,\n{two},1,2,Road,\n{one},4000,30,,\n{one},x,2,,\n"
+        f"gone.png,1,2,,\n{two},1,2,Rode,\n\n{one},2,3,Road,Tree\n",
+    )
+    table = tmp_path / "out.csv"
+
+    code, out, err = explained(images[0].parent, "--points", points, "--json", "--csv", table)
+
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [(f["line"], f["image"]) for f in found] == [(2, one), (9, one), (3, two)]
+    assert [f["target"] for f in found[1:]] == ["margin over Tree", "logit"]
+    for f in found:
+        total = f["constant"] + sum(s["value"] for s in f["sources"])
+        assert total == pytest.approx(f["logit"], abs=1e-4)
+    assert [f"line {n}:" in err for n in (4, 5, 6, 7)] == [True] * 4
+    assert err.count("\n") == 4
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    by_pin = {}
+    for row in rows:
+        by_pin[row["pin"]] = by_pin.get(row["pin"], 0.0) + float(row["value"])
+    assert list(by_pin) == ["2", "9", "3"]
+    for f in found:
+        assert by_pin[str(f["line"])] == pytest.approx(f["logit"], abs=1e-4)
+
+
+def test_every_image_is_read_once(explained, images, tmp_path, monkeypatch):
+    from pspgui.inference.predictor import Predictor
+
+    read, plain = [], Predictor.set_image
+    monkeypatch.setattr(
+        Predictor, "set_image", lambda self, *a, **k: read.append(a[1]) or plain(self, *a, **k)
+    )
+    lines = "".join(f"{image.name},{x},3\n" for x in range(3) for image in images)
+    points = written(tmp_path / "points.csv", f"Image, X ,Y\n{lines}")
+
+    code, out, _ = explained(images[0].parent, "--points", points)
+
+    assert code == 0
+    assert len(out.splitlines()) == 3 * len(images)
+    assert sorted(read) == [str(image) for image in images]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"image,x\na.png,1\n", "no column y"), (b"", "no column image, x, y"),
+     (b"\xff\xfe\x00", "not UTF-8")],
+)  # fmt: skip
+def test_a_file_without_points_is_refused(tmp_path, content, reason):
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=reason):
+        list(read_points(path, lambda line, why: None))
+
+
+def test_several_pixels_are_told_one_after_another(explained, images, tmp_path):
+    code, out, _ = explained(
+        images[0], "--at", "1,2", "--at", "3,4", "--json", "--csv", tmp_path / "a.csv"
+    )
+
+    assert code == 0
+    assert len([json.loads(line) for line in out.splitlines()]) == 2
+    assert (tmp_path / "a.csv").read_text().startswith("image,pin,x,y")
+
+
+def test_whole_levels_are_told_by_shapley(explained, images):
+    found = json.loads(explained(images[0], "--at", "1,2", "--reading", "shapley", "--json")[1])
+
+    assert len(found["sources"]) == 5
+    total = found["constant"] + sum(s["value"] for s in found["sources"])
+    assert total == pytest.approx(found["logit"], abs=1e-4)
+
+
+def test_checks_are_told_as_a_table_and_as_json(explained, images):
+    code, out, _ = explained(images[0], "--check", "--pixels", "5")
+    lines = [line for line in out.splitlines() if line.startswith(("PASS", "FAIL", "—"))]
+    assert len(lines) == 10
+    assert code == ("FAIL" in "".join(lines))
+    assert "equality to autograd" in out
+
+    code, out, _ = explained(images[0], "--check", "--pixels", "5", "--json")
+    found = json.loads(out)
+    exact = [c for c in found["checks"] if "limit" in c["numbers"] and "worst" in c["numbers"]]
+    assert len(exact) == 5
+    assert all(c["passed"] for c in exact)
+    assert found["passed"] == (code == 0)
+
+
+def test_a_check_that_fails_is_the_exit_code(explained, images, monkeypatch):
+    from pspgui.evidence.psp import PSPEvidence
+
+    plain = PSPEvidence.at
+
+    def wrong(self, *arguments, **options):
+        from dataclasses import replace
+
+        found = plain(self, *arguments, **options)
+        return replace(found, local=found.local + 1.0)
+
+    monkeypatch.setattr(PSPEvidence, "at", wrong)
+
+    code, out, _ = explained(images[0], "--check", "--pixels", "3")
+
+    assert code == 1
+    assert "FAIL" in out
+    assert "failed: completeness, split" in out
