@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -138,11 +139,12 @@ def read_means(digest: str) -> Job:
         from pspgui.evidence.psp import LevelMeans
 
         try:
-            with np.load(file_of(digest), allow_pickle=False) as kept:
+            content = io.BytesIO(file_of(digest).read_bytes())
+            with np.load(content, allow_pickle=False) as kept:
                 levels = len(kept.files) - 1
                 taps = tuple(np.asarray(kept[f"level_{i}"]) for i in range(levels))
                 return digest, LevelMeans(taps, str(kept["name"]), digest)
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return digest, None  # there is none, or what there is was cut off
 
     return job

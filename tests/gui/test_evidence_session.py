@@ -1,0 +1,106 @@
+"""The evidence panel in its window: mean bins, windows, and what is remembered."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from workplace import Workplace
+
+from pspgui import places
+from pspgui.geometry import Pixel
+from pspgui.imaging import encode_png
+from pspgui.jobs.model_choice import ModelChoice
+from pspgui.scenes import render_scene
+
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache")
+    images = tmp_path / "street"
+    images.mkdir()
+    for i in range(3):
+        (images / f"{i}.png").write_bytes(encode_png(render_scene(i, 96, 128).image))
+    return images
+
+
+@pytest.fixture
+def place(qtbot, folder):
+    there = Workplace(qtbot, places.bundled_model())
+    there.open(folder / "0.png")
+    there.wait(lambda: len(there.session.images) == 3)
+    yield there
+    there.close()
+
+
+def test_a_mean_bin_is_computed_used_and_there_again_with_the_model(place):
+    document, reading = place.document, place.window.evidence.reading
+    document.set_pin(Pixel(40, 60))
+    silent = document.evidence
+    assert not reading.popover.baselines["mean"].isEnabled()
+    assert "3 images of street" in reading.popover.told.text()
+    QTest.mouseClick(reading.popover.compute, LEFT)
+    assert not reading.popover.compute.isEnabled()
+    place.wait(lambda: document.baseline is not None)
+    assert document.evidence.baseline == "the mean bin of 3 images of street"
+    assert document.evidence.total == pytest.approx(silent.logit, abs=1e-4)
+    assert document.evidence.constant != pytest.approx(silent.constant, abs=1e-3)
+    assert reading.note() == "Split, against the mean bin of 3 images of street"
+    reading.popover.baselines["zero"].click()
+    assert document.baseline is None and document.evidence.constant == silent.constant
+
+    # Another model has none; the first one has its own again, from the cache.
+    reading.popover.baselines["mean"].click()
+    place.session.open_weights(places.context_lab_model())
+    place.wait(lambda: place.session.model.path == places.context_lab_model())
+    assert document.baseline is None
+    place.session.use_bundled_model()
+    place.wait(lambda: document.baseline is not None)
+    assert reading.popover.baselines["mean"].isChecked()
+
+
+def test_how_the_panel_was_left_is_remembered(place, qtbot):
+    panel = place.window.evidence
+    QTest.mouseClick(panel.switch.buttons["list"], LEFT)
+    QTest.mouseClick(panel.switch.numbers, LEFT)
+    panel.reading.popover.dwell.click()
+    again = Workplace(qtbot, places.bundled_model())
+    try:
+        found = again.window.evidence
+        assert found.switch.view == "list" and found.switch.numbers.isChecked()
+        assert found.opens_by_pointing and found.reading.popover.dwell.isChecked()
+        assert found.bar.isHidden() and not found.list.isHidden()
+    finally:
+        again.close()
+
+
+def test_a_source_of_a_window_lies_over_that_window_alone(place):
+    document = place.document
+    before = place.session.model
+    choice = ModelChoice(places.bundled_model(), "cpu", reading="windows", crop_px=65)
+    place.session.apply_choice(choice)
+    place.wait(lambda: place.session.model is not before and place.predicted())
+    place.wait(lambda: document.by_windows)
+    document.set_pin(Pixel(80, 110))
+    place.wait(lambda: document.evidence is not None)
+    frame = document.window_frame
+    assert frame.contains(80, 110) and frame.width < 128
+    local = document.evidence.sources[0]
+    document.open_source(local)
+    place.wait(lambda: document.opened is not None)
+    opened = document.opened
+    assert opened.total == pytest.approx(local.value, abs=1e-4)
+    assert opened.region.y0 <= frame.y0 and opened.region.x0 <= frame.x0
+    assert opened.region.y1 >= frame.y1 and opened.region.x1 >= frame.x1
+    # What lies outside the window is left as it was.
+    document.set_view_mode("image")
+    canvas = place.window.canvas
+    veiled = canvas.grab().toImage()
+    document.close_source()
+    plain = canvas.grab().toImage()
+    inside, outside = place.at(frame.y0 + 4, frame.x0 + 4), place.at(2, 2)
+    assert not frame.contains(2, 2)
+    assert veiled.pixelColor(inside) != plain.pixelColor(inside)
+    assert veiled.pixelColor(outside) == plain.pixelColor(outside)
