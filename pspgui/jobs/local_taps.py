@@ -90,8 +90,8 @@ def reads_text(engine: Any, pixel: Pixel, source: Source) -> str:
     """Return a sentence on the taps of a branch that fall into the padding; empty for none."""
     if source.kind != "branch":
         return ""
-    from pspgui.evidence import CellsEvidence
     from pspgui.evidence.footprints import footprint, lost_text
+    from pspgui.evidence.parts import CellsEvidence
 
     behind = inner(engine)
     if not isinstance(behind.plain, CellsEvidence):
