@@ -138,11 +138,15 @@ def region_of(pixels: Iterable[tuple[int, int]]) -> Stamp:
 
 def middle_of(region: Stamp) -> Pixel:
     """Return the pixel of a region that is nearest its centre of mass; raises IndexError."""
-    rows, columns = np.nonzero(region.mask)
-    if not len(rows):
+    by_row, by_column = region.mask.sum(axis=1), region.mask.sum(axis=0)
+    count = int(by_row.sum())
+    if not count:
         raise IndexError("a region has at least one pixel")
-    off = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
-    nearest = int(off.argmin())
+    y, x = (float(np.arange(len(c)) @ c) / count for c in (by_row, by_column))
+    if region.mask[round(y), round(x)]:
+        return Pixel(region.rect.y0 + round(y), region.rect.x0 + round(x))
+    rows, columns = np.nonzero(region.mask)
+    nearest = int(((rows - y) ** 2 + (columns - x) ** 2).argmin())
     return Pixel(region.rect.y0 + int(rows[nearest]), region.rect.x0 + int(columns[nearest]))
 
 

@@ -12,6 +12,7 @@ from pspgui.gui.commands.row import Parts
 from pspgui.gui.panels.adjust import AdjustPanel
 from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.panels.maps import MapsPanel
+from pspgui.gui.panels.pins import pins_panel
 from pspgui.gui.queue_wiring import review_panel, statistics_panel
 from pspgui.gui.what_if_wiring import what_if_panel
 
@@ -36,6 +37,7 @@ DOCKS: Final[tuple[DockRow, ...]] = (
     DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: AdjustPanel(parts.document, parent)),
     DockRow("Review", Qt.DockWidgetArea.RightDockWidgetArea, review_panel),
+    DockRow("Pins", Qt.DockWidgetArea.RightDockWidgetArea, pins_panel),
     DockRow("What if", Qt.DockWidgetArea.RightDockWidgetArea, what_if_panel),
     DockRow("Maps", Qt.DockWidgetArea.RightDockWidgetArea,
             lambda parts, parent: MapsPanel(parts.document, parts.maps, parent)),

@@ -62,9 +62,13 @@ _BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
 
 
 class MainWindow(QMainWindow):
-    """Assembles the parts and connects them; `first_painted` comes once it can be seen."""
+    """Assembles the parts and connects them; `first_painted` comes once it can be seen.
+
+    `closing` comes while work can still be handed to be kept.
+    """
 
     first_painted = Signal()
+    closing = Signal()
 
     def __init__(self, document: Document, session: Session, settings: Settings) -> None:
         super().__init__()
@@ -338,6 +342,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close when everything is saved, or the person says so."""
+        self.closing.emit()
         if not self.verbs.may_close():
             event.ignore()
             return

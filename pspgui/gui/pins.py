@@ -222,6 +222,10 @@ class Pins(QObject):
             place += by
         return False
 
+    def can_step(self, by: int) -> bool:
+        """Whether there was a visit before (-1) or after (+1) the one now."""
+        return 0 <= self._visit + by < len(self._visits)
+
     # -- evidence -----------------------------------------------------------------------------
 
     def evidence_of(self, pin: Pin) -> PixelEvidence | None:
@@ -253,18 +257,18 @@ class Pins(QObject):
         if before or self._pins:
             self.changed.emit()
 
-    def knows(self, image: Path) -> bool:
-        """Whether an image was looked at in this session."""
-        return image in self._kept
-
     def install(self, image: Path, pins: Sequence[Pin]) -> None:
-        """Take the pins that a project kept for an image, unless there are some already."""
-        if self._kept.get(image) or (image == self._image and self._pins):
+        """Take the pins that a project kept for an image, beside those that are there already."""
+        if image != self._image:
+            self._kept.setdefault(image, tuple(pins))
             return
-        self._kept[image] = tuple(pins)
-        if image == self._image:
-            self._pins = self._fitting(pins)
-            self.changed.emit()
+        for pin in self._fitting(pins):
+            if not self.is_full:
+                taken = self.numbered(pin.number) is not None
+                pin = replace(pin, number=self._free_number()) if taken else pin
+                self._pins = tuple(sorted((*self._pins, pin), key=lambda p: p.number))
+        if pins:
+            self._told()
 
     def _remember(self) -> None:
         if self._image is not None:

@@ -15,7 +15,7 @@ from pspgui.jobs.opening_sources import can_open
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import LevelMeans
-    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source
+    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source, Target
     from pspgui.jobs.class_tables import Explains
 
 
@@ -105,6 +105,16 @@ class Pointing(Display):
     def target(self) -> tuple[int | None, int | None]:
         """(class, versus) to explain; (None, None) is the margin of winner over runner-up."""
         return self._target
+
+    @property
+    def evidence_target(self) -> Target | None:
+        """The target as evidence is asked for it; None for the winner's margin."""
+        class_id, versus = self._target
+        if class_id is None:
+            return None
+        from pspgui.evidence.readings import Target
+
+        return Target(class_id, versus)
 
     def set_hover(self, pixel: Pixel | None) -> None:
         """Move the mouse's pixel; outside the image it is None."""
@@ -266,16 +276,8 @@ class Pointing(Display):
         if self.shows_region:
             self._set_evidence(self.pins.evidence_of(self.pins.current))
             return
-        target = self._evidence_target()
+        target = self.evidence_target
         self._set_evidence(ask(self._engine, pixel, target, self.reading, self.baseline))
-
-    def _evidence_target(self) -> object | None:
-        class_id, versus = self._target
-        if class_id is None:
-            return None
-        from pspgui.evidence.readings import Target
-
-        return Target(class_id, versus)
 
     def _set_evidence(self, evidence: PixelEvidence | None) -> None:
         if evidence is not self._evidence:

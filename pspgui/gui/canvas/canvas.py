@@ -143,6 +143,11 @@ class Canvas(QWidget):
         self._camera.zoom_to(rect)
         self._camera_moved()
 
+    def centre_on(self, rect: Rect) -> None:
+        """Bring an image rect to the middle, at the same zoom."""
+        self._camera.centre_on((rect.y0 + rect.y1) / 2, (rect.x0 + rect.x1) / 2)
+        self._camera_moved()
+
     def _zoom_at(self, point: QPointF, factor: float) -> None:
         if self._document.image is not None:
             self._camera.zoom_at(point, factor)

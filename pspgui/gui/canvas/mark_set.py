@@ -8,7 +8,10 @@ from PySide6.QtCore import QObject, QRect, Slot
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, PinMark, ToolMark, WindowMark
+from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, ToolMark, WindowMark
+from pspgui.gui.canvas.pin_marks import PinMark
+from pspgui.gui.canvas.read_marks import ReadMark
+from pspgui.gui.pins import MOST_PINS
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -22,14 +25,17 @@ class MarkSet(QObject):
         super().__init__(canvas)
         self._canvas = canvas
         self._camera = camera
-        self._bin, self._pin = BinMark(document), PinMark(document)
-        self._window = WindowMark(document)
+        self._bin = BinMark(document)
+        self._pins = [PinMark(document, number + 1) for number in reversed(range(MOST_PINS))]
+        self._pin_states = [mark.state for mark in self._pins]
+        self._window, self._read = WindowMark(document), ReadMark(document)
         self.hover, self.tool = HoverMark(document), ToolMark(tool)
         self.marks: tuple[Mark, ...] = (
-            self._window, self._bin, self.hover, self._pin, self.tool
+            self._read, self._window, self._bin, self.hover, *self._pins, self.tool
         )  # fmt: skip
         self._bounds: dict[Mark, QRect] = {mark: QRect() for mark in self.marks}
-        document.pin_changed.connect(self._pin_changed)
+        document.pins.changed.connect(self._pins_changed)
+        document.pins.current_changed.connect(self._pins_changed)
         document.hover_changed.connect(self._hover_changed)
         document.hovered_bin_changed.connect(self._bin_changed)
         document.window_changed.connect(self._window_changed)
@@ -49,9 +55,13 @@ class MarkSet(QObject):
             if not area.isEmpty():
                 self._canvas.update(area)
 
-    @Slot(object)
-    def _pin_changed(self, _pixel: object) -> None:
-        self.refresh(self._pin)
+    @Slot()
+    def _pins_changed(self) -> None:
+        states = [mark.state for mark in self._pins]
+        for mark, before, now in zip(self._pins, self._pin_states, states, strict=True):
+            if before != now:
+                self.refresh(mark)
+        self._pin_states = states
 
     @Slot(object)
     def _hover_changed(self, _pixel: object) -> None:
@@ -60,6 +70,7 @@ class MarkSet(QObject):
     @Slot(object)
     def _bin_changed(self, _source: object) -> None:
         self.refresh(self._bin)
+        self.refresh(self._read)
 
     @Slot()
     def _window_changed(self) -> None:

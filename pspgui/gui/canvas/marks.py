@@ -1,4 +1,4 @@
-"""Marks over the picture: the pinned and the hovered pixel, and the bin pointed at.
+"""Marks over the picture: the hovered pixel, and the bin pointed at; pins are in `pin_marks`.
 
 Every mark is two-toned, a dark line under a light one, so that it reads on any ground. A mark
 knows its bounds, so the canvas repaints no more than where it was and where it is.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from pspgui.geometry import Pixel, Rect
@@ -23,8 +23,6 @@ DARK: Final = QColor(0, 0, 0, 190)
 LIGHT: Final = QColor(255, 255, 255, 245)
 NO_BOUNDS: Final = QRectF()
 _BIN_FILL: Final = 0.08
-_ARM: Final = 10.0
-_GAP: Final = 5.0
 _HOVER_FROM_SCALE: Final = 4.0
 
 
@@ -111,42 +109,6 @@ class WindowMark:
         return camera.to_widget_rect(frame.intersect(Rect(0, 0, *camera.image_shape)))
 
 
-class PinMark:
-    """The pinned pixel: a crosshair open in the middle, and the pixel itself when it is large."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-
-    def bounds(self, camera: Camera) -> QRectF:
-        """Return the square around the arms."""
-        if self._document.pin is None:
-            return NO_BOUNDS
-        reach = self._gap(camera) + _ARM + 3
-        centre = _middle(self._document.pin, camera)
-        return QRectF(centre.x() - reach, centre.y() - reach, 2 * reach, 2 * reach)
-
-    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
-        """Draw the crosshair around the pixel's middle."""
-        pin = self._document.pin
-        if pin is None:
-            return
-        centre, gap = _middle(pin, camera), self._gap(camera)
-        lines = [
-            QLineF(centre + QPointF(dx, dy) * gap, centre + QPointF(dx, dy) * (gap + _ARM))
-            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
-        ]
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        two_toned(painter, lambda: painter.drawLines(lines), 1.5)
-        if camera.scale >= _HOVER_FROM_SCALE:
-            _outline(painter, camera, pin)
-        else:
-            two_toned(painter, lambda: painter.drawEllipse(centre, 3.0, 3.0), 1.5)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-    def _gap(self, camera: Camera) -> float:
-        return max(_GAP, camera.scale / 2 + 3)
-
-
 class HoverMark:
     """The pixel under the mouse, outlined once pixels are large enough to be told apart."""
 
@@ -159,7 +121,7 @@ class HoverMark:
         hover = self._document.hover
         if not self.shown or hover is None or camera.scale < _HOVER_FROM_SCALE:
             return NO_BOUNDS
-        return _square(hover, camera).adjusted(-3, -3, 3, 3)
+        return pixel_square(hover, camera).adjusted(-3, -3, 3, 3)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw the pixel's outline."""
@@ -184,14 +146,11 @@ class ToolMark:
             self.tool.paint_cursor(painter, camera, self.at)
 
 
-def _square(pixel: Pixel, camera: Camera) -> QRectF:
+def pixel_square(pixel: Pixel, camera: Camera) -> QRectF:
+    """Return where an image pixel lies in the widget."""
     return camera.to_widget_rect(Rect(pixel.y, pixel.x, pixel.y + 1, pixel.x + 1))
 
 
-def _middle(pixel: Pixel, camera: Camera) -> QPointF:
-    return camera.to_widget(pixel.y + 0.5, pixel.x + 0.5)
-
-
 def _outline(painter: QPainter, camera: Camera, pixel: Pixel) -> None:
-    square = _square(pixel, camera)
+    square = pixel_square(pixel, camera)
     two_toned(painter, lambda: painter.drawRect(square.adjusted(-0.5, -0.5, 0.5, 0.5)))

@@ -14,6 +14,7 @@ from pspgui.gui.commands import (
     keeping,
     lab,
     maps,
+    pins,
     queue,
     regions,
     tools,
@@ -33,10 +34,11 @@ TOPICS: Final = (
     classes,
     class_table,
     queue,
+    comparing,
     viewing,
+    pins,
     what_if,
     maps,
-    comparing,
     lab,
 )
 

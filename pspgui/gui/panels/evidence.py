@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.gui.document import Document
 
+_OF_REGION = "\nAll amounts, and p, are the mean over the region's pixels."
 _OF_WINDOWS = "\nThe amounts explain the framed window alone; p is the average over all windows."
 _TAPS_AFTER_MS = 60
 _DWELL_MS = 400
@@ -246,14 +247,19 @@ class EvidencePanel(QWidget):
         pinned = " · pinned" if self._document.pin == evidence.pixel else ""
         if self._document.by_windows:
             pinned = " · this window"  # as long as fits; it is pinned in any case
+        where, sure, more = f"x {x}, y {y}{pinned}", self._probability(evidence.pixel, label), ""
+        if self._document.shows_region and hasattr(evidence, "rect"):
+            pin = self._document.pins.current
+            where, more = pin.place, _OF_REGION
+            sure = self._document.pins.sureness_of(pin)
         self._header.show_lines(
             QColor(*colour),
             table.name_of(label),
-            percent(self._probability(evidence.pixel, label)),
+            percent(float("nan") if sure is None else sure),
             signed(evidence.logit),
             target_words(evidence, table),
-            f"x {x}, y {y}{pinned}",
-            _OF_WINDOWS if self._document.by_windows else "",
+            where,
+            more + (_OF_WINDOWS if self._document.by_windows else ""),
             self.reading.note(),
         )
 
