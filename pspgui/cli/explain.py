@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pspgui.cli.explaining import Asking, ReadingOption, evidence_from, read_image
+from pspgui.cli.explaining import (
+    Asking,
+    Place,
+    ReadingOption,
+    evidence_from,
+    read_image,
+    region_option,
+)
 from pspgui.cli.options import (
     AssumeOption,
     BackendOption,
@@ -33,6 +40,10 @@ AtOption = Annotated[
 def explain(
     image: Annotated[Path, typer.Argument(help="image file; with --points their folder")],
     at: AtOption = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="X0,Y0,X1,Y1: a rectangle's mean; may be repeated"),
+    ] = None,
     class_name: Annotated[
         str | None, typer.Option("--class", help="explain the logit of this class")
     ] = None,
@@ -80,7 +91,8 @@ def explain(
     They add up to the logit. Without --class and --versus: the margin over the runner-up.
     """
     places = tuple(pixel_option(text) for text in at or ())
-    asking = Asking(image, places, class_name, versus, reading, open_name)
+    rects = tuple(region_option(text) for text in region or ())
+    asking = Asking(image, places, rects, class_name, versus, reading, open_name)
     _refuse_mixtures(asking, report, points, csv_out, check)
     if report is not None:
         from pspgui.reports.files import check_path
@@ -107,10 +119,10 @@ def explain(
                    "--precision": precision, "--backend": backend}  # fmt: skip
         return explain_report(asking, shown, predictor, report, options)
     evidence = evidence_from(predictor, shown, str(image))
-    for number, pixel in enumerate(places):
+    for number, place in enumerate(asking.places):
         if number and not as_json:
             print()
-        _tell(asking, pixel, evidence, predictor, as_json)
+        _tell(asking, place, evidence, predictor, as_json)
     if csv_out is not None:
         from pspgui.cli.explain_points import write_table
 
@@ -134,24 +146,28 @@ def _refuse_mixtures(
         raise ValueError(f"{chosen[0]} and --open exclude each other")
     if csv_out is not None and chosen in (["--report"], ["--check"]):
         raise ValueError(f"{chosen[0]} and --csv exclude each other")
-    if points is not None and asking.pixels:
-        raise ValueError("--points names the pixels: leave --at out")
-    if not asking.pixels and points is None and not check:
+    if points is not None and asking.places:
+        raise ValueError("--points names the pixels: leave --at and --region out")
+    if asking.rects and (check or asking.open_name is not None):
+        raise ValueError("--region goes with reports and sums; leave --check and --open out")
+    if not asking.places and points is None and not check:
         raise ValueError("--at X,Y says which pixel to explain; --points FILE.csv names many")
 
 
 def _tell(
-    asking: Asking, pixel: tuple[int, int], evidence: Evidence, predictor: Predictor, as_json: bool
+    asking: Asking, place: Place, evidence: Evidence, predictor: Predictor, as_json: bool
 ) -> None:
-    """Print one pixel's evidence."""
-    from pspgui.evidence import opened, residual
+    """Print the evidence of one pixel or region."""
+    from pspgui.evidence import opened
     from pspgui.evidence.naming import source_called
 
-    target = asking.target(evidence, pixel, predictor.classes)
-    found, cells = evidence.at(pixel, target, asking.reading), None
+    target = asking.target(evidence, place, predictor.classes)
+    found, cells = asking.evidence(evidence, place, target), None
+    split = asking._replace(reading="split").evidence(evidence, place, found.target)
     if asking.open_name is not None:
-        cells = opened(evidence, pixel, source_called(found.sources, asking.open_name), target)
-    told = Told(found, residual(evidence, pixel, target), predictor.precision, cells)
+        source = source_called(found.sources, asking.open_name)
+        cells = opened(evidence, found.pixel, source, found.target)
+    told = Told(found, split.interaction, predictor.precision, cells)
     if as_json:
         print(json.dumps(told.to_json(predictor.classes, evidence.activations)))
     else:

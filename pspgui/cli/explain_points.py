@@ -84,9 +84,9 @@ def write_table(
 ) -> None:
     """Write every amount of one image's pixels as CSV."""
     rows = _Rows()
-    for number, pixel in enumerate(asking.pixels, start=1):
-        target = asking.target(evidence, pixel, predictor.classes)
-        found = evidence.at(pixel, target, asking.reading)
+    for number, place in enumerate(asking.places, start=1):
+        target = asking.target(evidence, place, predictor.classes)
+        found = asking.evidence(evidence, place, target)
         rows.add(str(asking.image), found, predictor, str(number))
     rows.write(out)
 

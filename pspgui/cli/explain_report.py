@@ -11,9 +11,14 @@ import numpy as np
 
 from pspgui.cli.explaining import Asking, evidence_from
 from pspgui.durable import printable
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
+    from pspgui.evidence import Evidence
+    from pspgui.evidence.readings import OpenedSource, Source, Target
+    from pspgui.geometry import Pixel
     from pspgui.inference.predictor import Predictor
+    from pspgui.reports.contents import Pin
 
 
 def explain_report(
@@ -21,18 +26,17 @@ def explain_report(
     options: Mapping[str, Any],
 ) -> int:  # fmt: skip
     """Write the report and say where; `options` are those that named the model."""
-    from pspgui.reports.contents import Contents, Direct, context_of, facts_of, pins_of
+    from pspgui.reports.contents import Contents, context_of, facts_of
     from pspgui.reports.files import write_report
 
     evidence = evidence_from(predictor, pixels, str(asking.image))
     known = evidence.activations
     labels = predictor.predict(known).labels
-    targets = [asking.target(evidence, pixel, predictor.classes) for pixel in asking.pixels]
-    pins = pins_of(Direct(evidence), asking.pixels, targets, asking.reading)
+    pins = _pins(asking, evidence, predictor)
     notes = [note for note in (predictor.precision_note,) if note]
     contents = Contents(
         title=printable(asking.image.name), pixels=pixels, labels=labels,
-        padded=known.padded_shape, table=predictor.classes, pins=pins,
+        table=predictor.classes, pins=pins,
         facts=facts_of(
             asking.image, asking.image.read_bytes(), pixels.shape[:2], predictor.spec,
             str(predictor.loaded.path), predictor.digest,
@@ -46,11 +50,33 @@ def explain_report(
     return 0
 
 
+def _pins(asking: Asking, evidence: Evidence, predictor: Predictor) -> tuple[Pin, ...]:
+    """Return the pins: pixels, and then regions."""
+    from pspgui.evidence import opened
+    from pspgui.reports.contents import pin_of, placed
+
+    found: list[Pin] = []
+    for place in asking.places:
+        target = asking.target(evidence, place, predictor.classes)
+        one = asking.evidence(evidence, place, target)
+        split = asking._replace(reading="split").evidence(evidence, place, one.target)
+
+        def cells(source: Source, at: Pixel = one.pixel, to: Target = one.target) -> OpenedSource:
+            return placed(opened(evidence, at, source, to), evidence.activations)
+
+        region = place if isinstance(place, Stamp) else None
+        name = str(len(found) + 1)
+        found.append(pin_of(name, one, split, cells if region is None else None, region))
+    return tuple(found)
+
+
 def _command(asking: Asking, out: Path, options: Mapping[str, Any]) -> str:
     """Return the line that makes the report again."""
     words = ["pspgui", "explain", str(asking.image)]
     for y, x in asking.pixels:
         words += ["--at", f"{x},{y}"]
+    for y0, x0, y1, x1 in asking.rects:
+        words += ["--region", f"{x0},{y0},{x1},{y1}"]
     named = {"--class": asking.class_name, "--versus": asking.versus, "--reading": asking.reading}
     for option, value in {**named, **options}.items():
         given = value if isinstance(value, list) else [value]

@@ -35,6 +35,8 @@ class Told(NamedTuple):
     def to_json(self, table: ClassTable, known: Activations) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         shown = self.found.to_json(table)
+        y, x = self.found.pixel
+        shown |= {"x": x, "y": y, "pixels": getattr(self.found, "pixels", 1)}
         shown |= {"residual": self.residual, "precision": self.precision}
         return shown if self.opened is None else shown | {"opened": _cells_json(self.opened, known)}
 
@@ -42,8 +44,11 @@ class Told(NamedTuple):
 def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
     """Print sums of levels or of whole parts first, then the sources that matter most."""
     shown = found.to_json(table)
-    print(f"{shown['class']} ({shown['target']}) at {found.pixel.x},{found.pixel.y}: "
-          f"{found.logit:+.4f}")  # fmt: skip
+    count = getattr(found, "pixels", 1)
+    at = f"at {found.pixel.x},{found.pixel.y}"
+    if count > 1:
+        at = f"on average over {count} pixels around {found.pixel.x},{found.pixel.y}"
+    print(f"{shown['class']} ({shown['target']}) {at}: {found.logit:+.4f}")
     if found.reading == "ablate":
         print("  each by how much it falls without that source alone; these need not add up:")
     for name, value in sums(found):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from pspgui.durable import printable
-from pspgui.evidence import Evidence, opened
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import (
     RESIDUAL_LIMIT,
@@ -20,18 +19,19 @@ from pspgui.evidence.readings import (
     PixelEvidence,
     Reading,
     Source,
-    Target,
 )
 from pspgui.evidence.whatif import WhatIf, answer_if
+from pspgui.geometry import Rect
 from pspgui.labels.classes import ClassTable
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pspgui.inference.activations import Activations
     from pspgui.models.spec import ModelSpec
 
-MOST_PINS: Final = 24
-_OPENED = 4
+MOST_OPENED: Final = 4
 _BY = {
     "split": "split: gates as they are, gradient times activation",
     "ig": "ig: integrated gradients in closed form, gates averaged from the baseline",
@@ -40,50 +40,19 @@ _BY = {
 }
 
 
-class Asked(Protocol):
-    """Answers for one image in the numbers of a class table."""
-
-    def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
-        """Return the evidence of a pixel."""
-
-    def opened(
-        self, pixel: tuple[int, int], source: Source, target: Target | None = None
-    ) -> OpenedSource:
-        """Return a source of the split as its cells."""
-
-
-class Direct:
-    """`Asked` of what answers in the model's own numbers."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
-
-    def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
-        """Return the evidence of a pixel; raises as `PSPEvidence.at` does."""
-        return self._evidence.at(pixel, target, reading)
-
-    def opened(
-        self, pixel: tuple[int, int], source: Source, target: Target | None = None
-    ) -> OpenedSource:
-        """Return a source of the split as its cells."""
-        return opened(self._evidence, pixel, source, target)
-
-
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """One pixel of a report: its evidence, the largest sources as cells, and what is missed.
+    """One pixel or region of a report: its evidence, the largest sources as cells, what is missed.
 
-    `residual` is that of the split, by which the cells are made; see `PixelEvidence.residual`.
+    `cells` have their regions; `residual` is that of the split, by which they are made; see
+    `PixelEvidence.residual`. `place` is the region, None for a pixel.
     """
 
     name: str
     found: PixelEvidence
     cells: tuple[OpenedSource, ...]
     residual: float
+    place: Stamp | None = None
 
     @property
     def adds_up(self) -> bool:
@@ -95,11 +64,12 @@ class Pin:
 class Context:
     """How much a pyramid decides in an image.
 
-    share: (h, w) in 0..1 at the cells, as `PSPEvidence.context_share`; changed: the share of
-    pixels that have another class without the pyramid.
+    share: (h, w) in 0..1 at the cells, as `PSPEvidence.context_share`, over `region`, which may
+    reach past the image; changed: the share of pixels that have another class without the pyramid.
     """
 
     share: np.ndarray
+    region: Rect
     changed: float
 
     def sentence(self) -> str:
@@ -114,15 +84,13 @@ class Context:
 class Contents:
     """Everything a report shows.
 
-    pixels (H, W, 3) uint8 and labels (H, W) of the image, `padded` the (H, W) that cells without a
-    region of their own stand over; `facts` are (name, value) lines on model, image and versions;
-    `spec` is the model's, as JSON; `command` makes the report again.
+    pixels (H, W, 3) uint8 and labels (H, W) of the image; `facts` are (name, value) lines on model,
+    image and versions; `spec` is the model's, as JSON; `command` makes the report again.
     """
 
     title: str
     pixels: np.ndarray
     labels: np.ndarray
-    padded: tuple[int, int]
     table: ClassTable
     pins: tuple[Pin, ...]
     facts: tuple[tuple[str, str], ...]
@@ -132,21 +100,40 @@ class Contents:
     notes: tuple[str, ...] = field(default=())
 
 
-def pins_of(
-    asked: Asked, pixels: Sequence[tuple[int, int]], targets: Sequence[Target | None],
-    reading: Reading,
-) -> tuple[Pin, ...]:  # fmt: skip
-    """Return the pins of some pixels (y, x), named 1, 2, 3; raises as `at` does."""
-    found = []
-    for number, (pixel, target) in enumerate(zip(pixels, targets, strict=True), start=1):
-        evidence = asked.at(pixel, target, reading)
-        split = asked.at(pixel, evidence.target, "split")
-        largest = sorted((s for s in split.sources if s.reachable), key=lambda s: -abs(s.value))
-        cells = tuple(
-            asked.opened(pixel, source, evidence.target) for source in largest[:_OPENED]
-        )
-        found.append(Pin(str(number), evidence, cells, split.interaction))
-    return tuple(found)
+def pin_of(
+    name: str, found: PixelEvidence, split: PixelEvidence,
+    opened: Callable[[Source], OpenedSource] | None, place: Stamp | None = None,
+) -> Pin:  # fmt: skip
+    """Return a pin of its evidence, whose largest sources of the split are opened into cells.
+
+    `opened` gives a source's cells and their region; None where nothing can be opened.
+    """
+    cells: tuple[OpenedSource, ...] = ()
+    if opened is not None:
+        reached = (source for source in split.sources if source.reachable)
+        largest = sorted(reached, key=lambda source: -abs(source.value))
+        cells = tuple(opened(source) for source in largest[:MOST_OPENED])
+    return Pin(name, found, cells, split.interaction, place)
+
+
+def placed(found: OpenedSource, known: Activations) -> OpenedSource:
+    """Return cells with their region: what the network saw, unless they have one of their own."""
+    if found.region is not None:
+        return found
+    return replace(found, region=stands_over(found.values.shape, known))
+
+
+def stands_over(shape: tuple[int, ...], known: Activations) -> Rect:
+    """Return the image pixels that the cells of a map stand over, to the nearest.
+
+    Aligned corners are the middles of the outer cells, which so reach past the image.
+    """
+    ends = []
+    for cells, size in zip(shape, known.padded_shape, strict=True):
+        beyond = (size - 1) / (cells - 1) / 2 - 0.5 if known.align_corners and cells > 1 else 0.0
+        ends.append((round(-beyond), round(size + beyond)))
+    (top, bottom), (left, right) = ends
+    return Rect(top, left, bottom, right)
 
 
 def context_of(evidence: object, labels: np.ndarray) -> Context | None:
@@ -158,7 +145,9 @@ def context_of(evidence: object, labels: np.ndarray) -> Context | None:
         return None
     levels = dict.fromkeys(evidence.activations.levels, 0.0)
     answer = answer_if(evidence, labels, WhatIf(levels=levels))
-    return Context(evidence.context_share(), answer.changed_px / labels.size)
+    share = evidence.context_share()
+    region = stands_over(share.shape, evidence.activations)
+    return Context(share, region, answer.changed_px / labels.size)
 
 
 def facts_of(
@@ -195,8 +184,10 @@ def heading_of(pin: Pin, table: ClassTable) -> str:
     name = table.name_of(found.target.class_id)
     told = f"logit of {name}" if versus is None else f"{name} over {table.name_of(versus)}"
     sign = "\N{MINUS SIGN}" if found.logit < 0 else "+"
-    at = f"{found.pixel.x},{found.pixel.y}"
-    return f"Pin {pin.name} at {at}: {told}, {sign}{abs(found.logit):.4f}"
+    at = f"at {found.pixel.x},{found.pixel.y}"
+    if pin.place is not None:
+        at = f"around {found.pixel.x},{found.pixel.y}, {np.count_nonzero(pin.place.mask)} px"
+    return f"Pin {pin.name} {at}: {told}, {sign}{abs(found.logit):.4f}"
 
 
 def _version(name: str) -> str:

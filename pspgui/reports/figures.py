@@ -16,6 +16,7 @@ import numpy as np
 from pspgui.evidence.naming import name_of
 from pspgui.evidence.readings import OpenedSource, PixelEvidence, PyramidEvidence, Source
 from pspgui.geometry import Rect
+from pspgui.labels.raster import Stamp
 from pspgui.reports.contents import Contents, Pin, heading_of
 from pspgui.reports.sheet import (
     HEAD_PT,
@@ -92,11 +93,10 @@ def _show_overlay(sheet: Sheet, axes: Axes, contents: Contents) -> None:
 
 def _show_share(sheet: Sheet, axes: Axes, contents: Contents) -> None:
     assert contents.context is not None
-    _frame(axes, contents)
-    height, width = contents.padded
+    y0, x0, y1, x1 = contents.context.region
     axes.imshow(
         contents.context.share, cmap="cividis", vmin=0, vmax=1, interpolation="nearest",
-        extent=(0, width, height, 0), aspect="auto",
+        extent=(x0, x1, y1, y0), aspect="auto",
     )  # fmt: skip
     _frame(axes, contents)
 
@@ -116,11 +116,10 @@ def _mark_pins(axes: Axes, contents: Contents) -> None:
     height, width = contents.pixels.shape[:2]
     for pin in contents.pins:
         y, x = pin.found.pixel
-        for colour, thick in (("white", 2.2), ("black", 1.0)):
-            axes.plot(
-                [x + 0.5], [y + 0.5], "o", markersize=6, markerfacecolor="none",
-                markeredgecolor=colour, markeredgewidth=thick, clip_on=False,
-            )  # fmt: skip
+        if pin.place is None:
+            _ring(axes, pin, 6)
+        else:
+            _edge(axes, pin.place)
         right = x < 0.88 * width
         axes.annotate(
             pin.name, (x + 0.5, y + 0.5), (5 if right else -5, 5 if y > 0.12 * height else -5),
@@ -327,7 +326,7 @@ def _heat_maps(contents: Contents, pin: Pin) -> Block:
 def _show_cells(
     axes: Axes, contents: Contents, cells: OpenedSource, limit: float
 ) -> ScalarMappable:
-    y0, x0, y1, x1 = cells.region or Rect(0, 0, *contents.padded)
+    y0, x0, y1, x1 = cells.region or Rect(0, 0, *contents.pixels.shape[:2])
     found = axes.imshow(
         cells.values, cmap=_glass(), vmin=-limit, vmax=limit, extent=(x0, x1, y1, y0),
         interpolation="nearest", aspect="auto",
@@ -346,11 +345,20 @@ def _outline(axes: Axes, source: Source) -> None:
     )
 
 
-def _ring(axes: Axes, pin: Pin) -> None:
+def _edge(axes: Axes, place: Stamp) -> None:
+    """Draw the outline of a region."""
+    inside = np.pad(place.mask.astype(np.float32), 1)
+    rows = np.arange(len(inside)) + place.rect.y0 - 0.5
+    columns = np.arange(inside.shape[1]) + place.rect.x0 - 0.5
+    for colour, thick in (("white", 2.0), ("black", 0.9)):
+        axes.contour(columns, rows, inside, [0.5], colors=colour, linewidths=thick)
+
+
+def _ring(axes: Axes, pin: Pin, size: float = 4.5) -> None:
     y, x = pin.found.pixel
-    for colour, thick in (("white", 1.8), ("black", 0.8)):
+    for colour, thick in (("white", 2.0), ("black", 0.9)):
         axes.plot(
-            [x + 0.5], [y + 0.5], "o", markersize=4.5, markerfacecolor="none",
+            [x + 0.5], [y + 0.5], "o", markersize=size, markerfacecolor="none",
             markeredgecolor=colour, markeredgewidth=thick, clip_on=False,
         )  # fmt: skip
 

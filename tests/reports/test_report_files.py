@@ -15,13 +15,22 @@ from every_kind import predictor
 from oracles import picture
 from PIL import Image
 
-from pspgui.evidence import evidence_of
+from pspgui.evidence import evidence_of, opened
 from pspgui.labels.classes import table
-from pspgui.reports.contents import Contents, Direct, context_of, facts_of, heading_of, pins_of
+from pspgui.reports.contents import Contents, context_of, facts_of, heading_of, pin_of, placed
 from pspgui.reports.files import KINDS, check_path, report_bytes, write_report
 
 PIXELS = [(20, 33), (0, 69)]
 AWKWARD = "a <script>alert('1')</script> & $x_1$ 道路"
+
+
+def one_pin(evidence, number, pixel, reading):
+    found = evidence.at(pixel, None, reading)
+
+    def cells(source):
+        return placed(opened(evidence, pixel, source, found.target), evidence.activations)
+
+    return pin_of(str(number), found, evidence.at(pixel, found.target), cells)
 
 
 def contents_of(name, reading="split", pixels=PIXELS):
@@ -32,8 +41,8 @@ def contents_of(name, reading="split", pixels=PIXELS):
     names = [AWKWARD, "road", "tree", "sky"]
     classes = table(*((n, (60 * i, 90, 200 - 40 * i)) for i, n in enumerate(names)))
     return Contents(
-        title=f"{AWKWARD}.png", pixels=image, labels=labels, padded=known.padded_shape,
-        table=classes, pins=pins_of(Direct(evidence), pixels, [None] * len(pixels), reading),
+        title=f"{AWKWARD}.png", pixels=image, labels=labels, table=classes,
+        pins=tuple(one_pin(evidence, i, p, reading) for i, p in enumerate(pixels, start=1)),
         facts=facts_of("a.png", b"content", (45, 70), found.spec, "w", "digest", "cpu", reading,
                        "zero"),
         command=f"pspgui explain '{AWKWARD}'", context=context_of(evidence, labels),
