@@ -238,7 +238,7 @@ def read_pixels(
     step = max(1, int(np.ceil((len(scores) * shape[0] * shape[1] / most_values) ** 0.5)))
     rows, columns = (
         Taps(*interpolation_taps(
-            (np.arange(max(1, side // step)) + 0.5) * step - 0.5, padded, cells,
+            (np.arange(-(-side // step)) + 0.5) * step - 0.5, padded, cells,
             known.align_corners,
         ))
         for side, padded, cells in zip(shape, known.padded, scores.shape[1:], strict=True)
