@@ -56,6 +56,7 @@ class ChannelBrowser(QDialog):
         self._asked: tuple[object, ...] = ()
         self._wanted = _FIRST  # the channel to choose when the list is there
         self._silent = False
+        self._shows = False  # whether a channel is on the canvas, and is to be of the next image
         self.setWindowTitle("Channels")
         self.resize(760, 560)
         self._build()
@@ -68,6 +69,7 @@ class ChannelBrowser(QDialog):
         maps.aim_changed.connect(self._ask)
         document.prediction_changed.connect(self._new_image)
         document.views_changed.connect(self._new_image)
+        document.display_changed.connect(self._on_display)
 
     def _build(self) -> None:
         self.tile, self.form, self.sort = Choices(), Choices(), Choices()
@@ -152,7 +154,11 @@ class ChannelBrowser(QDialog):
             return
         if not self._maps.can_draw or not name:
             self._asked = ()
-            self._show_nothing("There are no channels to show: open an image and let it be read.")
+            self._show_nothing(
+                "Open an image, and the channels of its maps are listed here."
+                if self._document.image is None
+                else "The channels are listed once the image is read as a whole."
+            )
             return
         form = self.form.value if is_level else "reduced"
         key = (self._document.engine, name, form, self._maps.aim)
@@ -233,7 +239,7 @@ class ChannelBrowser(QDialog):
             self._silent = True
             self.view.setCurrentIndex(self.model.index(row))
             self._silent = False
-            if self._is_on_canvas():
+            if self._shows:
                 self._show(self._wanted)
 
     @Slot(QModelIndex)
@@ -249,8 +255,11 @@ class ChannelBrowser(QDialog):
         mode = self._maps.mode
         self._maps.set_mode(replace(mode, show="channel", channel=number))
 
-    def _is_on_canvas(self) -> bool:
-        return (self._document.shown_map or "").startswith("channel/")
+    @Slot()
+    def _on_display(self) -> None:
+        """Note when something else is on the canvas; not while another image is read."""
+        if self._maps.can_draw:
+            self._shows = (self._document.shown_map or "").startswith("channel/")
 
     def _show(self, number: int) -> None:
         shown = self.map_of(number)
