@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pspgui.durable import printable
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, plain
 
 _CHUNK = 1 << 20
 _HEADER_MOST = 1 << 20  # of one read of tar's own headers, which declare their size
@@ -87,7 +87,7 @@ def unpack(
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError,
             NotImplementedError, ValueError, OverflowError) as error:  # fmt: skip
         reason = f"{printable(path)}: the archive is damaged or of a kind that is not read"
-        raise FormatError(f"{reason} ({_plain(error)}); pack it again as zip") from error
+        raise FormatError(f"{reason} ({plain(error)}); pack it again as zip") from error
     except RuntimeError as error:  # zipfile's word for a password
         raise FormatError(f"{printable(path)}: it is locked by a password") from error
     except OSError as error:
@@ -282,7 +282,3 @@ def _go_on() -> None:
 
 def _size(bytes_: int) -> str:
     return f"{bytes_ / 1e9:.1f} GB"
-
-
-def _plain(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -77,9 +77,10 @@ def layout_of(root: str | Path) -> tuple[Layout, Path]:
             return layout, folder
     if not root.is_dir():
         raise FormatError(f"{printable(root)}: there is no such folder")
-    known = "; ".join(f"{layout.title} ({layout.expects})" for layout in LAYOUTS)
+    known = ", ".join(layout.title for layout in LAYOUTS)
     raise FormatError(
-        f"{printable(root)}: no known layout of a data set is here; known are {known}"
+        f"{printable(root)}: no known layout of a data set is here; known are {known}. Name "
+        "the form to be told how it lies in folders"
     )
 
 

@@ -17,17 +17,29 @@ from pspgui.formats.errors import FormatError
 from pspgui.formats.layouts import LAYOUTS
 from pspgui.formats.reading import layout_of
 from pspgui.formats.samples import Layout, Sample, find_split, folders_of
+from pspgui.imaging import DecodeError
 from pspgui.labels.classes import ClassTable
 
 _DEEPEST = 4
 
 
 class Source(NamedTuple):
-    """A data set that was found: its layout, the folder where it begins, its splits."""
+    """A data set that was found: its layout, the folder where it begins, its splits.
+
+    `names` says for files that lie elsewhere while they are read what a person calls them.
+    """
 
     layout: Layout
     folder: Path
     splits: tuple[str, ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+    def words(self, error: Exception) -> str:
+        """Return what an error says, every file named by the place that the person gave."""
+        text = str(error)
+        if isinstance(error, DecodeError) and error.path.is_relative_to(self.folder):
+            text = f"{printable(error.path)}: {error.reason}"  # labels and images have equal names
+        return _renamed(text, self.names)
 
     def parts(self, split: str | None) -> list[tuple[tuple[Sample, ...], ClassTable]]:
         """Return the samples and classes of a split, or of all splits one after another.
@@ -68,7 +80,9 @@ def opened_source(
     """
     path = Path(path)
     if path.is_dir():
-        yield _found(path, key)
+        source = _found(path, key)
+        with _named(source):
+            yield source
         return
     if not path.exists():
         raise FormatError(f"{printable(path)}: there is no such file or folder")
@@ -78,17 +92,41 @@ def opened_source(
     place.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="import-", dir=place))
     try:
-        root = home / "set"
+        root, shown = home / "set", printable(path)
         if is_archive(path):
             unpack(path, root, limits, check)
+            names = ((f"{printable(root)}/", f"{shown}, "), (printable(root), shown))
         else:
-            _stand_in(path, root)
-        yield _found(root, key, path)
+            names = ((printable(_stand_in(path, root)), shown), (printable(root), shown))
+        try:
+            source = _found(root, key)._replace(names=names)
+        except FormatError as error:
+            raise FormatError(_renamed(str(error), names)) from error
+        with _named(source):
+            yield source
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _found(root: Path, key: str | None, told: Path | None = None) -> Source:
+@contextmanager
+def _named(source: Source) -> Iterator[None]:
+    """Raise what is wrong in a data set with its files called as the person calls them."""
+    try:
+        yield
+    except (FormatError, DecodeError) as error:
+        words = source.words(error)
+        if words == str(error):
+            raise
+        raise FormatError(words) from error
+
+
+def _renamed(text: str, names: tuple[tuple[str, str], ...]) -> str:
+    for own, shown in names:
+        text = text.replace(own, shown)
+    return text
+
+
+def _found(root: Path, key: str | None) -> Source:
     """Return the data set in a folder, or in the only folder in it; raises `FormatError`."""
     known = [layout for layout in LAYOUTS if key in (None, layout.key)]
     if not known:
@@ -107,20 +145,18 @@ def _found(root: Path, key: str | None, told: Path | None = None) -> Source:
     if key is not None:
         (layout,) = known
         raise FormatError(
-            f"{printable(told or root)}: no data set of the form {layout.title} is here; it has "
+            f"{printable(root)}: no data set of the form {layout.title} is here; it has "
             f"{layout.expects}"
         )
-    try:
-        layout_of(root)
-    except FormatError as error:
-        text = str(error)
-        shown = text if told is None else text.replace(printable(root), printable(told))
-        raise FormatError(shown) from error
+    layout_of(root)
     raise AssertionError("a layout was found after all")
 
 
-def _stand_in(path: Path, root: Path) -> None:
-    """Give a single file the place that its form has; raises `FormatError` for other files."""
+def _stand_in(path: Path, root: Path) -> Path:
+    """Give a single file the place that its form has, and return that.
+
+    Raises `FormatError` for other files.
+    """
     start = start_of(path, 1 << 20)
     name = path.name
     if "<annotations" in start[:4096]:
@@ -135,3 +171,4 @@ def _stand_in(path: Path, root: Path) -> None:
     target = root / name
     target.parent.mkdir(parents=True)
     target.symlink_to(path.absolute())
+    return target

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from pspgui.durable import printable
+from pspgui.imaging.png_rows import has_all_rows, is_interlaced
 from pspgui.imaging.sources import DecodeError, describe_stranger
 
 MAX_PIXELS = 400_000_000
@@ -75,7 +77,15 @@ class OpenedImage:
             self.image.load()
         except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, zlib.error…
             raise DecodeError(self.path, _why_not_decoded(error)) from error
+        if self.format == "PNG" and self._may_lack_rows() and not has_all_rows(self.content):
+            raise DecodeError(self.path, _why_not_decoded(EOFError()))
         return self.image
+
+    def _may_lack_rows(self) -> bool:
+        """Whether the last row is what missing rows become."""
+        width, height = self.image.size
+        last = self.image.crop((0, height - 1, width, height))
+        return is_interlaced(self.content) or last.getbbox(alpha_only=False) is None
 
     def orientation(self) -> int:
         """Return the EXIF orientation still to be applied, 1..8; a senseless tag counts as 1.
@@ -193,7 +203,7 @@ def check_png(path: Path, content: bytes) -> None:
         (checksum,) = struct.unpack_from(">I", content, end - 4)
         kind = content[at + 4 : at + 8]
         if zlib.crc32(view[at + 4 : end - 4]) != checksum:
-            shown = kind.decode("ascii", "backslashreplace")
+            shown = printable(kind)
             raise DecodeError(
                 path, f"damaged (checksum of PNG chunk {shown} is wrong); copy or download it again"
             )

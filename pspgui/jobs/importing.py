@@ -287,7 +287,7 @@ class _Import:
     """One import under way."""
 
     def __init__(self, found: _Found, store: LabelStore, known: ClassTable | None) -> None:
-        self._options, self._store = found.options, store
+        self._options, self._store, self._source = found.options, store, found.source
         found_classes = matches(found.tables, known, found.options.classes)
         self._wanted = wanted_table(found_classes, known)
         self._counts = np.zeros(65536, np.int64)
@@ -352,7 +352,7 @@ class _Import:
         except SaveError:
             raise
         except (FormatError, DecodeError, StoreError, ClassTableError) as error:
-            self.report.failed.append((name, str(error)))
+            self.report.failed.append((name, self._source.words(error)))
 
     def _take(self, entry: _Entry) -> None:
         sample, report = entry.sample, self.report

@@ -130,9 +130,10 @@ class ClassTable:
                 for e in entries
             )
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            absent = isinstance(error, KeyError) and f"{error.args[0]!r:.40} is missing"
             raise ClassTableError(
-                'expected {"ignore": 255, "classes": [{"id", "name", "colour"}]}, '
-                f"but {type(error).__name__}: {error}"
+                'expected {"ignore": 255, "classes": [{"id", "name", "colour"}]}, but '
+                f"{absent or 'something in it is of another kind'}"
             ) from error
         return cls(classes, ignore)
 

@@ -284,7 +284,7 @@ def test_layouts_are_told_apart_and_list_their_splits(
 
 
 def test_an_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"Cityscapes \(leftImg8bit/ and gtFine/\)"):
+    with pytest.raises(FormatError, match=r"no known layout .* Cityscapes"):
         read_dataset(tmp_path, "train")
     with pytest.raises(FormatError, match="gone: there is no such folder"):
         read_dataset(tmp_path / "gone", "train")

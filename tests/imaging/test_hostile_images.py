@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from hostile_files import (
     READ,
     REFUSED,
     bombs,
+    chunk,
     decode_all,
     in_child,
     png,
@@ -20,6 +23,7 @@ from hostile_files import (
     write_images,
     zeros,
 )
+from PIL import Image
 
 from pspgui.durable import printable
 from pspgui.imaging import DecodeError, image_from_bytes, image_size
@@ -107,3 +111,45 @@ def test_good_files_are_read_alike_here(corpus):
     good = [name for name, fate in expected.items() if fate in (READ, NOTED)]
     here = decode_all(Path(folder), good)
     assert {name: fate for name, (fate, _) in here.items()} == {n: expected[n] for n in good}
+
+
+@pytest.mark.parametrize("kind", ["rgb.png", "deep.png", "palette.png"])
+def test_rows_that_a_png_promises_and_lacks_are_missed(kind):
+    """Its checksums are right; decoders leave the rest black."""
+    content = seeds()[kind]
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+    for claimed in (height + 1, 3 * height, 100 * height):
+        header = content[16:20] + claimed.to_bytes(4, "big") + content[24:29]
+        taller = content[:8] + chunk(b"IHDR", header) + content[33:]
+        with pytest.raises(DecodeError, match="cut short"):
+            image_from_bytes(kind, taller)
+    assert image_from_bytes(kind, content).pixels.shape[:2] == (height, width)
+
+
+def test_black_rows_that_are_there_are_no_reason_to_refuse():
+    black = Image.fromarray(np.zeros((30, 40, 3), np.uint8))
+    for options in ({}, {"compress_level": 0}):
+        buffer = io.BytesIO()
+        black.save(buffer, "PNG", **options)
+        assert not image_from_bytes("a.png", buffer.getvalue()).pixels.any()
+
+
+def interlaced(values: np.ndarray, lacking: int = 0) -> bytes:
+    """Return a grey PNG in seven passes, less some bytes of its last rows."""
+    starts = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+              (1, 0, 2, 1))  # fmt: skip
+    rows = b"".join(
+        b"\0" + row.tobytes() for y, x, dy, dx in starts for row in values[y::dy, x::dx] if row.size
+    )
+    header = np.array(values.shape[::-1], ">u4").tobytes() + bytes((8, 0, 0, 0, 1))
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows[: len(rows) - lacking]))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("shape", [(9, 13), (1, 1), (3, 2), (16, 8)])
+def test_rows_of_interlaced_files_are_counted_too(shape):
+    values = np.arange(1, 1 + np.prod(shape)).reshape(shape).astype(np.uint8)
+    found = image_from_bytes("a.png", interlaced(values)).pixels
+    assert np.array_equal(found[..., 0], values)
+    with pytest.raises(DecodeError, match="cut short"):
+        image_from_bytes("a.png", interlaced(values, lacking=1))

@@ -14,9 +14,10 @@ from typing import Any
 from pspgui.durable import printable
 from pspgui.formats.checked_json import read_json
 from pspgui.formats.coding import Colour, ColourCoding
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, lacking
 from pspgui.formats.named_classes import colour_from_hex, named_table, number_of
 from pspgui.formats.samples import Layout, Sample
+from pspgui.formats.value_map import DESCRIPTION
 from pspgui.labels.classes import ClassTable
 
 _PREFIX = "panoptic_"
@@ -56,13 +57,12 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
             for entry in told["annotations"]
         )
     except FormatError as error:
-        told_already = str(error).startswith(printable(path))
+        told_already = str(error).startswith((printable(path), printable(root / DESCRIPTION)))
         raise error if told_already else FormatError(f"{printable(path)}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
         raise FormatError(
-            f"{printable(path)}: it is no panoptic JSON of COCO ({reason})"
-        ) from error  # fmt: skip
+            f"{printable(path)}: it is no panoptic JSON of COCO ({lacking(error)})"
+        ) from error
     if not samples:
         raise FormatError(f"{printable(path)}: it lists no images")
     return samples, classes

@@ -24,7 +24,7 @@ from pspgui.formats.drawn import (
     outlines,
     size_of,
 )
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, lacking
 from pspgui.formats.layouts.coco import category_table
 from pspgui.formats.samples import Layout, Sample, folders_of
 from pspgui.labels.classes import ClassTable
@@ -72,8 +72,9 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
             for entry in told["images"]
         )
     except (KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise FormatError(f"{where}: it is no instances JSON of COCO ({reason:.120})") from error
+        raise FormatError(
+            f"{where}: it is no instances JSON of COCO ({lacking(error)})"
+        ) from error
     if not samples:
         raise FormatError(f"{where}: it lists no images")
     return samples, classes

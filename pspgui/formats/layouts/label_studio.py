@@ -28,7 +28,7 @@ from pspgui.formats.drawn import (
     outline,
     size_of,
 )
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, lacking
 from pspgui.formats.named_classes import named_table, number_of
 from pspgui.formats.samples import Layout, Sample
 from pspgui.imaging import image_size
@@ -70,8 +70,9 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
         found = [(_image_name(where, n, task), *_shapes(task)) for n, task in enumerate(tasks, 1)]
         names = dict.fromkeys(name for _, shapes, _ in found for name, _ in shapes)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise FormatError(f"{where}: it is no list of Label Studio's tasks ({reason})") from error
+        raise FormatError(
+            f"{where}: it is no list of Label Studio's tasks ({lacking(error)})"
+        ) from error
     if not names:
         raise FormatError(f"{where}: no shape has a label of pixels")
     classes = named_table(root, [(name, None) for name in sorted(names)], path)

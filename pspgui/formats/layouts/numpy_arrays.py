@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from pspgui.durable import printable
 from pspgui.formats.coding import FileValues, LabelCoding
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, plain
 from pspgui.formats.samples import Layout, Sample, first_folder, folders_of, images_by_stem, paired
 from pspgui.formats.value_map import DESCRIPTION, ValueMap, written_values
 from pspgui.imaging import MAX_PIXELS, DecodeError, read_file
@@ -32,15 +33,12 @@ def array_from_bytes(path: str | Path, content: bytes) -> np.ndarray:
             raise ValueError(f"version {version} of the form, not (1, 0)")
         shape, by_column, kind = np.lib.format.read_array_header_1_0(stream)
     except (
-        ValueError,
-        TypeError,
-        SyntaxError,
-        OverflowError,
-        MemoryError,
-        RecursionError,
-    ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DecodeError(path, f"it is no array that numpy saved ({reason})") from error
+        ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError,
+        tokenize.TokenError,
+    ) as error:  # fmt: skip
+        raise DecodeError(
+            path, f"it is no array that numpy saved, or its header is damaged ({plain(error)})"
+        ) from error
     wanted = kind.newbyteorder("=") in (np.dtype(np.uint8), np.dtype(np.uint16))
     if len(shape) != 2 or not wanted or min(shape) < 1:
         raise DecodeError(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ from pspgui import places
 from pspgui.durable import printable, write_durably
 from pspgui.formats.checked_json import read_json
 from pspgui.formats.coding import FileValues
-from pspgui.formats.errors import FormatError
+from pspgui.formats.errors import FormatError, plain
 from pspgui.formats.named_classes import named_table
 from pspgui.formats.samples import Layout, Sample
 from pspgui.formats.value_map import ValueMap, written_values
@@ -54,7 +56,8 @@ class ParquetCoding(NamedTuple):
     def read(self, path: Path) -> np.ndarray:
         """Return labels (H, W); raises `DecodeError` or `FormatError`."""
         content = _cell(path, self.row, self.column)
-        labels = labels_from_bytes(f"{path.name}[{self.row}].png", content).labels
+        name = path.with_name(f"{path.name}[{self.row}].png")
+        labels = labels_from_bytes(name, content).labels
         if self.values is None:
             return labels
         try:
@@ -81,20 +84,27 @@ _open: dict[str, Any] = {}  # the shard read last; rows are asked for one after 
 
 def _cell(path: Path, row: int, column: str) -> bytes:
     """Return the bytes in a cell; raises `FormatError`."""
-    try:
+    with _damage_told(path):
         status = path.stat()
         key = f"{path}:{status.st_size}:{status.st_mtime_ns}"
         if key not in _open:
             _open.clear()
             _open[key] = _File(path)
         content = _open[key].cell(row, column)
-    except FormatError:
-        raise
-    except Exception as error:  # pyarrow raises what it likes on damage
-        raise FormatError(f"{printable(path)}: it cannot be read ({_plain(error)})") from error
     if not isinstance(content, bytes) or len(content) > _MOST_BYTES:
         raise FormatError(f"{printable(path)}, row {row}: {column} holds no image")
     return content
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Raise `FormatError` naming the file for whatever pyarrow raises on damage."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except Exception as error:
+        raise FormatError(f"{printable(path)}: it is no parquet ({plain(error)})") from error
 
 
 class _File:
@@ -151,14 +161,11 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     classes, values = _classes(root)
     samples: list[Sample] = []
     for path in _shards(root)[str(split)]:
-        try:
+        with _damage_told(path):
             shard = _File(path)
-        except FormatError:
-            raise
-        except Exception as error:  # as in _cell
-            raise FormatError(f"{printable(path)}: it is no parquet ({_plain(error)})") from error
-        column = next((name for name in LABELS if name in shard.names), None)
-        if column is None or IMAGE not in shard.names:
+            names = shard.names
+        column = next((name for name in LABELS if name in names), None)
+        if column is None or IMAGE not in names:
             raise FormatError(
                 f"{printable(path)}: there are no columns `{IMAGE}` and `{LABELS[0]}` in it"
             )
@@ -189,16 +196,13 @@ def _unpacked(shard: Path, opened: _File, row: int) -> Path:
     status = shard.stat()
     mark = f"{shard.absolute()}:{status.st_size}:{status.st_mtime_ns}"
     folder = places.cache_folder() / "parquet" / hashlib.sha256(mark.encode()).hexdigest()[:24]
-    name = opened.path(row).replace("\\", "/").rpartition("/")[2]
+    with _damage_told(shard):
+        name = opened.path(row).replace("\\", "/").rpartition("/")[2]
     safe = re.sub(r"[^\w.\-]+", "_", name).lstrip(".") or f"row{row:06}.png"
     path = folder / (safe if is_image_name(safe) else f"{safe}.png")
     if not path.is_file():
         write_durably(path, _cell(shard, row, IMAGE))
     return path
-
-
-def _plain(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
 LAYOUT = Layout(
