@@ -11,8 +11,9 @@ is the name of whichever is shown, `document.canvas_map` the `ShownMap`; both ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PySide6.QtGui import QColor
@@ -22,6 +23,7 @@ from pspgui.gui.panels.drawing import short, signed
 from pspgui.gui.theme import current_theme
 
 if TYPE_CHECKING:
+    from pspgui.evidence.readings import OpenedSource
     from pspgui.gui.document import Document
     from pspgui.inference.shown_map import Kind, Part, Placed, ShownMap
     from pspgui.inference.views import LevelView
@@ -80,6 +82,26 @@ def map_of_view(view: LevelView, views: Sequence[LevelView], placed: Placed) -> 
     )
 
 
+def map_of_opened(opened: OpenedSource, placed: Placed) -> ShownMap:
+    """Return the cells of an opened source as a map: sign and size kept, each cell a square."""
+    from pspgui.inference.shown_map import Lattice, ShownMap
+
+    region, source = opened.region, opened.source
+    name = source.title or (
+        "Local features" if source.level == 0
+        else f"{source.level} × {source.level}, row {source.row + 1}, column {source.col + 1}"
+    )
+    cells = signed(float(opened.values.sum()), 3)
+    parts = f"{cells} by cells {signed(opened.constant, 3)} by biases"
+    lattice = Lattice.of(placed)
+    if region is not None:
+        lattice = Lattice((region.height, region.width), False, (region.y0, region.x0))
+    return ShownMap(
+        "opened", f"{name}: {signed(opened.total, 3)} = {parts}", opened.values, "signed",
+        lattice, "What every cell adds through this source", "logits", smooth=False,
+    )  # fmt: skip
+
+
 def map_colours(shown: ShownMap) -> tuple[np.ndarray, float, float]:
     """Return (lut, lowest, highest) for any map but one of parts.
 
@@ -117,7 +139,7 @@ def part_colour(part: Part) -> QColor:
 
 
 class MapInView:
-    """The map that a document shows now, a tile of the strip included. GUI thread only."""
+    """The map that a document shows now, a tile or opened cells included. GUI thread only."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -125,17 +147,31 @@ class MapInView:
 
     @property
     def shown(self) -> ShownMap | None:
-        """The map; None where none is shown or there is none for this picture."""
+        """The map; None where none is shown or there is none for this picture.
+
+        While a source lies open its cells are what is shown.
+        """
         document = self._document
-        if document.canvas_map is not None or document.prediction is None:
+        if document.prediction is None:
             return document.canvas_map
-        view = next((v for v in document.views if v.name == document.shown_map), None)
-        if view is None:
+        if document.opened is not None:
+            made: object = document.opened
+        elif document.canvas_map is not None:
+            return document.canvas_map
+        else:
+            made = next((v for v in document.views if v.name == document.shown_map), None)
+        if made is None:
             self._made = None
             return None
-        if self._made is None or self._made[0] is not view:
-            self._made = view, map_of_view(view, document.views, document.prediction)
+        if self._made is None or self._made[0] is not made:
+            self._made = made, self._make(made)
         return self._made[1]
+
+    def _make(self, made: Any) -> ShownMap:
+        document = self._document
+        if made is document.opened:
+            return map_of_opened(made, document.prediction)
+        return map_of_view(made, document.views, document.prediction)
 
 
 def value_text(shown: ShownMap, value: float | None) -> str:
@@ -144,5 +180,9 @@ def value_text(shown: ShownMap, value: float | None) -> str:
         return ""
     if shown.kind == "parts":
         return shown.parts[int(value)].name if 0 <= value < len(shown.parts) else ""
-    text = {"signed": signed(value, 3), "share": f"{value:.3f}"}.get(shown.kind, short(value))
+    if shown.kind == "signed":
+        limit = map_colours(shown)[2]
+        text = signed(value, min(8, max(2, 2 - math.floor(math.log10(limit)))))
+    else:
+        text = f"{value:.3f}" if shown.kind == "share" else short(value)
     return f"{text} {shown.unit}".rstrip()

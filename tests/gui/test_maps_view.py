@@ -185,7 +185,9 @@ def test_many_parts_are_cut_to_the_largest(qapp, qtbot):
 
 def test_values_are_told_with_their_unit(qapp):
     shown = signed_map()
-    assert value_text(shown, -1.5) == "−1.500 logits"
+    assert value_text(shown, -1.5) == "−1.50 logits"
+    small = ShownMap("m", "Map", shown.values / 1000, "signed", unit="logits")
+    assert value_text(small, -0.0015) == "−0.00150 logits"
     assert value_text(ShownMap("m", "Map", shown.values, "share"), 0.25) == "0.250"
     parts = ShownMap("m", "Map", np.zeros((1, 1), np.uint8), "parts", parts=PARTS)
     assert value_text(parts, 1) == "There"
@@ -202,8 +204,8 @@ def test_the_status_bar_tells_the_value_that_is_drawn(qtbot):
     assert f"Map {value_text(shown, shown.value_at(17, 23))}" in readout.text
     document.set_shown_map("score")
     score = next(v for v in document.views if v.name == "score")
-    there = ShownMap("s", "Score", score.after, lattice=LATTICE).value_at(17, 23)
-    assert f"Score {value_text(signed_map(), there)}" in readout.text
+    there = ShownMap("s", "Score", score.after, "signed", LATTICE, unit="logits")
+    assert f"Score {value_text(there, there.value_at(17, 23))}" in readout.text
     document.show_map(None)
     assert "Score" not in readout.text
 

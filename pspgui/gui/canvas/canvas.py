@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSizePo
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.aids import ViewAids
 from pspgui.gui.canvas.camera import Camera
-from pspgui.gui.canvas.heat_layer import HeatLayer, HeatLegend
+from pspgui.gui.canvas.heat_layer import HeatLayer
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
 from pspgui.gui.canvas.legends import LegendStack
 from pspgui.gui.canvas.map_layer import MapLayer
@@ -77,11 +77,10 @@ class Canvas(QWidget):
         self._overlay_key = OverlayKey(document)
         self._marks = MarkSet(document, self, self._camera, self._tool)
         self.legends = LegendStack(document, self, self._camera)
-        heat = HeatLayer(document)
-        self.legends.add(MapLegend(document, self), HeatLegend(document, heat, self))
+        self.legends.add(MapLegend(document, self))
         self._layers = (
             PictureLayer(self._picture), MapLayer(document, self._aids.divider), self._labels,
-            heat, GridLayer(), *self._marks.marks, self.legends, self._aids,
+            HeatLayer(document), GridLayer(), *self._marks.marks, self.legends, self._aids,
         )  # fmt: skip
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -55,8 +55,8 @@ class MapLayer:
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw the shown map, if there is one for this picture."""
         document, shown = self._document, self._in_view.shown
-        if document.overlay_hidden:
-            return
+        if document.overlay_hidden or document.opened is not None:
+            return  # opened cells have a layer of their own
         if shown is None:
             self._key, self._image = (), None
             return
@@ -71,7 +71,7 @@ class MapLayer:
         strength = _SIGNED if shown.kind == "signed" else 1.0
         painter.setOpacity(min(1.0, strength * document.opacity))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shown.interpolates)
-        painter.drawImage(_place(shown), self._image)
+        painter.drawImage(place_of(shown), self._image)
         painter.restore()
 
     def _colour(self, shown: ShownMap) -> None:
@@ -81,7 +81,8 @@ class MapLayer:
             self._image, self._key = map_image(shown), (shown, theme)
 
 
-def _place(shown: ShownMap) -> QRectF:
+def place_of(shown: ShownMap) -> QRectF:
+    """Return where a map lies, in image pixels; its padding included."""
     rows, columns = shown.values.shape[:2]
     if shown.lattice is None:
         return QRectF(0, 0, columns, rows)
@@ -113,4 +114,4 @@ def map_image(shown: ShownMap) -> QImage:
     return indexed_image(steps, opaque(lut))
 
 
-__all__ = ["MapLayer", "axis_extent", "enlarged", "map_image"]
+__all__ = ["MapLayer", "axis_extent", "enlarged", "map_image", "place_of"]

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _ICONS: Final = {
     "context": "image-multiple-outline", "strongest": "podium-gold",
     "evidence": "plus-minus-variant", "bin": "target", "reach": "arrow-expand-all",
-    "confidence": "shield-check-outline", "margin": "scale-unbalanced",
-    "entropy": "help-circle-outline",
 }  # fmt: skip
 _HINT: Final = "Esc takes a map off; , and . make it fainter or stronger."
 _WAITS: Final = "Point at a bin in the Evidence panel to see its map."
@@ -113,11 +111,12 @@ class MapsPanel(QWidget):
 
     def _button(self, kind: MapKind) -> QToolButton:
         button = QToolButton()
-        button.setText(f" {kind.title}")
         button.setAccessibleName(kind.title)
         button.setToolTip(f"{kind.meaning}.")
-        button.setIcon(icon(_ICONS[kind.name]))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        if kind.name in _ICONS:  # a row of its own; those that share one have no room for icons
+            button.setIcon(icon(_ICONS[kind.name]))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setText(f" {kind.title}" if kind.name in _ICONS else kind.title)
         button.setCheckable(True)
         button.setFixedHeight(26)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
