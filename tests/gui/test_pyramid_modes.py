@@ -14,6 +14,7 @@ from pspgui.evidence.channels import channel_shares
 from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.canvas.mark_set import MarkSet
 from pspgui.gui.panels.map_numbers import MapNumbers, row_texts
 from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.panels.pyramid_frame import StripFrame
@@ -233,7 +234,13 @@ def test_pointing_at_a_tile_points_at_the_image_and_shows_values(case):
     tile = case.tile("features")
     cell = case.strip.frame.value_at(tile.values[1], False, pixel)
     assert value_text(tile, look).startswith("= ") and cell in tile.values[1]
+    mark = case.canvas.findChild(MarkSet)._elsewhere
+    assert mark.at == pixel and mark.bounds(case.canvas.camera).contains(
+        case.canvas.camera.to_widget(pixel.y, pixel.x)
+    )
+    before = case.canvas.grab().toImage()
     move(case.strip, QPointF(1, 1))
+    assert mark.at is None and case.canvas.grab().toImage() != before
     assert case.document.hover is None and told[-1] is None
     case.document.set_hover(Pixel(5, 5))  # on the canvas
     assert case.strip._pixel == Pixel(5, 5)

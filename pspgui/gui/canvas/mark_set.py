@@ -8,12 +8,14 @@ from PySide6.QtCore import QObject, QRect, Slot
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.elsewhere_mark import ElsewhereMark
 from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, ToolMark, WindowMark
 from pspgui.gui.canvas.pin_marks import PinMark
 from pspgui.gui.canvas.read_marks import ReadMark
 from pspgui.gui.pins import MOST_PINS
 
 if TYPE_CHECKING:
+    from pspgui.geometry import Pixel
     from pspgui.gui.document import Document
     from pspgui.gui.tools import Tool
 
@@ -30,8 +32,10 @@ class MarkSet(QObject):
         self._pin_states = [mark.state for mark in self._pins]
         self._window, self._read = WindowMark(document), ReadMark(document)
         self.hover, self.tool = HoverMark(document), ToolMark(tool)
+        self._elsewhere = ElsewhereMark()
         self.marks: tuple[Mark, ...] = (
-            self._read, self._window, self._bin, self.hover, *self._pins, self.tool
+            self._read, self._window, self._bin, self.hover, *self._pins, self._elsewhere,
+            self.tool,
         )  # fmt: skip
         self._bounds: dict[Mark, QRect] = {mark: QRect() for mark in self.marks}
         document.pins.changed.connect(self._pins_changed)
@@ -54,6 +58,12 @@ class MarkSet(QObject):
         for area in (before, self._bounds[mark]):
             if not area.isEmpty():
                 self._canvas.update(area)
+
+    @Slot(object)
+    def point_at(self, pixel: Pixel | None) -> None:
+        """Mark the pixel that is pointed at in another widget; None for none."""
+        self._elsewhere.at = pixel
+        self.refresh(self._elsewhere)
 
     @Slot()
     def _pins_changed(self) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.gui.canvas.mark_set import MarkSet
 from pspgui.gui.panels.pyramid_frame import StripFrame
 from pspgui.gui.panels.pyramid_header import StripHeader
 from pspgui.gui.panels.pyramid_maps import StripMaps
@@ -99,6 +100,7 @@ class PyramidPanel(QWidget):
         self._strip.pointed.connect(self._on_pointed)
         if self._canvas is not None:
             self._canvas.zoom_changed.connect(self._on_camera)
+            self.pointed.connect(self._canvas.findChild(MarkSet).point_at)
 
     @property
     def strip(self) -> PyramidStrip:
