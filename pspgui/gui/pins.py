@@ -270,6 +270,10 @@ class Pins(QObject):
         if pins:
             self._told()
 
+    def kept_in(self, image: Path) -> tuple[Pin, ...]:
+        """Return the pins kept in an image that was opened in this session."""
+        return self.kept if image == self._image else self._kept.get(image, ())
+
     def _remember(self) -> None:
         if self._image is not None:
             self._kept[self._image] = self.kept

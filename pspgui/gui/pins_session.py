@@ -50,6 +50,7 @@ class PinsSession(QObject):
     explained = Signal()
     common_changed = Signal()
     _not_kept = Signal(str)
+    _kept = Signal(object)
 
     def __init__(self, document: Document, session: Session, parent: QObject) -> None:
         super().__init__(parent)
@@ -64,11 +65,14 @@ class PinsSession(QObject):
         self._later.timeout.connect(self.keep_now)
         self._unkept: dict[Path, tuple[Pin, ...]] = {}
         self._read: set[Path] = set()  # images whose file is known: others' must not be replaced
+        self._written: set[Path] = set()
         self._on_disk: tuple[Path | None, tuple[Pin, ...]] = (None, ())
         session.answer_to("pins", self._take)
         session.answer_to("pins_read", self._take_read)
         session.answer_to("pins_file", self._tell)
         self._not_kept.connect(self._tell, Qt.ConnectionType.QueuedConnection)
+        self._kept.connect(self._note_kept, Qt.ConnectionType.QueuedConnection)
+        session.image_saved.connect(self._image_saved)
         for signal in (
             document.target_changed, document.reading_changed, document.window_changed,
             self._pins.changed,
@@ -202,8 +206,21 @@ class PinsSession(QObject):
         try:
             if has_project(label_file):
                 write_pins(label_file, pins)
+                self._kept.emit(image)
         except SaveError as error:
             self._not_kept.emit(f"{error} The pins stay in this window.")
+
+    @Slot(object)
+    def _note_kept(self, image: Path) -> None:
+        self._written.add(image)
+
+    @Slot(object)
+    def _image_saved(self, image: Path) -> None:
+        """Keep what was pinned before there was a project: labels have made one."""
+        pins = self._pins.kept_in(image)
+        if pins and image not in self._written and image in self._read:
+            self._unkept.setdefault(image, pins)
+            self._later.start()
 
     @Slot(str)
     def _tell(self, text: str) -> None:
@@ -215,6 +232,8 @@ class PinsSession(QObject):
             self._document.message.emit(found.damage)
             return
         self._read.add(found.image)
+        if found.pins:
+            self._written.add(found.image)
         pins = [
             Pin(kept.number, kept.pixel, kept.region, kept.name)
             for kept in found.pins if 1 <= kept.number <= MOST_PINS
