@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BAR_PX: Final = 40
 _HEAD_PX: Final = 32
 _VEIL: Final = 0xA6000000
+_NARROW_PX: Final = 216
+_AGREES: Final = "agrees "
 _LOOKS: Final = (
     ("predictions", "Predictions"), ("differences", "Only where they differ"),
     ("agreement", "Agree or differ"), ("picture", "Picture alone"),
@@ -72,16 +74,16 @@ class _Head(QWidget):
         right = self.width() - (4 + 24 + 4.0 if self._close.isVisibleTo(self) else left)
         with QPainter(self) as p:
             p.fillRect(self.rect(), QColor(theme.base))
-            p.setFont(heading_font(self))
-            name = min(p.fontMetrics().horizontalAdvance(self._name) + 4.0, right - left)
-            p.setPen(QColor(theme.text))
-            area = self.rect().toRectF()
-            draw_elided(p, area.adjusted(left, 0, left + name - area.width(), 0), self._name)
             p.setFont(quiet_font(self))
             p.setPen(QColor(theme.quiet))
-            rest = area.adjusted(left + name + GRID_PX, 0, right - area.width(), 0)
-            if rest.width() > 24:
-                draw_elided(p, rest, self._words, Qt.AlignmentFlag.AlignRight)
+            text = self._words if self.width() > _NARROW_PX else self._words.removeprefix(_AGREES)
+            wide = p.fontMetrics().horizontalAdvance(text) + 2.0
+            words = QRectF(max(left, right - wide), 0, min(wide, right - left), _HEAD_PX)
+            draw_elided(p, words, text, Qt.AlignmentFlag.AlignRight)
+            p.setFont(heading_font(self))
+            p.setPen(QColor(theme.text))
+            name = QRectF(left, 0, words.left() - GRID_PX - left, _HEAD_PX)
+            draw_elided(p, name, self._name, mode=Qt.TextElideMode.ElideMiddle)
 
 
 class _Column:
@@ -211,7 +213,7 @@ class ComparePage(QWidget):
             return "in use"
         if other.facts is None:
             return "loading…"
-        return "" if other.agreement is None else f"{percent(other.agreement)} as the first"
+        return "" if other.agreement is None else _AGREES + percent(other.agreement)
 
     def _tooltip(self, other: OtherModel | None) -> str:
         facts = self._comparing.facts_of(other)

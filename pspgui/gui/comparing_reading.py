@@ -14,6 +14,7 @@ from pspgui.gui.panels.drawing import draw_elided, draw_swatch, percent, signed
 from pspgui.gui.panels.evidence_bar import part_colour
 from pspgui.gui.panels.evidence_sums import Sums, sums_of
 from pspgui.gui.theme import GRID_PX, current_theme, quiet_font, text_font
+from pspgui.jobs.class_tables import plain_evidence
 
 if TYPE_CHECKING:
     from pspgui.jobs.comparing import ModelReading
@@ -38,7 +39,8 @@ class PixelWords(NamedTuple):
 def words_of(reading: ModelReading, pixel: Pixel, against: int | None) -> PixelWords:
     """Return what a reading says of a pixel; the evidence is for its class over `against`.
 
-    Where that is None or the class itself, the network's own runner-up is the other class.
+    Where that is None, the class itself, or one that the network does not know, its own runner-up
+    is the other class.
     """
     prediction, table = reading.prediction, reading.table
     own = int(reading.labels[pixel])
@@ -50,7 +52,9 @@ def words_of(reading: ModelReading, pixel: Pixel, against: int | None) -> PixelW
         return PixelWords(own, probability, "", None)
     from pspgui.evidence.readings import Target
 
-    target = None if against is None or against == own else Target(own, against)
+    _, translation = plain_evidence(reading.evidence)
+    known = translation is None or against is None or translation.model_class(against) is not None
+    target = Target(own, against) if known and against not in (None, own) else None
     found = reading.evidence.at(pixel, target)
     one, versus = found.target.class_id, found.target.versus
     question = table.name_of(one) + ("" if versus is None else f" over {table.name_of(versus)}")
@@ -168,10 +172,10 @@ def extent_of(sums: Sums | None) -> float:
 
 
 def _terms_text(sums: Sums) -> str:
-    """Return the parts in words: "local −0.42, pyramid +2.75, constant −0.02"."""
+    """Return the parts in words: "local −0.42 · pyramid +2.75 · const −0.02"."""
     *terms, _total = sums.terms
-    renamed = {"bins": "pyramid"}
-    return ", ".join(f"{renamed.get(name, name)} {signed(value)}" for name, value in terms)
+    renamed = {"bins": "pyramid", "constant": "const"}
+    return " · ".join(f"{renamed.get(name, name)} {signed(value)}" for name, value in terms)
 
 
 def _sum_text(sums: Sums) -> str:

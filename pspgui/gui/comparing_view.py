@@ -22,7 +22,7 @@ from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.label_mips import MipStore
 from pspgui.gui.canvas.layers import GridLayer
-from pspgui.gui.canvas.marks import DARK, LIGHT, PinMark, two_toned
+from pspgui.gui.canvas.marks import DARK, LIGHT, two_toned
 from pspgui.gui.canvas.pyramid_image import PyramidImage
 from pspgui.gui.canvas.screen_labels import Look, Maps, ScreenCache
 from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
@@ -55,7 +55,7 @@ class CompareView(QWidget):
         self._maps: Maps = ()
         self._look: Look | None = None
         self._cache, self._mips = ScreenCache(), MipStore(self)
-        self._grid, self._pin = GridLayer(), PinMark(document)
+        self._grid = GridLayer()
         self._words = ""
         self._box: Rect | None = None
         self._press: QPointF | None = None
@@ -157,9 +157,9 @@ class CompareView(QWidget):
             self._paint_maps(painter)
             self._grid.paint(painter, self._camera, exposed)
             self._paint_box(painter)
-            self._pin.paint(painter, self._camera, exposed)
             if not self.underMouse():
-                self._paint_hover(painter)
+                self._paint_cross(painter, self._document.hover)
+            self._paint_cross(painter, self._document.pin, ringed=True)
             if self._words:
                 self._paint_words(painter)
 
@@ -185,9 +185,10 @@ class CompareView(QWidget):
         painter.setPen(QPen(LIGHT, 1.0, Qt.PenStyle.DashLine))
         painter.drawRect(box)
 
-    def _paint_hover(self, painter: QPainter) -> None:
-        """Draw a cross, open in the middle, at the pixel that the mouse is over in another view."""
-        pixel: Pixel | None = self._document.hover
+    def _paint_cross(
+        self, painter: QPainter, pixel: Pixel | None, ringed: bool = False
+    ) -> None:
+        """Draw a cross, open in the middle, at the pixel pinned or hovered in another view."""
         if pixel is None:
             return
         centre = self._camera.to_widget(pixel.y + 0.5, pixel.x + 0.5)
@@ -198,6 +199,9 @@ class CompareView(QWidget):
         ]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         two_toned(painter, lambda: painter.drawLines(lines), 1.5)
+        if ringed:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            two_toned(painter, lambda: painter.drawEllipse(centre, gap, gap), 1.5)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_words(self, painter: QPainter) -> None:
