@@ -86,6 +86,7 @@ class PSPEvidence:
         self.reads = PyramidReads(activations)
         self.kernel = weights.classifier.shape[-1]
         self._taps = dict(zip(activations.levels, activations.level_taps, strict=True))
+        self._by_bin = {bins: _by_bins(taps) for bins, taps in self._taps.items()}
 
     # -- one pixel ----------------------------------------------------------------------------
 
@@ -181,15 +182,17 @@ class PSPEvidence:
         bins: list[tuple[int, int, int]] = []
         shares = []
         for level in self.reads.levels:
-            high, wide = rows[level.place].nonzero()[0], columns[level.place].nonzero()[0]
-            for row in high.tolist():
-                for column in wide.tolist():
-                    bins.append((level.bins, row, column))
-                    shares.append(self.share(level, cells, row, column, baseline))
+            high, wide = extent(rows[level.place]), extent(columns[level.place])
+            bins += [
+                (level.bins, row, column)
+                for row in range(high.start, high.stop) for column in range(wide.start, wide.stop)
+            ]  # fmt: skip
+            found = self._shares(level, cells, high, wide, baseline)
+            shares.append(found.reshape(-1, *found.shape[2:]))
         known = self.activations
         return Terms(
             cells, cells.of(known.fused_cells), self.base(cells, baseline),
-            cells.of(known.local_cells), tuple(bins), np.stack(shares),
+            cells.of(known.local_cells), tuple(bins), np.concatenate(shares),
         )  # fmt: skip
 
     def share(
@@ -197,14 +200,9 @@ class PSPEvidence:
         baseline: LevelMeans | None = None,
     ) -> np.ndarray:  # fmt: skip
         """Return what a bin adds to z at the cells, beyond the baseline, (m, K)."""
-        taps = self._taps[level.bins][:, row, :, column]
-        if baseline is not None:
-            taps = taps - self._mean(level.bins, baseline)
-        found: np.ndarray = np.einsum(
-            "it,js,tsk->ijk",
-            level.rows[cells.rows, :, row], level.columns[cells.columns, :, column], taps,
-        )  # fmt: skip
-        return found.reshape(-1, found.shape[-1])
+        here = slice(row, row + 1), slice(column, column + 1)
+        found: np.ndarray = self._shares(level, cells, *here, baseline)[0, 0]
+        return found
 
     def level(self, bins: int) -> LevelReads:
         """Return the level of so many bins a side; raises KeyError."""
@@ -321,15 +319,50 @@ class PSPEvidence:
         self, cells: Cells, mixed: np.ndarray, z: np.ndarray, baseline: LevelMeans | None
     ) -> dict[int, LevelReading]:
         """Read every reachable bin by taking it alone to the baseline."""
-        open_now = np.maximum(z, 0)
-        found = self._read(cells, np.zeros_like(mixed), None)
+        row_used, column_used = self.reads.reached(cells)
+        reach, weights = self._reading_of(cells)
+        worth = float(mixed.ravel() @ np.maximum(z, 0).ravel())
+        found = {}
         for level in self.reads.levels:
-            reading = found[level.bins]
-            for row, column in np.argwhere(reading.reachable).tolist():
-                share = self.share(level, cells, row, column, baseline)
-                fall = open_now - np.maximum(z - share, 0)
-                reading.values[row, column] = float((mixed * fall).sum())
+            place, values = level.place, np.zeros((level.bins, level.bins), mixed.dtype)
+            high, wide = extent(row_used[place]), extent(column_used[place])
+            without = z - self._shares(level, cells, high, wide, baseline)
+            left = np.maximum(without, 0, out=without).reshape(*without.shape[:2], -1)
+            values[high, wide] = worth - left @ mixed.ravel()
+            found[level.bins] = LevelReading(
+                values, weights[place, place], reach[place, place], level.regions
+            )
         return found
+
+    def _shares(
+        self, level: LevelReads, cells: Cells, high: slice, wide: slice,
+        baseline: LevelMeans | None,
+    ) -> np.ndarray:  # fmt: skip
+        """Return what the bins of a block add to z at the cells, beyond the baseline.
+
+        (rows, columns, m, K): one product of small matrices a bin.
+        """
+        rows = level.rows[cells.rows][:, :, high]
+        columns = level.columns[cells.columns][:, :, wide]
+        read = np.einsum("itb,jsd->bdijts", rows, columns)
+        read = read.reshape(*read.shape[:2], len(cells.rows) * len(cells.columns), -1)
+        shares: np.ndarray = read @ self._by_bin[level.bins][high, wide]
+        if baseline is not None:
+            mean = self._mean(level.bins, baseline)
+            shares -= read @ mean.reshape(-1, mean.shape[-1])
+        return shares
+
+    def _reading_of(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Return which bins of all levels the cells read, and how strongly, (B, B) both.
+
+        Every level's block on the diagonal holds its own bins.
+        """
+        rows, columns = self.reads.rows, self.reads.columns
+        weights = np.outer(
+            cells.row_weights @ rows.means[cells.rows],
+            cells.column_weights @ columns.means[cells.columns],
+        )
+        return np.outer(*self.reads.reached(cells)), weights
 
     def _read(
         self, cells: Cells, gradient: np.ndarray, baseline: LevelMeans | None
@@ -337,12 +370,7 @@ class PSPEvidence:
         """Split all levels over their bins for the mixed gradient (m, K) at the cells."""
         rows, columns = self.reads.rows, self.reads.columns
         row_used, column_used = self.reads.reached(cells)
-        # Every level's block on the diagonal of these holds its own bins.
-        reach = np.outer(row_used, column_used)
-        weights = np.outer(
-            cells.row_weights @ rows.means[cells.rows],
-            cells.column_weights @ columns.means[cells.columns],
-        )
+        reach, weights = self._reading_of(cells)
         row_taps, column_taps = rows.taps[cells.rows], columns.taps[cells.columns]
         found = {}
         for level in self.reads.levels:
@@ -364,6 +392,13 @@ class PSPEvidence:
                 values, weights[place, place], reach[place, place], level.regions
             )
         return found
+
+
+def _by_bins(taps: np.ndarray) -> np.ndarray:
+    """Return a level's taps (k, b, k, b, K) bin by bin, each one's in one piece, (b, b, k k, K)."""
+    kernel, bins = taps.shape[:2]
+    found: np.ndarray = np.ascontiguousarray(taps.transpose(1, 3, 0, 2, 4))
+    return found.reshape(bins, bins, kernel * kernel, -1)
 
 
 def gates_between(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarray:

@@ -6,6 +6,7 @@ gradients it needs the network's answer for every coalition, which the terms of 
 
 from __future__ import annotations
 
+from functools import cache
 from math import factorial
 
 import numpy as np
@@ -17,6 +18,7 @@ from pspgui.geometry import Pixel, Rect
 
 MOST_PARTS = 12
 """Coalitions double with every part: 4096 of them take some ten milliseconds."""
+_AT_ONCE = 1 << 22
 
 
 def group_shapley(
@@ -89,6 +91,17 @@ def coalitions(base: np.ndarray, parts: np.ndarray, mixed: np.ndarray) -> np.nda
 
     base and mixed (m, K): z without any part, and the gradient of the logit behind the gates.
     """
+    if parts.size << len(parts) > _AT_ONCE * len(parts):
+        return _one_by_one(base, parts, mixed)
+    sums = base[None]
+    for part in parts:  # with each part come all subsets so far once more, with it
+        sums = np.concatenate([sums, sums + part])
+    found: np.ndarray = np.maximum(sums, 0, out=sums).reshape(len(sums), -1) @ mixed.ravel()
+    return found
+
+
+def _one_by_one(base: np.ndarray, parts: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """Return the same where all subsets at once would take much memory."""
     worth = np.empty(1 << len(parts))
     sums = {0: base}
     for subset in range(1 << len(parts)):
@@ -101,14 +114,22 @@ def coalitions(base: np.ndarray, parts: np.ndarray, mixed: np.ndarray) -> np.nda
 
 def exact_values(worth: np.ndarray, count: int) -> np.ndarray:
     """Return the Shapley value of every part from the worth of all coalitions."""
+    values: np.ndarray = _weights(count) @ worth
+    return values
+
+
+@cache
+def _weights(count: int) -> np.ndarray:
+    """Return what the worth of every coalition counts in every part's value, (P, 2 ** P)."""
     subsets = np.arange(1 << count)
     sizes = np.array([bin(s).count("1") for s in subsets.tolist()])
     share = np.array(
         [factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)]
     )
-    values = np.empty(count)
+    found = np.zeros((count, 1 << count))
     for part in range(count):
         without = subsets[(subsets >> part) & 1 == 0]
-        gains = worth[without | (1 << part)] - worth[without]
-        values[part] = float((share[sizes[without]] * gains).sum())
-    return values
+        found[part, without | (1 << part)] = share[sizes[without]]
+        found[part, without] = -share[sizes[without]]
+    found.flags.writeable = False
+    return found

@@ -165,6 +165,14 @@ def test_means_of_another_network_are_not_taken(case):
     assert not case.evidence.takes(LevelMeans(means.taps[:2], "mean"))
 
 
+def test_coalitions_too_large_to_hold_at_once_are_the_same(case, monkeypatch):
+    at_once = group_shapley(case.evidence, (21, 30), Target(1))
+    monkeypatch.setattr("pspgui.evidence.shapley._AT_ONCE", 0)
+    one_by_one = group_shapley(case.evidence, (21, 30), Target(1))
+    assert abs(at_once.local - one_by_one.local) < 1e-12
+    assert np.allclose(list(at_once.levels.values()), list(one_by_one.levels.values()))
+
+
 def test_sampled_shapley_adds_up_and_nears_the_exact_values_of_groups(case):
     place, target = (21, 30), Target(1, 3)
     values = sampled_shapley(case.evidence, place, target, 600)
