@@ -28,6 +28,7 @@ from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.readout import ZoomReadout
 from pspgui.gui.commands.maps import GROUP as MAPS_MENU
 from pspgui.gui.commands.row import Parts
+from pspgui.gui.commands.strip import GROUP as STRIP_MENU
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.comparing_stage import CompareStage
 from pspgui.gui.dialogs.model import ModelDialog
@@ -165,7 +166,7 @@ class MainWindow(QMainWindow):
         menus: dict[str, QMenu] = {}
         for row in actions.rows:
             if row.group not in menus:
-                inner = row.group in ("Theme", MAPS_MENU)
+                inner = row.group in ("Theme", MAPS_MENU, STRIP_MENU)
                 parent = menus["View"] if inner else self.menuBar()
                 menus[row.group] = parent.addMenu(row.group)
             if row.line:
@@ -188,6 +189,7 @@ class MainWindow(QMainWindow):
         document, session = self.document, self.session
         document.image_changed.connect(self._image_changed)
         self.canvas.tool_changed.connect(self.actions_table.refresh)
+        self.pyramid.maps.mode_changed.connect(self.actions_table.refresh)
         self.maps.changed.connect(self.actions_table.refresh)
         self.images.image_chosen.connect(session.show_image)
         session.images_changed.connect(self.images.set_images)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from channel_case import SHAPE, channel_document, show
@@ -15,6 +17,7 @@ from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.mark_set import MarkSet
+from pspgui.gui.commands.strip import ROWS
 from pspgui.gui.panels.map_numbers import MapNumbers, row_texts
 from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.panels.pyramid_frame import StripFrame
@@ -298,3 +301,19 @@ def test_statistics_are_told_by_tile_and_in_a_table(case, qtbot):
     assert model.rowCount() == len(rows) == 1 + 3 * 2 + 1
     assert row_texts(rows[0])[:3] == ("Features", str(rows[0].channels), "9 × 11")
     assert row_texts(rows[1])[-1] == "–"
+
+
+def test_the_menu_chooses_modes_and_opens_the_browser(qtbot, qapp):
+    case = Case(qtbot)
+    case.panel.setParent(case.canvas)  # as both have one window
+    parts = SimpleNamespace(canvas=case.canvas, document=case.document)
+    rows = {row.id: row for row in ROWS}
+    rows["strip_top"].verb(parts)
+    assert case.panel.maps.mode.show == "top" and rows["strip_top"].checked(parts)
+    assert not rows["strip_norm"].checked(parts) and rows["strip_channels"].enabled(parts)
+    rows["strip_channels"].verb(parts)
+    assert case.panel.browser.isVisible()
+    case.panel.browser.close()
+    alone = SimpleNamespace(canvas=Canvas(case.document))
+    qtbot.addWidget(alone.canvas)
+    assert not rows["strip_top"].checked(alone)

@@ -17,6 +17,7 @@ from pspgui.gui.commands import (
     pins,
     queue,
     regions,
+    strip,
     tools,
     viewing,
     what_if,
@@ -39,6 +40,7 @@ TOPICS: Final = (
     pins,
     what_if,
     maps,
+    strip,
     lab,
 )
 
