@@ -48,7 +48,8 @@ def explain(
         str | None, typer.Option("--class", help="explain the logit of this class")
     ] = None,
     versus: Annotated[
-        str | None, typer.Option(help="explain the winner's margin over this class")
+        str | None,
+        typer.Option(help="explain the margin over this class: of the winner, or of --class"),
     ] = None,
     reading: ReadingOption = "split",
     open_name: Annotated[
@@ -134,8 +135,6 @@ def _refuse_mixtures(
     asking: Asking, report: Path | None, points: Path | None, csv_out: Path | None, check: bool
 ) -> None:
     """Raise ValueError for options that say nothing together."""
-    if asking.class_name is not None and asking.versus is not None:
-        raise ValueError("--class and --versus exclude each other")
     if asking.open_name is not None and asking.reading != "split":
         raise ValueError("--open goes with the split alone: leave --reading out")
     given = {"--report": report, "--points": points, "--check": check or None}

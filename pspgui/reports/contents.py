@@ -151,7 +151,7 @@ def context_of(evidence: object, labels: np.ndarray) -> Context | None:
 
 
 def facts_of(
-    image: Path | str, content: bytes | None, shape: tuple[int, int], spec: ModelSpec,
+    image: Path | str, content: bytes | None, shape: tuple[int, int], spec: ModelSpec | None,
     weights: str, digest: str, device: str, reading: Reading, baseline: str,
 ) -> tuple[tuple[str, str], ...]:  # fmt: skip
     """Return the lines on where everything came from; `content` is the image file's, if read."""
@@ -160,7 +160,7 @@ def facts_of(
     lines = [
         ("Image", f"{printable(image)}, {width} × {height} pixels"),
         ("Image SHA-256", "" if content is None else hashlib.sha256(content).hexdigest()),
-        ("Model", f"{spec.title}, {len(spec.classes)} classes"
+        ("Model", "" if spec is None else f"{spec.title}, {len(spec.classes)} classes"
          + (f", levels {', '.join(map(str, levels))}" if levels else "")),
         ("Weights", printable(weights)),
         ("Weights SHA-256", digest),

@@ -285,6 +285,8 @@ def _write_values(axes: Axes, values: np.ndarray, reachable: np.ndarray, limit: 
         digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
         dark = abs(value) > 0.62 * limit
         told = f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before a zero
+        if side > 4:  # where every character counts
+            told = "0" if float(told) == 0 else told.replace("0.", ".")
         axes.text(
             column + 0.5, row + 0.5, told.replace("-", "\N{MINUS SIGN}"),
             ha="center", va="center", fontsize=size, color="white" if dark else INK,

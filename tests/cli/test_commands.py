@@ -186,7 +186,7 @@ def test_explain_prints_parts_that_add_up(command, weights, images, options, tar
     ("arguments", "reason"),
     [(["--at", "96,0"], "outside the image of 96 x 64"), (["--at", "x"], "is not X,Y"),
      (["--at", "1,1", "--class", "Moon"], "no class is called"),
-     (["--at", "1,1", "--class", "Car", "--versus", "Sky"], "exclude")],
+     (["--at", "1,1", "--class", "Car", "--versus", "Car"], "with itself")],
 )  # fmt: skip
 def test_explain_refuses_in_one_line(command, weights, images, arguments, reason):
     code, out, err = command("explain", images[0], "--weights", weights, *arguments)

@@ -50,9 +50,13 @@ def test_a_report_is_written_and_says_how_to_make_it_again(explained, images, tm
         (["--report", "a.png"], "--at X,Y says which"),
         (["--at", "1,2", "--report", "a.png", "--check"], "exclude each other"),
         (["--at", "1,2", "--check", "--open", "local"], "exclude each other"),
-        (["--at", "1,2", "--points", "p.csv"], "leave --at out"),
+        (["--at", "1,2", "--points", "p.csv"], "leave --at and --region out"),
         (["--at", "1,2", "--csv", "a.csv", "--check"], "exclude each other"),
         ([], "--at X,Y says which"),
+        (["--region", "1,2,3"], "is not X0,Y0,X1,Y1"),
+        (["--region", "5,2,5,9"], "has no pixel"),
+        (["--region", "5,2,500,9"], "outside the image"),
+        (["--region", "5,2,9,9", "--check"], "leave --check and --open out"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(explained, images, options, reason):
@@ -140,6 +144,23 @@ def test_several_pixels_are_told_one_after_another(explained, images, tmp_path):
     assert code == 0
     assert len([json.loads(line) for line in out.splitlines()]) == 2
     assert (tmp_path / "a.csv").read_text().startswith("image,pin,x,y")
+
+
+def test_a_region_is_the_mean_of_its_pixels(explained, images, tmp_path):
+    options = ("--class", "Road", "--json")
+    found = json.loads(explained(images[0], "--region", "10,20,12,21", *options)[1])
+    pixels = [
+        json.loads(line)
+        for line in explained(images[0], "--at", "10,20", "--at", "11,20", *options)[1].splitlines()
+    ]
+
+    assert (found["pixels"], found["y"]) == (2, 20)
+    assert found["logit"] == pytest.approx(sum(p["logit"] for p in pixels) / 2, abs=1e-5)
+    local = [p["sources"][0]["value"] for p in pixels]
+    assert found["sources"][0]["value"] == pytest.approx(sum(local) / 2, abs=1e-5)
+    out = tmp_path / "a.html"
+    assert explained(images[0], "--region", "10,20,30,40", "--report", out)[0] == 0
+    assert "400 px" in out.read_text(encoding="utf-8")
 
 
 def test_whole_levels_are_told_by_shapley(explained, images):

@@ -1,0 +1,174 @@
+"""Writing a report of the pins of the image shown, beside the window."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pspgui.durable import printable
+from pspgui.jobs.class_tables import Explains, plain_evidence
+from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.jobs.opening_sources import opened_by
+from pspgui.jobs.pins import PinPlace, PinQuestion, explain_place
+from pspgui.labels.classes import ClassTable
+from pspgui.labels.raster import Stamp
+
+if TYPE_CHECKING:
+    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Source
+    from pspgui.geometry import Rect
+    from pspgui.inference.activations import Prediction
+    from pspgui.jobs.model_choice import ModelFacts
+    from pspgui.jobs.windowed import WindowPrediction
+    from pspgui.reports.contents import Context, Pin
+
+
+@dataclass(frozen=True, eq=False)
+class ReportWanted:
+    """What a report is asked of: the image and its prediction, the pins by name, the question.
+
+    pixels (H, W, 3) uint8; `image` is its file, None for what has none; targets are numbered as
+    `table` and the engine number them.
+    """
+
+    image: Path | None
+    pixels: np.ndarray
+    engine: Explains
+    prediction: Prediction | WindowPrediction
+    table: ClassTable
+    pins: tuple[tuple[str, PinPlace], ...]
+    question: PinQuestion
+    model: ModelFacts
+
+
+def write_report_of(wanted: ReportWanted, path: Path) -> Job:
+    """Return a job that writes a report and gives the sentence that it is there.
+
+    It fails with ValueError for another suffix or where no pin can be explained, and `SaveError`.
+    """
+
+    def job(turn: Turn) -> Steps:
+        from pspgui.reports.contents import Contents, facts_of
+        from pspgui.reports.files import check_path, write_report
+
+        check_path(path)
+        found: list[Pin] = []
+        for number, (name, place) in enumerate(wanted.pins):
+            yield Step("Explaining the pins", number / (len(wanted.pins) + 2))
+            pin = _pin(wanted, name, place, turn)
+            found += [] if pin is None else [pin]
+        if not found:
+            raise ValueError("No pin lies in the window that is explained: pin a pixel there.")
+        yield Step("Weighing the pyramid", len(wanted.pins) / (len(wanted.pins) + 2))
+        context = _context(wanted)
+        yield Step("Drawing the report", (len(wanted.pins) + 1) / (len(wanted.pins) + 2))
+        image, model = wanted.image, wanted.model
+        contents = Contents(
+            title=printable(image.name) if image else "Image without a file",
+            pixels=wanted.pixels, labels=wanted.prediction.labels, table=wanted.table,
+            pins=tuple(found),
+            facts=facts_of(
+                image or "no file", _content(image), wanted.pixels.shape[:2], model.spec,
+                str(model.path), model.digest, f"{model.device}, {model.running}",
+                wanted.question.reading, getattr(found[0].found, "baseline", "zero"),
+            ),
+            command=_command(wanted, path), context=context,
+            spec="" if model.spec is None else model.spec.model_dump_json(indent=1),
+            notes=tuple(_notes(wanted, len(found))),
+        )  # fmt: skip
+        write_report(contents, path)
+        return f"The report was written to {printable(path)}."
+
+    return job
+
+
+def _pin(wanted: ReportWanted, name: str, place: PinPlace, turn: Turn) -> Pin | None:
+    """Return a pin; None for one that the engine cannot explain, outside its window."""
+    from pspgui.reports.contents import pin_of
+
+    question = wanted.question
+    found = explain_place(wanted.engine, place, question, question.target, turn.check)
+    if found is None:
+        return None
+    plain = question._replace(reading="split", baseline=None)
+    split = explain_place(wanted.engine, place, plain, found.target, turn.check)
+    assert split is not None
+
+    def cells(source: Source) -> OpenedSource:
+        turn.check()
+        return _opened(wanted.engine, found, source)
+
+    return pin_of(name, found, split, cells if place.region is None else None, place.region)
+
+
+def _opened(engine: Explains, found: PixelEvidence, source: Source) -> OpenedSource:
+    """Return a source's cells with their region; an engine of a window tells it already."""
+    from pspgui.reports.contents import placed
+
+    cells = opened_by(engine, found.pixel, source, found.target)
+    plain, _ = plain_evidence(engine)
+    known = getattr(plain, "activations", None)
+    return cells if known is None else placed(cells, known)
+
+
+def _context(wanted: ReportWanted) -> Context | None:
+    """Return how much the pyramid decides in the whole image, where that is explained."""
+    from pspgui.inference.argmax import full_resolution_labels
+    from pspgui.reports.contents import context_of
+
+    plain, _ = plain_evidence(wanted.engine)
+    known = getattr(plain, "activations", None)
+    if known is None:
+        return None
+    labels = full_resolution_labels(
+        known.scores, known.padded_shape, known.image_shape, known.align_corners
+    )
+    return context_of(plain, labels)
+
+
+def _notes(wanted: ReportWanted, told: int) -> list[str]:
+    """Return what a reader must know of windows, baselines and pins left out."""
+    frame: Rect | None = getattr(wanted.engine, "frame", None)
+    notes = []
+    if frame is not None:
+        notes.append(
+            f"The prediction is an average over windows; the evidence is of the one window from "
+            f"{frame.x0},{frame.y0} to {frame.x1},{frame.y1} alone, as if it were an image of its "
+            "own, and the command reads the whole image in one pass."
+        )
+    if told < len(wanted.pins):
+        notes.append(f"{len(wanted.pins) - told} pins lie outside that window and are left out.")
+    if wanted.question.baseline is not None:
+        notes.append("The command takes silence for its baseline.")
+    if any(p.region is not None and not p.region.mask.all() for _, p in wanted.pins):
+        notes.append("The command takes the rectangle around a region that is none.")
+    return notes
+
+
+def _content(image: Path | None) -> bytes | None:
+    try:
+        return None if image is None else image.read_bytes()
+    except OSError:  # gone since it was opened; what was read stays on screen
+        return None
+
+
+def _command(wanted: ReportWanted, path: Path) -> str:
+    """Return the line that makes the report again."""
+    words = ["pspgui", "explain", str(wanted.image or "IMAGE")]
+    for _, place in wanted.pins:
+        if isinstance(place.region, Stamp):
+            y0, x0, y1, x1 = place.region.rect
+            words += ["--region", f"{x0},{y0},{x1},{y1}"]
+        else:
+            words += ["--at", f"{place.pixel.x},{place.pixel.y}"]
+    target, reading = wanted.question.target, wanted.question.reading
+    if target is not None:
+        words += ["--class", wanted.table.name_of(target.class_id)]
+    if target is not None and target.versus is not None:
+        words += ["--versus", wanted.table.name_of(target.versus)]
+    words += ["--reading", reading] if reading != "split" else []
+    words += ["--weights", str(wanted.model.path), "--report", str(path)]
+    return printable(shlex.join(words))
