@@ -7,7 +7,7 @@ too large to be kept, makes necessary anyway.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,9 @@ class _Level(NamedTuple):
 
 class UpsamplingEvidence(PartsEvidence):
     """What local features and every bin add, through all stages' gates."""
+
+    slow_readings: ClassVar[tuple[Reading, ...]] = ("ablate",)
+    """Some 30 ms: all stages are run once for every bin that is read."""
 
     def __init__(self, activations: Activations, weights: UpsamplingWeights) -> None:
         super().__init__(activations, weights.classifier, weights.classifier_bias)

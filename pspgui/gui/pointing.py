@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.display import Display
 from pspgui.gui.pins import NO_ROOM, Pins
-from pspgui.jobs.class_tables import ask
+from pspgui.gui.slow_evidence import Question, SlowEvidence
 from pspgui.jobs.opening_sources import can_open
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ class Pointing(Display):
         self._evidence: PixelEvidence | None = None
         self._hover: Pixel | None = None
         self.pins = Pins(self)
+        self.later = SlowEvidence(self)
         self._hovered_bin: Source | None = None
         self._target: tuple[int | None, int | None] = (None, None)
         self._reading: Reading = "split"
         self._baseline: LevelMeans | None = None
         self._opened: OpenedSource | None = None
         self._opened_at: Pixel | None = None
+        self.later.answered.connect(self._set_evidence)
         self.pins.current_changed.connect(self._pin_chosen)
         self.pins.evidence_changed.connect(self._pins_explained)
 
@@ -269,6 +271,7 @@ class Pointing(Display):
         return pixel if Rect(0, 0, height, width).contains(*pixel) else None
 
     def _refresh_evidence(self) -> None:
+        self.later.forget()
         pixel = self._hover if self.pin is None else self.pin
         if self._engine is None or pixel is None or self._needs_window(pixel):
             self._set_evidence(None)
@@ -277,8 +280,13 @@ class Pointing(Display):
             self._set_evidence(self.pins.evidence_of(self.pins.current))
             return
         target = self.evidence_target
-        self._set_evidence(ask(self._engine, pixel, target, self.reading, self.baseline))
+        question = Question(self._engine, pixel, target, self.reading, self.baseline)
+        if question.is_slow:
+            self.later.ask(question)  # what is shown stays until the answer comes
+        else:
+            self._set_evidence(question.answer())
 
+    @Slot(object)
     def _set_evidence(self, evidence: PixelEvidence | None) -> None:
         if evidence is not self._evidence:
             self._evidence = evidence

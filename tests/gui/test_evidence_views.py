@@ -348,3 +348,56 @@ def test_made_up_evidence_has_no_footprints(made_up):
     made_up.set_hovered_bin(made_up.evidence.sources[3])
     assert isinstance(made_up.engine, FourLevels) and ReadMark(made_up).found is None
     assert made_up.evidence.sources[3].region != Rect(0, 0, 0, 0)
+
+
+# -- what takes longer than a hover ---------------------------------------------------------------
+
+
+class Slow(PSPEvidence):
+    """A pyramid whose ablation is said to be slow; writes down what it was asked."""
+
+    slow_readings = ("ablate",)
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.asked = []
+
+    def at(self, pixel, target=None, reading="split", baseline=None):
+        self.asked.append((tuple(pixel), reading))
+        return super().at(pixel, target, reading, baseline)
+
+
+@pytest.fixture
+def slow(qapp):
+    apply_theme(qapp, DARK)
+    model = small_network(3, levels=(1, 2, 3))
+    activations, head = head_activations(model, random_features(model, (6, 7)), PADDED)
+    return document_of(activations, Slow(activations, head.weights()), PADDED)
+
+
+def test_a_slow_reading_comes_later_and_only_that_of_the_last_pixel(slow, qtbot):
+    panel = shown(qtbot, slow)
+    slow.set_hover(Pixel(5, 5))
+    assert slow.evidence.reading == "split"  # at once
+    slow.engine.asked.clear()
+    slow.set_reading("ablate")
+    for x in range(10, 20):
+        slow.set_hover(Pixel(5, x))
+    assert slow.engine.asked == [] and slow.evidence.pixel == (5, 5)
+    assert panel._header._waiting
+    qtbot.waitUntil(lambda: slow.evidence.pixel == (5, 19))
+    assert slow.engine.asked == [((5, 19), "ablate")]
+    assert slow.evidence.reading == "ablate" and not panel._header._waiting
+
+
+def test_a_slow_answer_that_nobody_wants_any_more_is_let_go(slow, qtbot):
+    slow.set_reading("ablate")
+    slow.set_hover(Pixel(5, 5))
+    with qtbot.waitSignal(slow.later.waits) as told:
+        slow.set_reading("split")
+    assert told.args == [False] and slow.evidence.reading == "split"
+    slow.set_reading("ablate")
+    slow.set_prediction(slow.prediction, (), None)
+    assert slow.evidence is None
+    qtbot.wait(80)
+    assert slow.evidence is None

@@ -132,6 +132,7 @@ class EvidencePanel(QWidget):
         d = self._document
         d.evidence_changed.connect(self._on_evidence)
         d.pin_changed.connect(self._show_pin)
+        d.later.waits.connect(self._header.show_waiting)
         d.image_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self.reading.show_choice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -25,6 +25,7 @@ class EvidenceHeader(QWidget):
         self._colour = QColor()
         self._name = self._probability = self._amount = self._words = self._where = ""
         self._note = ""
+        self._waiting = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -47,6 +48,13 @@ class EvidenceHeader(QWidget):
         self.setAccessibleName(f"{name} {probability}, {words} {amount}, {where}")
         self.update()
 
+    @Slot(bool)
+    def show_waiting(self, waiting: bool) -> None:
+        """Show that the amounts are those of before, and others are to come."""
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint both lines, names elided before numbers."""
         theme = current_theme()
@@ -62,8 +70,9 @@ class EvidenceHeader(QWidget):
             p.setFont(heading_font(self))
             draw_elided(p, QRectF(22, 0, self.width() - room - 34, 22), self._name)
             p.setFont(text_font(self))
-            room = p.fontMetrics().horizontalAdvance(self._amount)
-            draw_elided(p, QRectF(self.width() - room - 2, 22, room + 2, 20), self._amount, right)
+            amount = "…" if self._waiting else self._amount
+            room = p.fontMetrics().horizontalAdvance(amount)
+            draw_elided(p, QRectF(self.width() - room - 2, 22, room + 2, 20), amount, right)
             p.setFont(quiet_font(self))
             p.setPen(QColor(theme.quiet))
             where = p.fontMetrics().horizontalAdvance(self._where) + 12
