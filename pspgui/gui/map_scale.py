@@ -92,7 +92,7 @@ def map_of_opened(opened: OpenedSource, placed: Placed) -> ShownMap:
         else f"{source.level} × {source.level}, row {source.row + 1}, column {source.col + 1}"
     )
     cells = signed(float(opened.values.sum()), 3)
-    parts = f"{cells} by cells {signed(opened.constant, 3)} by biases"
+    parts = f"{cells} cells {signed(opened.constant, 3)} biases"
     lattice = Lattice.of(placed)
     if region is not None:
         lattice = Lattice((region.height, region.width), False, (region.y0, region.x0))

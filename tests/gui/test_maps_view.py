@@ -201,11 +201,11 @@ def test_the_status_bar_tells_the_value_that_is_drawn(qtbot):
     shown = signed_map()
     document.show_map(shown)
     document.set_hover(Pixel(17, 23))
-    assert f"Map {value_text(shown, shown.value_at(17, 23))}" in readout.text
+    assert f"Map: {value_text(shown, shown.value_at(17, 23))}" in readout.text
     document.set_shown_map("score")
     score = next(v for v in document.views if v.name == "score")
     there = ShownMap("s", "Score", score.after, "signed", LATTICE, unit="logits")
-    assert f"Score {value_text(there, there.value_at(17, 23))}" in readout.text
+    assert f"Score: {value_text(there, there.value_at(17, 23))}" in readout.text
     document.show_map(None)
     assert "Score" not in readout.text
 
@@ -226,24 +226,36 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def place(qtbot, qapp, weights, tmp_path):
-    """A window with the first of two images open."""
+@pytest.fixture(scope="module")
+def window(qapp, weights, tmp_path_factory):
+    """A window, for all tests, and the first of two images."""
     apply_theme(qapp, DARK)
+    folder = tmp_path_factory.mktemp("images")
     for number in range(2):
         pixels = fake_image(96, 128, seed=number)
-        (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
-    made = Workplace(qtbot, weights)
-    qtbot.addWidget(made.window)
-    made.open(tmp_path / "street0.png")
-    yield made
+        (folder / f"street{number}.png").write_bytes(encode_png(pixels))
+    made = Workplace(None, weights)
+    yield made, folder / "street0.png"
     made.close()
+
+
+@pytest.fixture
+def place(qtbot, window):
+    """The window with the first image open, and nothing chosen."""
+    made, image = window
+    made.qtbot = qtbot
+    made.window.maps.choose(None)
+    made.document.set_target(None)
+    made.document.set_image(None, None, "")
+    made.open(image)
+    made.wait(lambda: made.document.image_title == image.name and made.document.engine is not None)
+    return made
 
 
 def panel_of(place):
     """Return the panel of maps, in sight."""
     dock = place.window.more["Maps"]
-    dock.toggleViewAction().trigger()
+    dock.setVisible(True)
     return dock.widget()
 
 
@@ -262,7 +274,7 @@ def test_a_map_by_the_menu_its_value_by_the_mouse_and_off_again(place):
     place.wait(lambda: document.hover is not None and document.hover != (20, 30))
     shown, pixel = document.canvas_map, document.hover
     text = value_text(shown, shown.value_at(*pixel))
-    assert f"Pyramid {text}" in place.window.status.pixel.text
+    assert f"Pyramid: {text}" in place.window.status.pixel.text
 
     # another target, live; then by the keyboard off the canvas
     document.set_target(3)

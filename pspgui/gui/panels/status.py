@@ -169,7 +169,7 @@ class PixelReadout(QWidget):
         shown = self._map.shown
         value = None if shown is None else shown.value_at(*pixel)
         if shown is not None and value is not None:
-            parts.append(f"{shown.title.split(':')[0]} {value_text(shown, value)}")
+            parts.append(f"{shown.title.split(':')[0]}: {value_text(shown, value)}")
         self._words = "   ".join(parts)
 
     def paintEvent(self, event: QPaintEvent) -> None:
