@@ -469,14 +469,16 @@ _DIFFER: Final = "#e0559f"
 
 
 def agreement_map(found: Comparison, names: tuple[str, str]) -> Any:
-    """Return the `ShownMap` of where two models agree, at the image's full resolution."""
+    """Return the `ShownMap` of where two models agree, pixel by pixel but for huge images."""
     import numpy as np
 
-    from pspgui.inference.shown_map import Part, ShownMap
+    from pspgui.inference.shown_map import Lattice, Part, ShownMap
 
+    shape = found.first.prediction.shape
+    lattice = None if found.differs.shape == shape else Lattice(shape, False)
     share = f"{100 * found.agreement:.1f} %"
     return ShownMap(
-        MAP_NAME, "Where the models differ", found.differs.view(np.uint8), "parts",
+        MAP_NAME, "Where the models differ", found.differs.view(np.uint8), "parts", lattice,
         meaning=f"{names[0]} and {names[1]} agree on {share} of the pixels.",
         parts=(Part("agree", ""), Part("differ", _DIFFER)),
     )  # fmt: skip

@@ -190,7 +190,7 @@ def test_judging_anew_keeps_regions_and_what_decided():
 
 
 def test_readings_of_two_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"one map is|could not be broadcast"):
+    with pytest.raises(ValueError, match="one map is"):
         run(compare(said(np.zeros((4, 4))), said(np.zeros((5, 4)))))
 
 
