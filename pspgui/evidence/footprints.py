@@ -67,8 +67,10 @@ def lost_text(found: Footprint) -> str:
     if not found.lost:
         return ""
     text = f"{found.lost} of {found.reads} reads fall into the padding"
-    if found.lost > found.reads / 2:
-        return f"{text}: little more than its middle taps is left."
+    if found.lost > 0.75 * found.reads:
+        return f"{text}: hardly more than the middle tap of this branch is left."
+    if found.lost > 0.5 * found.reads:
+        return f"{text}: more than half of what this branch could see is not there."
     return f"{text}."
 
 
