@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -27,8 +27,12 @@ _PATH = 256  # Qt.UserRole
 
 
 class BorrowDialog(QDialog):
-    """A list of images with a filter; `chosen` is the one picked. Long lists are gone through
-    some names a turn of the event loop."""
+    """A list of images with a filter; `picked(Path)` comes with the one borrowed from.
+
+    Long lists are gone through some names a turn of the event loop.
+    """
+
+    picked = Signal(object)
 
     def __init__(
         self, what: str, images: Sequence[Path], shown: Path | None, before: Path | None,
@@ -64,8 +68,9 @@ class BorrowDialog(QDialog):
         self._scan.timeout.connect(self._go_on)
         self.filter.textChanged.connect(self._begin)
         self.list.itemSelectionChanged.connect(self._selected)
-        self.list.itemDoubleClicked.connect(self.accept)
+        self.list.itemActivated.connect(self.accept)
         self.buttons.accepted.connect(self.accept)
+        self.accepted.connect(lambda: self.picked.emit(self.chosen))
         self.buttons.rejected.connect(self.reject)
         self._begin()
 

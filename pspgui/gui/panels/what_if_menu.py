@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Qt, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QWidget, QWidgetAction
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget, QWidgetAction
 
 from pspgui.gui.dialogs.borrow import BorrowDialog
 from pspgui.gui.icons import icon
@@ -87,8 +87,9 @@ class WhatIfMenu(QObject):
             name_of(key), self._session.images, self._current, self._before,
             self._grids.window(),
         )  # fmt: skip
-        if dialog.exec() == QDialog.DialogCode.Accepted and dialog.chosen is not None:
-            self._what_if.borrow(key, dialog.chosen)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.picked.connect(lambda image: self._what_if.borrow(key, image))
+        dialog.open()
 
     @Slot()
     def _mark(self) -> None:

@@ -1,0 +1,545 @@
+"""What if, as a person asks it: muting, scaling, borrowing, going back, keeping notes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from fakes import fake_image
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
+from small_networks import head_activations, random_features, small_network
+from workplace import Workplace
+
+from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.whatif import LiveWhatIf, WhatIf, answer_if
+from pspgui.geometry import Pixel
+from pspgui.gui.canvas.canvas import Canvas
+from pspgui.gui.canvas.screen_labels import Fill
+from pspgui.gui.canvas.what_if_layer import AlteredLook, WhatIfLayer, thick
+from pspgui.gui.dialogs.borrow import BorrowDialog
+from pspgui.gui.document import Document
+from pspgui.gui.panels.evidence import EvidencePanel
+from pspgui.gui.panels.what_if import WhatIfPanel
+from pspgui.gui.panels.what_if_menu import WhatIfMenu
+from pspgui.gui.theme import DARK, apply_theme
+from pspgui.gui.what_if import LOCAL, WhatIfSession
+from pspgui.gui.what_if_notes import WhatIfNotes
+from pspgui.imaging import encode_png
+from pspgui.inference.activations import Prediction
+from pspgui.inference.argmax import full_resolution_labels
+from pspgui.jobs.class_tables import plain_evidence
+from pspgui.labels.classes import CAMVID
+from pspgui.labels.provenance import MODEL, PERSON
+
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+
+
+def saved_network(folder, seed):
+    """Write a random small network of the CamVid classes and return its file."""
+    from pspgui.models.checkpoints.native import save_checkpoint
+
+    path = folder / f"small{seed}.safetensors"
+    network = small_network(seed, classes=len(CAMVID))
+    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Two networks that read alike and answer otherwise."""
+    folder = tmp_path_factory.mktemp("weights")
+    return saved_network(folder, 3), saved_network(folder, 4)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four small images."""
+    for number in range(4):
+        pixels = fake_image(96, 128, seed=number)
+        (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
+    return tmp_path
+
+
+@pytest.fixture
+def place(qtbot, qapp, weights, folder):
+    """A whole window that shows the second image, a pixel pinned."""
+    apply_theme(qapp, DARK)
+    found = Workplace(qtbot, weights[0])
+    qtbot.addWidget(found.window)
+    found.open(folder / "street1.png")
+    found.document.set_pin(Pixel(40, 60))
+    found.what_if = found.window.what_if
+    found.panel = found.window.more["What if"].widget()
+    yield found
+    found.close()
+
+
+class NoProject(QObject):
+    """A project session of a folder without a project."""
+
+    project_changed = Signal(object)
+    project, read_only, reason = None, False, ""
+
+
+class NoSession(QObject):
+    """The surface of a session that runs no jobs."""
+
+    model_changed = Signal(object)
+    cancelled = Signal(str)
+    notice = Signal(object)
+
+    def __init__(self):
+        super().__init__()
+        self.images, self.model, self.room, self.store = (), None, None, None
+        self.project, self.asked = NoProject(), []
+
+    def answer_to(self, kind, slot):
+        """Nothing is answered."""
+
+    def ask(self, lane, kind, job, urgency=None):
+        """Note the kind of a job."""
+        self.asked.append(kind)
+
+    def cancel(self, kind):
+        """Nothing runs."""
+
+
+class Bench:
+    """Canvas, evidence panel and what-if panel of one image, without a window around them."""
+
+    def __init__(self, qtbot):
+        self.qtbot = qtbot
+        self.document, self.session = Document(), NoSession()
+        self.what_if = WhatIfSession(self.document, self.session)
+        notes = WhatIfNotes(self.document, self.session, self.what_if)
+        self.evidence = EvidencePanel(self.document)
+        self.grids = self.evidence.grids
+        self.panel = WhatIfPanel(self.document, self.what_if, notes)
+        self.panel.menu = WhatIfMenu(self.what_if, self.document, self.session, self.grids)
+        self.canvas = Canvas(self.document)
+        self.canvas.let_stand_in(WhatIfLayer(self.document, self.what_if, self.canvas))
+        for widget, size in (
+            (self.evidence, (320, 760)), (self.panel, (320, 640)), (self.canvas, (500, 450)),
+        ):  # fmt: skip
+            qtbot.addWidget(widget)
+            widget.resize(*size)
+            widget.show()
+            qtbot.waitExposed(widget)
+
+    def predict(self, seed=4):
+        """Show an image and what a random network says of it."""
+        model = small_network(3, classes=11)
+        found, head = head_activations(model, random_features(model, (7, 8), seed), (49, 57),
+                                       (45, 50))  # fmt: skip
+        labels = full_resolution_labels(found.scores, (49, 57), (45, 50), found.align_corners)
+        prediction = Prediction(
+            labels, found.scores, (45, 50), (49, 57), found.align_corners, found.stamp, 0.0
+        )
+        self.document.set_image(fake_image(45, 50, seed), None, "made up")
+        self.document.set_prediction(prediction, (), PSPEvidence(found, head.weights()))
+        self.document.set_pin(Pixel(20, 30))
+
+    def wait(self, condition):
+        self.qtbot.waitUntil(condition, timeout=20_000)
+
+
+@pytest.fixture
+def bench(qtbot, qapp):
+    """The parts of the window that know of what-ifs, over a random network's answer."""
+    apply_theme(qapp, DARK)
+    found = Bench(qtbot)
+    found.predict()
+    return found
+
+
+def answered(place):
+    """Wait until the answer to what is altered now is there."""
+    what_if = place.what_if
+    place.wait(lambda: what_if.told is not None and what_if.told.what is what_if.what)
+    return what_if.told
+
+
+def predict_by(place, weights):
+    """Load other weights and wait for their prediction."""
+    before = place.what_if.evidence.activations.stamp.model
+    place.session.open_weights(weights)
+    place.wait(lambda: place.what_if.evidence.activations.stamp.model != before)
+
+
+def show_panel(place):
+    dock = place.window.more["What if"]
+    dock.setVisible(True)
+    dock.raise_()
+    QApplication.processEvents()
+
+
+def centre(grids, key):
+    rect = grids.bin_rect(*key) if len(key) == 3 else grids.title_rect(*key)
+    return rect.center().toPoint()
+
+
+def open_menu(grids, key):
+    """Open the menu of a bin with the right button and return it."""
+    at = centre(grids, key)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, grids.mapToGlobal(at))
+    QApplication.sendEvent(grids, event)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    return menu
+
+
+def choose(menu, text):
+    """Choose the row of a menu whose text begins so."""
+    row = next(a for a in menu.actions() if a.text().startswith(text))
+    menu.setActiveAction(row)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    menu.close()
+
+
+def test_a_double_click_mutes_a_bin_and_another_brings_it_back(bench):
+    what_if, grids = bench.what_if, bench.grids
+    document = bench.document
+    before = document.label_map.labels.copy()
+    QTest.mouseDClick(grids, LEFT, pos=centre(grids, (2, 0, 1)))
+    told = answered(bench)
+
+    evidence = plain_evidence(document.engine)[0]
+    expected = answer_if(evidence, document.prediction.labels, WhatIf().with_bin((2, 0, 1), 0.0))
+    assert np.array_equal(told.prediction.labels, expected.labels)
+    assert told.changed_px == expected.changed_px and told.gained.sum() == 0
+    assert not np.array_equal(told.prediction.scores, document.prediction.scores)
+    assert grids.marks[2, 0, 1].words == "muted"
+    assert np.array_equal(document.label_map.labels, before)  # a person's labels stay
+    assert not document.is_dirty
+
+    QTest.mouseDClick(grids, LEFT, pos=centre(grids, (2, 0, 1)))
+    assert what_if.is_plain and what_if.told is None and not grids.marks
+
+
+def test_m_mutes_the_bin_pointed_at_and_is_no_tools_key_there(bench):
+    what_if, grids = bench.what_if, bench.grids
+    rule = bench.document.paint_filter
+    grids.setFocus()
+    QTest.mouseMove(grids, centre(grids, (3, 1, 1)))
+    bench.wait(lambda: grids.pointed is not None)
+    QTest.keyClick(grids, Qt.Key.Key_M)
+    assert what_if.factor((3, 1, 1)) == 0
+    assert bench.document.paint_filter == rule
+    QTest.keyClick(grids, Qt.Key.Key_M)
+    assert what_if.is_plain
+
+
+def test_the_menu_of_a_level_mutes_and_restores_it(bench):
+    what_if, grids = bench.what_if, bench.grids
+    choose(open_menu(grids, (6,)), "Mute")
+    assert what_if.factor((6,)) == 0 and (6,) in grids.marks
+    answered(bench)
+    choose(open_menu(grids, (6,)), "Restore")
+    assert what_if.is_plain
+
+
+def test_the_slider_of_the_menu_scales(bench):
+    from pspgui.gui.panels.factor_slider import FactorSlider
+
+    what_if, grids = bench.what_if, bench.grids
+    menu = open_menu(grids, (1, 0, 0))
+    scale = next(a.menu() for a in menu.actions() if a.text().startswith("Scale"))
+    slider = scale.actions()[0].defaultWidget().findChild(FactorSlider)
+    QTest.keyClick(slider, Qt.Key.Key_PageDown)
+    QTest.keyClick(slider, Qt.Key.Key_PageDown)
+    menu.close()
+    assert what_if.factor((1, 0, 0)) == 0.5
+    assert grids.marks[1, 0, 0].words == "50 %"
+    answered(bench)
+
+
+def test_the_menu_key_opens_the_menu_of_the_bin_pointed_at(bench):
+    grids = bench.grids
+    grids.setFocus()
+    QTest.keyClick(grids, Qt.Key.Key_Right)
+    at = QPoint(0, 0)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, at, grids.mapToGlobal(at))
+    QApplication.sendEvent(grids, event)
+    menu = QApplication.activePopupWidget()
+    assert "1×1" in menu.actions()[0].text()
+    menu.close()
+
+
+def test_a_slider_of_the_panel_is_followed_and_the_newest_wins(bench):
+    what_if, panel = bench.what_if, bench.panel
+    row, heard = panel.rows[LOCAL], []
+    what_if.answered.connect(lambda: heard.append(what_if.told.what.local))
+    middle = row.slider.rect().center()
+    QTest.mousePress(row.slider, LEFT, pos=middle)
+    for x in range(middle.x(), 4, -2):
+        QTest.mouseMove(row.slider, QPoint(x, middle.y()))
+    QTest.mouseRelease(row.slider, LEFT, pos=QPoint(4, middle.y()))
+    told = answered(bench)
+    assert what_if.factor(LOCAL) < 0.5
+    assert heard[-1] == told.what.local == what_if.factor(LOCAL)
+    assert row.value.text().endswith("%") or row.value.text() == "muted"
+
+
+def test_the_panel_says_what_came_of_it(bench):
+    what_if, panel = bench.what_if, bench.panel
+    what_if.set_factor(LOCAL, 0.0)
+    told = answered(bench)
+    shown = panel.count.text().split(" px")[0].replace("\u2009", "")
+    assert told.changed_px and shown == str(told.changed_px)
+    table = bench.document.reading_table
+    for gain in panel.bars.gains:
+        assert gain.pixels == told.gained[table.names.index(gain.name)]
+    before, after = told.confidence
+    assert f"{100 * before:.2f} %" in panel.confidence.text()
+    assert f"{100 * after:.2f} %" in panel.confidence.text()
+    scores = told.prediction.logits_at(20, 30)
+    assert table.name_of(int(scores.argmax())) in panel.pixel.text().splitlines()[2]
+    assert "pinned" in panel.pixel.text()
+    bench.document.set_pin(Pixel(5, 5))
+    assert "x 5, y 5" in panel.pixel.text()
+
+
+def test_rows_of_altered_bins_come_and_go(bench):
+    what_if, panel = bench.what_if, bench.panel
+    assert list(panel.rows) == [LOCAL, (1,), (2,), (3,), (6,)]
+    what_if.set_factor((6, 5, 0), 1.5)
+    row = panel.rows[6, 5, 0]
+    QTest.mouseClick(row.mute, LEFT)
+    assert what_if.factor((6, 5, 0)) == 0
+    QTest.mouseClick(row.mute, LEFT)
+    assert what_if.factor((6, 5, 0)) == 1.5  # what it had before
+    QTest.mouseClick(row.away, LEFT)
+    assert what_if.is_plain and (6, 5, 0) not in panel.rows
+
+
+def test_restoring_all_is_one_click_and_can_be_taken_back(bench):
+    what_if, panel = bench.what_if, bench.panel
+    what_if.set_factor((2,), 0.0)
+    what_if.set_factor((6, 0, 0), 0.5)
+    first = answered(bench).prediction.labels
+    QTest.mouseClick(panel.restore_all, LEFT)
+    assert what_if.is_plain and what_if.told is None
+    QTest.mouseClick(panel.restore_all, LEFT)  # which is "Bring back" now
+    assert np.array_equal(answered(bench).prediction.labels, first)
+
+
+def test_escape_lets_the_pin_go_first_and_then_restores(bench):
+    what_if = bench.what_if
+    what_if.toggle_mute((1,))
+    answered(bench)
+    QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
+    assert bench.document.pin is None and not what_if.is_plain
+    QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
+    assert what_if.is_plain
+
+
+def test_the_canvas_shows_the_answer_and_what_was_before_while_u_is_held(bench):
+    what_if, panel = bench.what_if, bench.panel
+    canvas = bench.canvas
+    plain = canvas.grab().toImage()
+    what_if.set_factor(LOCAL, 0.0)
+    answered(bench)
+    altered = canvas.grab().toImage()
+    assert altered != plain
+    canvas.setFocus()
+    QTest.keyPress(canvas, Qt.Key.Key_U)
+    assert what_if.before_held
+    middle = bench.canvas.camera.to_widget(30.5, 12.5).toPoint()
+    assert canvas.grab().toImage().pixelColor(middle) == plain.pixelColor(middle)
+    QTest.keyRelease(canvas, Qt.Key.Key_U)
+    assert canvas.grab().toImage() == altered
+    QTest.mouseClick(panel.on_image, LEFT, pos=QPoint(8, panel.on_image.height() // 2))
+    assert not what_if.on_image and canvas.grab().toImage() == plain
+    bench.document.set_view_mode("image")
+    what_if.set_on_image(True)
+    image = canvas.grab().toImage()
+    what_if.restore_all()
+    assert canvas.grab().toImage() == image  # in this view it is not shown
+
+
+def test_painted_pixels_are_drawn_as_they_are():
+    colours = np.arange(5, dtype=np.uint32) + 0xFF000000
+    look = AlteredLook(Fill(colours), colours + 0x100, 1)
+    labels, altered, before = (np.zeros((8, 8), np.uint8) for _ in range(3))
+    marks = np.full((8, 8), MODEL, np.uint8)
+    at = ([0, 0, 5, 5], [0, 5, 0, 5])  # single pixels, around which no line is drawn
+    labels[at], altered[at], before[at] = [2, 1, 1, 0], [3, 3, 1, 3], [1, 1, 1, 0]
+    marks[at] = [PERSON, MODEL, MODEL, PERSON]
+    drawn = look.draw((labels, altered, before, marks))
+    assert drawn[at].tolist() == [0xFF000002, 0xFF000103, 0xFF000001, 0xFF000000]
+
+
+@pytest.mark.parametrize("reach", [1, 2, 4])
+def test_slivers_are_what_no_square_fits_into(reach):
+    mask = np.random.default_rng(reach).random((30, 41)) < 0.8
+    kept = np.zeros_like(mask)
+    for y in range(30 - reach):
+        for x in range(41 - reach):
+            square = (slice(y, y + reach + 1), slice(x, x + reach + 1))
+            if mask[square].all():
+                kept[square] = True
+    assert np.array_equal(thick(mask, reach), kept)
+
+
+def test_another_image_and_another_model_begin_anew(place, folder, weights):
+    what_if = place.what_if
+    what_if.toggle_mute((1,))
+    answered(place)
+    place.session.show_image(folder / "street2.png")
+    place.wait(lambda: place.document.image_title == "street2.png" and place.predicted())
+    assert what_if.is_plain and what_if.told is None and not what_if.can_bring_back
+    what_if.toggle_mute((1,))
+    answered(place)
+    predict_by(place, weights[1])
+    assert what_if.is_plain and what_if.told is None
+
+
+def test_a_bin_is_borrowed_from_another_image(place, folder):
+    what_if, grids = place.what_if, place.window.evidence.grids
+    choose(open_menu(grids, (2, 1, 0)), "Borrow")
+    dialog = place.window.findChild(BorrowDialog)
+    place.wait(lambda: dialog.list.count() == 3)  # all but the one shown
+    QTest.keyClicks(dialog.filter, "street3")
+    place.wait(lambda: dialog.list.count() == 1)
+    dialog.list.setCurrentRow(0)
+    assert dialog.chosen == folder / "street3.png"
+    ok = dialog.buttons.button(dialog.buttons.StandardButton.Ok)
+    QTest.mouseClick(ok, LEFT)
+    place.wait(lambda: bool(what_if.what.borrowed))
+    told = answered(place)
+
+    predictor = place.session.room.predictor
+    lender = predictor.set_image(fake_image(96, 128, seed=3), "theirs")
+    evidence = plain_evidence(place.document.engine)[0]
+    expected = LiveWhatIf(evidence).answer(WhatIf().with_loan((2, 1, 0), lender))
+    assert np.allclose(told.prediction.scores, expected.scores, atol=1e-5)
+    assert grids.marks[2, 1, 0].words == "borrowed from street3.png"
+    what_if.restore((2, 1, 0))
+    assert what_if.is_plain
+
+
+def test_no_more_than_two_images_lend_at_once(place, folder):
+    what_if = place.what_if
+    said = []
+    place.document.message.connect(said.append)
+    what_if.borrow((2, 0, 0), folder / "street2.png")
+    what_if.borrow((2, 0, 1), folder / "street3.png")
+    what_if.borrow((2, 1, 1), folder / "street0.png")
+    assert "street2.png and street3.png lend bins already" in said[-1]
+    place.wait(lambda: len(what_if.what.borrowed) == 2)
+    assert what_if.lenders.kept == (folder / "street2.png", folder / "street3.png")
+    what_if.restore_all()
+    what_if.borrow((2, 1, 1), folder / "street0.png")
+    place.wait(lambda: len(what_if.what.borrowed) == 1)
+    assert len(what_if.lenders.kept) == 2
+
+
+def test_an_image_that_cannot_be_read_lends_nothing(place, folder):
+    what_if = place.what_if
+    said = []
+    place.document.message.connect(said.append)
+    (folder / "broken.png").write_bytes(b"no image")
+    what_if.borrow((1, 0, 0), folder / "broken.png")
+    assert not what_if.is_plain and what_if.bins == ((1, 0, 0),)
+    place.wait(lambda: bool(said))
+    assert said[-1].startswith("broken.png lends nothing:") and what_if.is_plain
+
+
+def keep_note(place, monkeypatch, name):
+    """Save the what-if under a name through the button, and wait until it is listed."""
+    panel = place.panel
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (name, True))
+    notes = panel._notes
+    count = len(notes.notes)
+    QTest.mouseClick(panel.save, LEFT)
+    place.wait(lambda: len(notes.notes) == count + 1)
+    return notes
+
+
+def test_a_note_is_kept_in_the_project_and_applied_by_a_click(place, folder, monkeypatch):
+    what_if, panel = place.what_if, place.panel
+    show_panel(place)
+    assert not panel.save.isEnabled()
+    what_if.set_factor((3,), 0.25)
+    what_if.borrow((1, 0, 0), folder / "street0.png")
+    place.wait(lambda: bool(what_if.what.borrowed))
+    told = answered(place)
+    notes = keep_note(place, monkeypatch, "no sky")
+
+    path = folder / ".pspgui" / "what_if" / "street1.json"
+    kept = json.loads(path.read_bytes())
+    (entry,) = kept["notes"]
+    assert kept["image"] == "street1.png" and entry["note"] == "no sky"
+    assert entry["levels"] == {"3": 0.25} and entry["borrowed"] == [[1, 0, 0, "street0.png"]]
+    assert entry["model"] == place.session.model.digest
+    assert entry["changed_px"] == told.changed_px and entry["pixels"] == 96 * 128
+    table = place.document.reading_table
+    assert entry["gained"] == {table.name_of(i): int(n) for i, n in enumerate(told.gained) if n}
+
+    what_if.restore_all()
+    (row,) = panel.findChildren(type(panel._notes_column.itemAt(0).widget()))
+    QTest.mouseClick(row.apply, LEFT)
+    place.wait(lambda: bool(what_if.what.borrowed))
+    again = answered(place)
+    assert np.array_equal(again.prediction.labels, told.prediction.labels)
+    assert again.changed_px == told.changed_px
+
+    place.session.show_image(folder / "street2.png")
+    place.wait(lambda: place.document.image_title == "street2.png" and not notes.notes)
+    place.session.show_image(folder / "street1.png")
+    place.wait(lambda: len(notes.notes) == 1)
+    notes.delete(notes.notes[0])
+    place.wait(lambda: not notes.notes)
+    assert json.loads(path.read_bytes())["notes"] == []
+
+
+def test_a_note_of_another_model_says_so(place, weights, monkeypatch):
+    what_if = place.what_if
+    show_panel(place)
+    what_if.toggle_mute((1,))
+    answered(place)
+    notes = keep_note(place, monkeypatch, "silent")
+    predict_by(place, weights[1])
+    said = []
+    place.document.message.connect(said.append)
+    assert not notes.is_of_this_model(notes.notes[0])
+    notes.apply(notes.notes[0])
+    assert "made with another model" in said[-1]
+    assert what_if.factor((1,)) == 0
+
+
+def test_a_damaged_file_of_notes_is_kept_and_told_of(place, folder, monkeypatch):
+    what_if, panel = place.what_if, place.panel
+    path = folder / ".pspgui" / "what_if" / "street2.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{broken")
+    notes, told = panel._notes, []
+    place.session.notice.connect(told.append)
+    place.session.show_image(folder / "street2.png")
+    place.wait(lambda: bool(notes.trouble) and place.predicted())
+    what_if.toggle_mute((1,))
+    answered(place)
+    notes.keep("lost?")
+    place.wait(lambda: bool(told))
+    assert told[-1].text.startswith("The note was not kept.")
+    assert path.read_bytes() == b"{broken"
+
+
+def test_without_a_pyramid_it_says_why(qapp, qtbot, weights):
+    from panel_fakes import predicted_document
+
+    from pspgui.gui.what_if import _why_not
+
+    document = predicted_document()
+    document.set_network("FCN-8s VGG16")
+    assert _why_not(document)[0] == "No pyramid to alter"
+    document.set_network("PSPNet ResNet34 upsampling")
+    assert _why_not(document)[0] == "This pyramid cannot be altered"
+    document.set_image(None, None, "")
+    assert _why_not(document)[0] == "No image yet"
+    document.set_image(fake_image(60, 80), None, "bare")
+    assert _why_not(document)[0] == "Waiting for the prediction"
