@@ -1,26 +1,33 @@
-"""Evidence of one pixel beside autograd on the same head: `python benchmarks/evidence.py`.
+"""Evidence beside autograd and captum on one head: `python benchmarks/evidence.py [--quick]`.
 
 PSPNet: 2048 feature channels, levels 1, 2, 3 and 6, 512 hidden channels, 150 classes. The other
 networks: their own widths, 21 classes, some 513 x 513 pixels. Prints percentiles over random
-full-resolution pixels, margin target, all sources built.
+full-resolution pixels, margin target; and what opening a bin, maps and a what-if take.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+# As in the window: waking BLAS's other threads costs a hover more than it gains.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import torch
 from head import large_network
-from torch import Tensor
+from torch import Tensor, nn
 
-from pspgui.evidence import Evidence, evidence_of
+from pspgui.evidence import Evidence, evidence_of, opened
+from pspgui.evidence.maps import LevelStack
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.readings import PixelEvidence
+from pspgui.evidence.readings import READINGS, PixelEvidence, PyramidEvidence, Target
+from pspgui.evidence.whatif import WhatIf, answer_if
 from pspgui.inference.activations import Activations, FeatureMap, PSPActivations, Stamp
+from pspgui.inference.argmax import full_resolution_labels
 from pspgui.inference.heads import build_head
 from pspgui.inference.heads.folding import FoldedHead
 from pspgui.labels.classes import table
@@ -53,7 +60,7 @@ def activate(model: PSPNet, features: Tensor) -> tuple[PSPActivations, PSPEviden
     return activations, PSPEvidence(activations, head.weights())
 
 
-def by_autograd(model: PSPNet, features: Tensor, found: PixelEvidence) -> tuple[float, float]:
+def by_autograd(model: PSPNet, features: Tensor, found: PyramidEvidence) -> tuple[float, float]:
     """Return the seconds autograd takes for the same numbers, and the largest difference."""
     started = time.perf_counter()
     local = features.clone().requires_grad_(True)
@@ -67,6 +74,53 @@ def by_autograd(model: PSPNet, features: Tensor, found: PixelEvidence) -> tuple[
     (full[0, found.target.class_id, y, x] - full[0, found.target.versus, y, x]).backward()
     products = [(p.grad * p.detach()).sum(dim=1)[0].numpy() for p in levels]
     worst = abs(float((local.grad * features).sum()) - found.local)
+    seconds = time.perf_counter() - started
+    for bins, product in zip(model.spec.levels, products, strict=True):
+        worst = max(worst, float(np.abs(product - found.grid(bins)).max()))
+    return seconds, worst
+
+
+class _Copy(nn.Module):
+    """A layer of its own for the features, so that the pyramid's part does not count as theirs."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.clone()
+
+
+class _Head(nn.Module):
+    """A PSPNet's head to the two classes of a margin at one pixel, for captum.
+
+    Only those two are interpolated, which is less work than the network does.
+    """
+
+    def __init__(self, model: PSPNet, found: PixelEvidence) -> None:
+        super().__init__()
+        self.model, self.local = model, _Copy()
+        self.classes = [found.target.class_id, found.target.versus]
+        self.pixel = found.pixel
+
+    def forward(self, features: Tensor) -> Tensor:
+        model = self.model
+        joint = model.concatenate(self.local(features), model.pyramid(features))
+        scores = model.classifier(model.bottleneck(joint))[:, self.classes]
+        cells = features.shape[2] - 1, features.shape[3] - 1
+        full = model.upsample(scores, (8 * cells[0] + 1, 8 * cells[1] + 1))
+        pair = full[:, :, self.pixel.y, self.pixel.x]
+        return pair[:, 0] - pair[:, 1]
+
+
+def by_captum(model: PSPNet, features: Tensor, found: PyramidEvidence) -> tuple[float, float]:
+    """Return the seconds captum takes for the same numbers, and the largest difference."""
+    from captum.attr import LayerGradientXActivation
+
+    head = _Head(model, found)
+    layers = [*model.pyramid.branches, head.local]
+    started = time.perf_counter()
+    inputs = features.clone().requires_grad_(True)
+    given = LayerGradientXActivation(head, layers).attribute(inputs)
+    *levels, local = (g[0] if isinstance(g, tuple) else g for g in given)
+    products = [level.detach().sum(dim=1)[0].numpy() for level in levels]
+    worst = abs(float(local.detach().sum()) - found.local)
     seconds = time.perf_counter() - started
     for bins, product in zip(model.spec.levels, products, strict=True):
         worst = max(worst, float(np.abs(product - found.grid(bins)).max()))
@@ -138,38 +192,116 @@ def compare(spec: ModelSpec, sides: list[int], side: int, pixels: int, runs: int
         print(f"{spec.title}: autograd {statistics.median(times):.0f} ms")
 
 
+def spent(act: Callable[[], object], times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the milliseconds of wall and of CPU time that an act takes each time."""
+    walls, cpus = np.empty(times), np.empty(times)
+    for i in range(times):
+        wall, cpu = time.perf_counter(), time.thread_time()
+        act()
+        walls[i] = (time.perf_counter() - wall) * 1e3
+        cpus[i] = (time.thread_time() - cpu) * 1e3
+    return walls, cpus
+
+
+def told(title: str, times: tuple[np.ndarray, np.ndarray], limit: float | None = None) -> None:
+    """Print medians and 95th percentiles, and what they are held to."""
+    (wall, cpu), (wall95, cpu95) = (np.median(times, axis=1), np.percentile(times, 95, axis=1))
+    held = "" if limit is None else f"   (to hold: {limit:g})"
+    print(
+        f"{title:<44} wall {wall:9.3f} p95 {wall95:9.3f}   CPU {cpu:9.3f} p95 {cpu95:9.3f}{held}",
+        flush=True,
+    )
+
+
+def hover(evidence: PSPEvidence, title: str, pixels: int) -> float:
+    """Print the times of a pixel in each reading and in all; return the split's median wall."""
+    shape, rng = evidence.activations.image_shape, np.random.default_rng(0)
+    places = rng.integers((0, 0), shape, (pixels, 2)).tolist()
+    gap = max(abs(f.total - f.logit) for f in (evidence.at(tuple(p)) for p in places[:200]))
+    first = 0.0
+    for name, readings in (
+        ("split", ("split",)), ("ig", ("ig",)), ("ablate", ("ablate",)), ("shapley", ("shapley",)),
+        ("split, ig and ablate", READINGS),
+    ):  # fmt: skip
+        at = iter(places)
+
+        def ask(readings: tuple[str, ...] = readings, at: Iterator[list[int]] = at) -> None:
+            pixel = tuple(next(at))
+            target = None
+            for reading in readings:
+                found = evidence.at(pixel, target, reading)
+                target = found.target
+
+        times = spent(ask, len(places))
+        told(f"{title} hover, {name}", times, 0.5 if len(readings) > 1 else None)
+        first = first or float(np.median(times[0]))
+    print(f"{title} |sum - logit| at most {gap:.1e}")
+    return first
+
+
+def whole_images(evidence: PSPEvidence, title: str, runs: int) -> None:
+    """Print the times of drill-downs, maps of the whole image, and frames of a what-if."""
+    known, rng = evidence.activations, np.random.default_rng(1)
+    count = len(known.scores)
+
+    def drill() -> None:
+        pixel = tuple(rng.integers((0, 0), known.image_shape).tolist())
+        found = evidence.at(pixel)
+        reached = [s for s in found.sources[1:] if s.reachable]
+        opened(evidence, pixel, reached[int(rng.integers(len(reached)))], found.target)
+
+    told(f"{title} a bin opened into cells", spent(drill, 3 * runs), 100)
+    stacks: list[LevelStack] = []
+    told(f"{title} maps, once an image", spent(lambda: stacks.append(LevelStack(evidence)), 3), 40)
+    stack, turn = stacks[-1], iter(range(10**6))
+    told(f"{title} maps of one class", spent(lambda: stack.maps(Target(next(turn) % count)), runs),
+         10)  # fmt: skip
+    told(f"{title} context share", spent(lambda: evidence.context_share(), 3))
+    before = full_resolution_labels(
+        known.scores, known.padded_shape, known.image_shape, known.align_corners
+    )
+    level = known.levels[-1]
+
+    def frame() -> None:
+        row, column = rng.integers(0, level, 2).tolist()
+        answer_if(evidence, before, WhatIf().with_bin((level, row, column), 0.0))
+
+    told(f"{title} a what-if anew: answer and labels", spent(frame, runs), 66)
+
+
 def main() -> None:
     """Run PSPNet on both grids, and then the other networks."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pixels", type=int, default=1500)
-    options.add_argument("--autograd", type=int, default=3, help="pixels done by autograd too")
+    options.add_argument("--runs", type=int, default=12, help="of what takes tens of milliseconds")
+    options.add_argument("--rivals", type=int, default=3, help="pixels done by the rivals too")
+    options.add_argument("--quick", action="store_true", help="one grid, few of everything")
     chosen = options.parse_args()
+    if chosen.quick:
+        chosen.pixels, chosen.runs, chosen.rivals = 200, 4, 1
     torch.set_num_threads(1)
-    model, rng = large_network(), np.random.default_rng(0)
-    for cells in (60, 90):
-        features = torch.rand((1, 2048, cells, cells))
+    model = large_network()
+    print("milliseconds; one thread but for the rivals, which get all cores")
+    for cells in (60,) if chosen.quick else (60, 90):
+        title, features = f"{cells} x {cells}", torch.rand((1, 2048, cells, cells))
         activations, evidence = activate(model, features)
-        walls, cpus, gap = [], [], 0.0
-        for y, x in rng.integers((0, 0), activations.image_shape, (chosen.pixels, 2)).tolist():
-            wall, cpu = time.perf_counter(), time.thread_time()
-            found = evidence.at((y, x))
-            count = len(found.sources)
-            walls.append(time.perf_counter() - wall)
-            cpus.append(time.thread_time() - cpu)
-            gap = max(gap, abs(found.total - found.logit))
-        for name, times in (("wall", walls), ("CPU", cpus)):
-            median, high = np.percentile(times, (50, 95)) * 1e3
-            print(f"{cells} x {cells}  {name:4}  {count} sources: {median:.3f} ms, p95 {high:.3f}")
-        print(f"{cells} x {cells}  |sum - logit| at most {gap:.1e}")
-        runs = [by_autograd(model, features, found) for _ in range(chosen.autograd)]
-        if runs:
-            best = min(r[0] for r in runs)
+        median = hover(evidence, title, chosen.pixels)
+        whole_images(evidence, title, chosen.runs)
+        pixels = np.random.default_rng(2).integers((0, 0), activations.image_shape, (99, 2))
+        for name, rival in (("autograd", by_autograd), ("captum", by_captum)):
+            torch.set_num_threads(os.cpu_count() or 1)
+            runs = [
+                rival(model, features, evidence.at(tuple(p)))
+                for p in pixels[: chosen.rivals].tolist()
+            ]
+            torch.set_num_threads(1)
+            best = min(run[0] for run in runs) * 1e3
             print(
-                f"{cells} x {cells}  autograd {best * 1e3:.0f} ms, {best / np.median(walls):.0f} "
-                f"times as long; largest difference {max(r[1] for r in runs):.1e}"
-            )
+                f"{title} {name}: {best:.0f} at best, {best / median:.0f} times as long as the "
+                f"split; largest difference {max(run[1] for run in runs):.1e}", flush=True,
+            )  # fmt: skip
     for spec, sides, side in other_networks():
-        compare(spec, sides, side, max(20, chosen.pixels // 15), chosen.autograd)
+        compare(spec, sides, side, max(20, chosen.pixels // 15), min(chosen.rivals, 1))
 
 
 if __name__ == "__main__":
