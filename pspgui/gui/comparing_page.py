@@ -203,7 +203,8 @@ class ComparePage(QWidget):
 
     def _awaited(self, other: OtherModel | None) -> str:
         if other is None:
-            return "Waiting for the prediction…"
+            known = self.document.prediction is not None and not self.document.is_preview
+            return "Matching the classes…" if known else "Waiting for the prediction…"
         if other.fault:
             return other.fault
         return "Loading the model…" if other.facts is None else "Reading the image…"
@@ -232,9 +233,8 @@ class ComparePage(QWidget):
             return (), None
         beside = self._beside(other)
         opacity = self.document.opacity
-        colours = class_colours(
-            [c.colour for c in reading.table.classes], self.document.visible, opacity
-        )
+        colours = class_colours(reading.table, len(self.document.table), self.document.visible)
+        colours[:, 3] = np.round(colours[:, 3] * opacity)
         if self._look == "predictions" or beside is None:
             return (reading.labels,), Fill(premultiplied(colours))
         if self._look == "differences":

@@ -93,10 +93,10 @@ def explanation(region: JudgedRegion, names: Names) -> str:
             f"{table.name_of(region.person)}."
         )
     if support is None:
-        lines.append("There is no evidence of these two classes for it.")
+        lines.append("There is no evidence for it.")
         return "\n".join(lines)
     by = names.first if support.by == 0 else names.other
-    pair = f"{one} over {other}" if support.by == 0 else f"{other} over {one}"
+    pair = f"{(one, other)[support.by]} over {table.name_of(support.versus)}"
     total = f"{by}, {pair}, mean of all its pixels: {signed(support.margin)}"
     if support.local is not None and support.pyramid is not None and support.constant is not None:
         total += (

@@ -29,6 +29,7 @@ from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
+    from pspgui.labels.classes import ClassTable
 
 _NOTCH: Final = 120.0
 _ZOOM_STEP: Final = 1.25
@@ -224,13 +225,16 @@ class CompareView(QWidget):
         painter.drawText(box, flags, self._words)
 
 
-def class_colours(
-    colours: list[tuple[int, int, int]], visible: np.ndarray, opacity: float
-) -> np.ndarray:
-    """Return (K, 4) uint8 straight RGBA by class; hidden ones, and any beyond, are clear."""
-    found = np.zeros((max(256, len(colours) + 1), 4), np.uint8)
-    found[: len(colours), :3] = colours
-    found[: len(colours), 3] = round(255 * opacity)
-    count = min(len(colours), len(visible))
-    found[:count, 3] *= visible[:count]
-    return found
+def class_colours(table: ClassTable, own: int, visible: np.ndarray) -> np.ndarray:
+    """Return (K, 4) uint8 straight RGBA by class: opaque, or clear for those not drawn.
+
+    Of the first `own` classes `visible` says which are drawn; of the others all are but one
+    called background, which would veil the picture.
+    """
+    colours = np.zeros((max(256, len(table) + 1), 4), np.uint8)
+    for entry in table.classes:
+        hidden = entry.id >= own and entry.name.strip("_").casefold() == "background"
+        colours[entry.id] = (*entry.colour, 0 if hidden else 255)
+    count = min(own, len(visible))
+    colours[:count, 3] *= visible[:count]
+    return colours

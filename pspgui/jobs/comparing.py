@@ -83,10 +83,12 @@ class Support:
     """Why a model says its own class in a region and not the other's: means over its pixels.
 
     margin == local + pyramid + constant, in logits. by: 0 for the first model, 1 for the other.
-    Parts are None for a network without a pyramid.
+    Parts are None for a network without a pyramid. versus: the class that the margin is over, an
+    id of the readings' table: the other model's, or the runner-up where that is none of its own.
     """
 
     by: int
+    versus: int
     margin: float
     local: float | None = None
     pyramid: float | None = None
@@ -340,26 +342,35 @@ class _Asker:
     def ask(
         self, region: DifferingRegion, regions: DifferingRegions, check: Callable[[], None]
     ) -> Support | None:
-        """Return why; None without evidence, and for a class that the model does not know."""
-        pair = (region.one, region.other)[:: 1 if self._by == 0 else -1]
-        known = [self._number(label) for label in pair]
-        if self._engine is None or known[0] is None or known[1] is None:
+        """Return why; None without evidence.
+
+        Of a class that the model does not know its own runner-up takes the place.
+        """
+        if self._engine is None:
             return None
         from pspgui.evidence.readings import PyramidEvidence, Target
-        from pspgui.evidence.regions import reads_of, region_evidence
+        from pspgui.evidence.regions import reads_of, region_evidence, region_target
 
+        pair = (region.one, region.other)[:: 1 if self._by == 0 else -1]
+        own, versus = (self._number(label) for label in pair)
         stamp = _stamp_of(region, regions)
+        if own is None or versus is None:
+            own, versus = region_target(self._engine.activations, stamp)
+        if versus is None:
+            return None  # a network of one class
+        named = versus if self._translation is None else int(self._translation.ids[versus])
         if not self._has_pyramid:
             activations = self._engine.activations
             rect, weights = reads_of(activations, stamp)
-            one, other = (activations.scores[c][rect.slices] for c in known)
-            return Support(self._by, float(((one - other) * weights).sum(dtype=np.float64)))
-        target = Target(known[0], known[1])
-        found = region_evidence(self._engine, stamp, target, check=check)
+            one, other = (activations.scores[c][rect.slices] for c in (own, versus))
+            margin = float(((one - other) * weights).sum(dtype=np.float64))
+            return Support(self._by, named, margin)
+        found = region_evidence(self._engine, stamp, Target(own, versus), check=check)
         assert isinstance(found, PyramidEvidence)
         return Support(
-            self._by, found.logit, found.local, sum(found.level_sums.values()), found.constant
-        )
+            self._by, named, found.logit, found.local, sum(found.level_sums.values()),
+            found.constant,
+        )  # fmt: skip
 
     def _number(self, label: int) -> int | None:
         return label if self._translation is None else self._translation.model_class(label)

@@ -272,18 +272,18 @@ def region(verdict="fixed", person=0, support=None):
 
 
 def test_a_region_in_words():
-    support = Support(0, 7.26, 0.3, 6.04, 0.92)
+    support = Support(0, 1, 7.26, 0.3, 6.04, 0.92)
 
     assert verdict_text(region(), NAMES) == "PSPNet fixed this"
     assert verdict_text(region("broke", 1), NAMES) == "PSPNet broke this"
     assert verdict_text(region("neither", 2), NAMES) == "both miss Quay"
     assert verdict_text(region("unknown", None), NAMES) == "differs, not labelled"
     assert evidence_text(region(support=support)) == "pyramid 83\u202f% of +7.26"
-    assert evidence_text(region(support=Support(0, 1.5))) == "margin +1.50"
+    assert evidence_text(region(support=Support(0, 1, 1.5))) == "margin +1.50"
     assert evidence_text(region()) == "no evidence"
     told = explanation(region(support=support), NAMES)
     assert "50.0 %" in told and "+7.26 = local +0.30 + pyramid +6.04 + constant +0.92" in told
-    assert "FCN, Car over Boat" in explanation(region(support=Support(1, 2.0)), NAMES)
+    assert "FCN, Car over Boat" in explanation(region(support=Support(1, 0, 2.0)), NAMES)
 
 
 def test_the_dialog_offers_what_was_used_lately_and_what_comes_with_the_app(tmp_path):

@@ -242,7 +242,7 @@ def test_the_model_with_a_pyramid_is_asked_when_the_first_has_none():
     assert region.support.margin == pytest.approx(np.mean(margins), abs=1e-4)
 
 
-def test_a_class_that_the_model_does_not_know_has_no_support():
+def test_of_a_class_that_the_model_does_not_know_its_runner_up_takes_the_place():
     reading = pyramid_reading(1)
     common = common_table(reading.table, [table(("Boat", (0, 0, 9)))])
     translation = Translation(reading.table, common)
@@ -251,8 +251,15 @@ def test_a_class_that_the_model_does_not_know_has_no_support():
         translation.evidence(reading.evidence),
     )  # fmt: skip
     other = said(np.full(first.labels.shape, 4), classes=common)
+    found = run(compare(first, other))
 
-    assert {r.support for r in run(compare(first, other)).judged} == {None}
+    for region in found.judged[:3]:
+        support, own = region.support, region.found.one
+        pixels = np.argwhere(found.regions.parts == region.found.number).tolist()
+        scores = np.mean([reading.prediction.logits_at(*p) for p in pixels], axis=0)
+        rest = np.delete(scores, own)
+        assert support.versus != own and scores[support.versus] == rest.max()
+        assert support.margin == pytest.approx(scores[own] - rest.max(), abs=1e-4)
 
 
 def test_networks_without_a_pyramid_tell_their_margin_alone():
