@@ -140,7 +140,9 @@ def test_the_keyboard_walks_through_the_steps(pyramid, qtbot):
 
 
 def test_ticks_are_round_and_hold_zero():
-    assert ticks(-1.3, 6.8) == (0.0, 3.0, 6.0)
+    assert ticks(-1.3, 6.8) == (0.0, 5.0)
+    assert ticks(-1.81, 0.25) == (-1.0, 0.0)
+    assert ticks(-0.1, 7.2) == (0.0, 2.0, 4.0, 6.0)
     assert 0.0 in ticks(-0.02, 0.01) and 0.0 in ticks(-9, -0.0)
 
 

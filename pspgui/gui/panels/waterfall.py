@@ -18,7 +18,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from pspgui.gui.colours import nice_limit
 from pspgui.gui.panels.drawing import draw_elided, draw_focus, short, signed
 from pspgui.gui.panels.evidence_bar import explain_part, part_colour
 from pspgui.gui.panels.evidence_sums import Part, Sums, Walk, walk_of
@@ -245,6 +244,7 @@ class Waterfall(QWidget):
 
 def ticks(low: float, high: float) -> tuple[float, ...]:
     """Return some round numbers between two ends, zero among them."""
-    step = nice_limit((high - low) / 4)
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= (high - low) / 4 - 1e-12)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return tuple(round(index * step, 10) for index in range(first, last + 1))
