@@ -56,7 +56,7 @@ def _of(title: str, about: str, scheme: type[Scheme], is_lossy: bool = False) ->
 
 FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat(
-        "folder", "Data set folder", "Lossless. Palette PNGs, classes.json; what pspgui trains on",
+        "folder", "Data set folder", "Lossless. Palette PNGs; what pspgui trains on",
         export_dataset, needs_images=True,
     ),
     _of("PASCAL VOC", "Lossless. Palette PNGs, 255 unlabelled, lists", VocScheme),

@@ -25,14 +25,13 @@ from pspgui.imaging import MAX_PIXELS, DecodeError, labels_from_bytes
 from pspgui.labels.brush_rle import decode_brush
 from pspgui.labels.raster import NOTHING, Stamp
 from pspgui.labels.rle import RunLengthError, decode_runs, unpack_runs
-from pspgui.labels.shapes import ellipse, polygon, rectangle
+from pspgui.labels.shapes import polygon, rectangle, turned_ellipse
 
 Size = tuple[int, int]
 # A shape drawn: from the image's (height, width) to pixels. May raise ShapeError.
 Draw = Callable[[Size], Stamp]
 
 _FURTHEST = 1e6  # px from the origin; a point beyond is damage, not an overhang
-_LARGEST_RADIUS = 25_000  # whose fourth power 64 bits hold
 _MOST_POINTS = 1_000_000
 _MOST_CROSSINGS = 20_000_000  # of outlines with rows, each of which takes some 50 bytes
 
@@ -143,18 +142,32 @@ def box(x0: object, y0: object, x1: object, y1: object) -> Draw:
     return draw
 
 
-def disc(x: object, y: object, across: object, down: object) -> Draw:
-    """Return the pixels whose middles lie in an ellipse of these radii, to half a pixel."""
+def turned_box(
+    x0: object, y0: object, x1: object, y1: object, degrees: object, about_corner: bool = False
+) -> Draw:
+    """Return a box turned clockwise about its middle, or about its corner (x0, y0)."""
 
     def draw(shape: Size) -> Stamp:
-        middle_x, middle_y, radius_x, radius_y = _near(numbers([x, y, across, down], "a radius"))
-        if not 0 < min(radius_x, radius_y) <= max(radius_x, radius_y) <= _LARGEST_RADIUS:
-            raise ShapeError(f"its radius is not above 0 and up to {_LARGEST_RADIUS:,} px")
-        sides = Rect(
-            round(middle_y - radius_y), round(middle_x - radius_x),
-            round(middle_y + radius_y), round(middle_x + radius_x),
-        )  # fmt: skip
-        return NOTHING if sides.is_empty else ellipse(sides, shape)
+        corners = _near(numbers([[x0, y0], [x1, y1]], "a corner"))
+        (left, top), (right, bottom) = corners.tolist()
+        pivot = corners[0] if about_corner else corners.mean(0)
+        angle = math.radians(_near(numbers([degrees], "the rotation"))[0])
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        round_ = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        return outline((pivot + (round_ - pivot) @ turn.T).tolist())(shape)
+
+    return draw
+
+
+def disc(x: object, y: object, across: object, down: object, degrees: object = 0.0) -> Draw:
+    """Return the pixels whose middles lie in an ellipse of these radii, turned clockwise."""
+
+    def draw(shape: Size) -> Stamp:
+        found = _near(numbers([x, y, across, down, degrees], "a radius"))
+        middle_x, middle_y, radius_x, radius_y, turn = found.tolist()
+        if min(radius_x, radius_y) <= 0:
+            raise ShapeError("its radius is not above 0")
+        return turned_ellipse((middle_y, middle_x), (radius_y, radius_x), turn, shape)
 
     return draw
 

@@ -79,8 +79,8 @@ def layout_of(root: str | Path) -> tuple[Layout, Path]:
         raise FormatError(f"{printable(root)}: there is no such folder")
     known = ", ".join(layout.title for layout in LAYOUTS)
     raise FormatError(
-        f"{printable(root)}: no known layout of a data set is here; known are {known}. Name "
-        "the form to be told how it lies in folders"
+        f"{printable(root)}: no known layout of a data set is here; known are {known}. "
+        "Choose one of these formats to be told what it looks like"
     )
 
 

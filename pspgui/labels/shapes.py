@@ -14,6 +14,7 @@ import numpy as np
 from pspgui.geometry import Rect
 from pspgui.labels.raster import NOTHING, Point, Stamp
 
+_NUDGE = 1e-9  # a middle that lies on the rim belongs to the shape, whatever rounding says
 _BAND_CELLS = 1 << 22  # winding numbers are summed some rows at a time, in this many cells
 
 
@@ -102,6 +103,40 @@ def ellipse(box: Rect, shape: tuple[int, int]) -> Stamp:
     height, width = box.height, box.width
     room = height**2 * width**2 - rows.astype(np.int64) ** 2 * width**2
     mask = (columns.astype(np.int64) ** 2 * height**2)[None] <= room[:, None]
+    return Stamp(rect, mask) if mask.any() else NOTHING
+
+
+def turned_ellipse(
+    middle: Point, radii: Point, degrees: float, shape: tuple[int, int]
+) -> Stamp:
+    """Return the pixels whose middles lie in an ellipse, clipped to an image of `shape`.
+
+    `middle` and `radii` are (y, x) in px; it is turned about its middle, clockwise as one sees it.
+    A radius of less than a millionth of a pixel gives an empty stamp.
+    """
+    if min(radii) < 1e-6:
+        return NOTHING
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    down, across = radii
+    reach_y, reach_x = math.hypot(across * sine, down * cosine), math.hypot(
+        across * cosine, down * sine
+    )
+    rect = Rect(
+        math.floor(middle[0] - reach_y), math.floor(middle[1] - reach_x),
+        math.ceil(middle[0] + reach_y), math.ceil(middle[1] + reach_x),
+    ).intersect(Rect(0, 0, *shape))  # fmt: skip
+    if rect.is_empty:
+        return NOTHING
+    # Where a row meets a x² + 2 b x y + c y² <= 1: it does so in one span.
+    a = (cosine / across) ** 2 + (sine / down) ** 2
+    b = sine * cosine * (1 / across**2 - 1 / down**2)
+    c = (sine / across) ** 2 + (cosine / down) ** 2
+    y = np.arange(rect.y0, rect.y1) + 0.5 - middle[0]
+    room = (b * y) ** 2 - a * (c * y * y - 1)
+    half = np.sqrt(np.maximum(room, 0)) / a
+    centre = middle[1] - b * y / a
+    x = np.arange(rect.x0, rect.x1) + 0.5
+    mask = (np.abs(x[None] - centre[:, None]) <= half[:, None] + _NUDGE) & (room >= 0)[:, None]
     return Stamp(rect, mask) if mask.any() else NOTHING
 
 

@@ -15,12 +15,13 @@ from pspgui.formats import FORMATS, ExportItem, read_dataset
 from pspgui.gui.data_sets import _export_told
 from pspgui.gui.dialogs.class_matches import TARGET, MatchModel
 from pspgui.gui.dialogs.export import ExportDialog
+from pspgui.gui.dialogs.import_ import found_words, summary_words
 from pspgui.gui.dialogs.report import ReportDialog
 from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_png
 from pspgui.jobs.class_tables import read_classes
 from pspgui.jobs.exporting import Exportable, ExportOutcome
-from pspgui.jobs.importing import ClassMatch
+from pspgui.jobs.importing import ClassMatch, ImportPlan
 from pspgui.labels.classes import CAMVID, table
 from pspgui.project import LabelStore
 
@@ -120,7 +121,7 @@ def test_labels_are_imported_and_shown(place, folder, tmp_path):
     dialog.look_at(tmp_path / "set")
     place.wait(lambda: dialog.plan is not None)
     assert "COCO" in dialog.format.currentText()
-    assert dialog.found.text() == "3 labelled images: 3 are in street."
+    assert dialog.found.text() == "3 labelled images, all of them in street."
     assert "2 new classes: road, tree" in dialog.summary.text()
     dialog.matches.setData(dialog.matches.index(1, TARGET), "")
     assert "1 new class: road" in dialog.summary.text()
@@ -249,3 +250,41 @@ def test_matches_offer_the_labels_classes(qtmodeltester):
     assert [name for _, name in model.offered(0)] == ["road", "tree", ""]
     model.setData(model.index(1, TARGET), "tree")
     assert model.chosen == {"car": "tree"} and model.new_classes == []
+
+
+def test_what_an_import_would_do_is_said_in_sentences(tmp_path):
+    def plan(images, matched=0, copied=0, absent=0, labelled=0):
+        return ImportPlan(tmp_path / "set", tmp_path / "street", "voc", "VOC", (), (), (), images,
+                          matched, copied, absent, labelled)  # fmt: skip
+
+    assert found_words(plan(1, 1)) == "1 labelled image, which is in street."
+    assert found_words(plan(3, 1, 0, 2)) == (
+        "3 labelled images: 1 is in street, 2 are left out, being in neither."
+    )
+    assert found_words(plan(2, 0, 2)) == (
+        "2 labelled images: 0 are in street, 2 would be copied there."
+    )
+    new = ["a", "b", "c", "d", "e", "f"]
+    assert summary_words(plan(1, 1), 1, 0, ["a"]) == "1 image gets labels; 1 new class: a."
+    assert summary_words(plan(2, 2), 2, 0, new) == (
+        "2 images get labels; 6 new classes: a, b, c, d and 2 more."
+    )
+    assert "Replace them" in summary_words(plan(2, 2, labelled=2), 0, 2, new)
+    assert "replaced, with a backup" in summary_words(plan(2, 2, labelled=1), 2, 0, [])
+
+
+def test_a_refused_source_offers_the_formats_and_shrinks(place, folder, tmp_path):
+    items = [ExportItem(folder / "street0.png", np.zeros((64, 96), np.uint8))]
+    next(f for f in FORMATS if f.key == "voc").export(items, tmp_path / "set", OWN)
+    (tmp_path / "nothing").mkdir()
+    dialog = dialog_of(place, "import")
+    dialog.look_at(tmp_path / "set")
+    place.wait(lambda: dialog.plan is not None)
+    tall = dialog.height()
+    dialog.look_at(tmp_path / "nothing")
+    place.wait(lambda: "no known layout" in dialog.found.text())
+    assert dialog.height() < tall and dialog.format.count() > 10
+    dialog.format.setCurrentIndex(dialog.format.findText("PASCAL VOC 2012"))
+    dialog.format.activated.emit(dialog.format.currentIndex())
+    place.wait(lambda: "JPEGImages" in dialog.found.text())
+    dialog.reject()

@@ -1,8 +1,8 @@
 """CVAT XML 1.1 ("CVAT for images"): annotations.xml with masks, polygons, boxes and ellipses.
 
-A mask holds run lengths along the rows of its box, zeros first. Shapes are painted by their
-z_order, then as they stand; pixels under no shape are unlabelled. Images lie in images/<subset>,
-images, or beside the file.
+A mask holds run lengths along the rows of its box, zeros first. Boxes and ellipses may be turned
+about their middles, clockwise in degrees. Shapes are painted by their z_order, then as they stand;
+pixels under no shape are unlabelled. Images lie in images/<subset>, images, or beside the file.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pspgui.formats.drawn import (
     outline,
     row_runs,
     size_of,
+    turned_box,
     whole,
 )
 from pspgui.formats.errors import FormatError
@@ -160,10 +161,13 @@ def _drawing(tag: str, found: dict[str, str]) -> Draw:
         if tag == "mask":
             return _mask(found)(shape)
         names = ("xtl", "ytl", "xbr", "ybr") if tag == "box" else ("cx", "cy", "rx", "ry")
-        if found.get("rotation", "0").strip("0."):
-            raise ShapeError("turned shapes are not read; make it a polygon in CVAT")
-        values = [_number(found.get(name, "")) for name in names]
-        return (box if tag == "box" else disc)(*values)(shape)
+        one, two, three, four = (_number(found.get(name, "")) for name in names)
+        degrees = _number(found.get("rotation", "0"))
+        if tag == "ellipse":
+            return disc(one, two, three, four, degrees)(shape)
+        if degrees:
+            return turned_box(one, two, three, four, degrees)(shape)
+        return box(one, two, three, four)(shape)
 
     return draw
 

@@ -2,14 +2,14 @@
 
 Numbers of shapes are per cent of the image's size. Of the annotations of a task the newest that
 was not cancelled counts; where nobody annotated, the newest prediction. Later shapes lie over
-earlier ones; pixels under no shape are unlabelled. The file is label_studio_<split>.json, or any
+earlier ones; pixels under no shape are unlabelled. Boxes may be turned about their first corner,
+ellipses about their middle, clockwise in degrees. The file is label_studio_<split>.json, or any
 JSON of the folder that looks like such a list.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -27,6 +27,7 @@ from pspgui.formats.drawn import (
     numbers,
     outline,
     size_of,
+    turned_box,
 )
 from pspgui.formats.errors import FormatError, lacking
 from pspgui.formats.named_classes import named_table, number_of
@@ -144,17 +145,15 @@ def _drawing(result: dict[str, Any]) -> Draw:
         height, width = shape
         if kind == "polygonlabels":
             return outline(value.get("points"), (width / 100, height / 100))(shape)
-        if value.get("rotation"):
-            raise ShapeError("turned shapes are not read; make it a polygon")
-        names = ("x", "y", "width", "height")
-        make: Callable[..., Draw] = box
-        if kind == "ellipselabels":
-            names, make = ("x", "y", "radiusX", "radiusY"), disc
+        is_box = kind == "rectanglelabels"
+        names = ("x", "y", "width", "height") if is_box else ("x", "y", "radiusX", "radiusY")
         found = numbers([value.get(name) for name in names], "a side")
         x, y, across, down = (found * (width, height, width, height) / 100).tolist()
-        return (make(x, y, x + across, y + down) if make is box else make(x, y, across, down))(
-            shape
-        )
+        degrees = value.get("rotation") or 0
+        if not is_box:
+            return disc(x, y, across, down, degrees)(shape)
+        sides = (x, y, x + across, y + down)
+        return (turned_box(*sides, degrees, about_corner=True) if degrees else box(*sides))(shape)
 
     return draw
 

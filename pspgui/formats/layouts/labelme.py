@@ -154,7 +154,7 @@ class _Labelled:
 def _drawing(shape: dict[str, Any]) -> Draw:
     kind = shape.get("shape_type") or "polygon"
     points = shape.get("points")
-    if kind == "polygon":
+    if kind in ("polygon", "oriented_rectangle"):
         return outline(points)
 
     def draw(size: tuple[int, int]) -> Any:

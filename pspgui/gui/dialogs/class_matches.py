@@ -10,13 +10,15 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
     QPersistentModelIndex,
+    QRectF,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QComboBox, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from pspgui.gui.theme import current_theme
+from pspgui.gui.icons import draw_icon
+from pspgui.gui.theme import GRID_PX, current_theme
 from pspgui.jobs.importing import UNLABELLED, ClassMatch
 from pspgui.labels.classes import name_key
 
@@ -128,7 +130,15 @@ class MatchModel(QAbstractTableModel):
 
 
 class TargetDelegate(QStyledItemDelegate):
-    """Offers the labels' classes in a cell."""
+    """Offers the labels' classes in a cell, which shows that there is a choice."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        """Draw the class and the sign of a choice."""
+        side, rect = 2 * GRID_PX, QRectF(option.rect)
+        sign = QRectF(rect.right() - side - GRID_PX, rect.center().y() - side / 2, side, side)
+        option.rect.setRight(int(sign.left()))
+        super().paint(painter, option, index)
+        draw_icon(painter, "chevron-down", sign, current_theme().quiet)
 
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: _Index

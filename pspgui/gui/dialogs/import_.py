@@ -239,26 +239,16 @@ class ImportDialog(QDialog):
         self.split.fill(rows, self.split.value)
         self.split.setEnabled(len(plan.splits) > 1)
         self.matches.show(plan.classes, plan.known)
-        where = printable(self._folder.name or self._folder)
-        parts = [f"{number(plan.matched)} are in {where}"]
-        if plan.copied:
-            parts.append(f"{number(plan.copied)} would be copied there")
-        if plan.absent:
-            parts.append(f"{number(plan.absent)} are left out, being in neither")
-        noun = "image" if plan.images == 1 else "images"
-        self.found.setText(f"{number(plan.images)} labelled {noun}: {', '.join(parts)}.")
+        self.found.setText(found_words(plan))
         self._refresh()
         self.resize(self.size().expandedTo(self.sizeHint()))
 
     def _offer_formats(self, plan: ImportPlan) -> None:
-        from pspgui.formats import LAYOUTS
-
         chosen = self.format.value
         rows: list[tuple[str, object]] = [(f"{plan.title} (found)", None)]
         if chosen is not None:
             rows = [("Found by itself", None)]
-        rows += [(layout.title, layout.key) for layout in LAYOUTS]
-        self.format.fill(rows, chosen)
+        self.format.fill([*rows, *_formats()], chosen)
 
     @Slot(str)
     def _show_refusal(self, reason: str) -> None:
@@ -266,9 +256,13 @@ class ImportDialog(QDialog):
             return
         for widget in (self.classes, self._classes_heading, self._choices, self.summary):
             widget.setVisible(False)
+        self.plan = None
+        if self.format.value is None:
+            self.format.fill([("Found by itself", None), *_formats()], None)
         self.format.setEnabled(True)
-        self.found.setText(reason)
+        self.found.setText(reason if reason.endswith(".") else f"{reason}.")
         self.import_button.setEnabled(False)
+        self.resize(self.sizeHint())
 
     @Slot()
     def _refresh(self) -> None:
@@ -277,15 +271,7 @@ class ImportDialog(QDialog):
             return
         kept = plan.labelled if self.conflicts.value == "keep" else 0
         meant = plan.matched + plan.copied - kept
-        new = self.matches.new_classes
-        said = [f"{number(meant)} image{'' if meant == 1 else 's'} get labels"]
-        if plan.labelled:
-            how = "are kept as they are" if kept else "are replaced, with a backup"
-            said.append(f"{number(plan.labelled)} with labels already {how}")
-        if new:
-            shown = ", ".join(new[:4]) + (" …" if len(new) > 4 else "")
-            said.append(f"{len(new)} new class{'' if len(new) == 1 else 'es'}: {shown}")
-        self.summary.setText("; ".join(said) + ".")
+        self.summary.setText(summary_words(plan, meant, kept, self.matches.new_classes))
         self.import_button.setEnabled(meant > 0)
 
     def keyPressEvent(self, event: Any) -> None:
@@ -294,3 +280,49 @@ class ImportDialog(QDialog):
         if is_enter and self.classes.isAncestorOf(self.focusWidget()):
             return
         super().keyPressEvent(event)
+
+
+def found_words(plan: ImportPlan) -> str:
+    """Return what was found, as a sentence."""
+    where = printable(plan.folder.name or plan.folder)
+    if plan.images == plan.matched:
+        which = "which is" if plan.images == 1 else "all of them"
+        return f"{_images(plan.images, 'labelled ')}, {which} in {where}."
+    parts = [
+        f"{number(count)} {(one if count == 1 else many)}"
+        for count, one, many in (
+            (plan.matched, f"is in {where}", f"are in {where}"),
+            (plan.copied, "would be copied there", "would be copied there"),
+            (plan.absent, "is left out, being in neither", "are left out, being in neither"),
+        )
+        if count or one.startswith("is in")
+    ]
+    return f"{_images(plan.images, 'labelled ')}: {', '.join(parts)}."
+
+
+def summary_words(plan: ImportPlan, meant: int, kept: int, new: list[str]) -> str:
+    """Return what importing would do, as a sentence; `meant` images get labels, `kept` do not."""
+    if not meant and kept:
+        which = "The image has" if kept == 1 else "All of them have"
+        return f"{which} labels already, which are kept. Replace them to import these."
+    said = [f"{_images(meant)} get{'s' if meant == 1 else ''} labels"]
+    if kept:
+        how = "is kept as it is" if kept == 1 else "are kept as they are"
+        said.append(f"{number(kept)} with labels already {how}")
+    elif plan.labelled:
+        said.append(f"labels of {_images(plan.labelled)} are replaced, with a backup")
+    if new:
+        more = f" and {len(new) - 4} more" if len(new) > 4 else ""
+        words = ", ".join(new[:4])
+        said.append(f"{len(new)} new class{'' if len(new) == 1 else 'es'}: {words}{more}")
+    return "; ".join(said) + "."
+
+
+def _images(count: int, kind: str = "") -> str:
+    return f"{number(count)} {kind}image{'' if count == 1 else 's'}"
+
+
+def _formats() -> list[tuple[str, object]]:
+    from pspgui.formats import LAYOUTS
+
+    return [(layout.title, layout.key) for layout in LAYOUTS]
