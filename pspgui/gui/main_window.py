@@ -45,6 +45,7 @@ from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.panels.start import StartPage
 from pspgui.gui.panels.status import StatusBar
 from pspgui.gui.pen import PenWatch
+from pspgui.gui.pins_session import PinsSession
 from pspgui.gui.queue_session import QueueSession
 from pspgui.gui.queue_wiring import wire_queue
 from pspgui.gui.reading_ahead import ReadingAhead
@@ -94,10 +95,12 @@ class MainWindow(QMainWindow):
         comparing = Comparing(document, session, settings, self)
         self.maps = MapsSession(document, session, self)
         self.what_if = WhatIfSession(document, session, self)
+        pins = PinsSession(document, session, self)
+        self.closing.connect(pins.keep_now)
         self.parts = Parts(
             document, session, self.canvas, self.images, self.verbs, session.project,
             self.queue, self.batch, self.review, comparing, self.maps,
-            self.what_if,
+            self.what_if, pins,
         )  # fmt: skip
         self.actions_table = Actions(self.parts, self)
         self._build_centre()

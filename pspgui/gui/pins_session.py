@@ -242,6 +242,7 @@ class PinsSession(QObject):
         installed = tuple(one_each[number] for number in sorted(one_each))
         self._on_disk = (found.image, installed)
         self._pins.install(found.image, installed)
+        self._pins_changed()  # some may have been set before this came
 
 
 def _is_there(pin: Pin, among: tuple[Pin, ...]) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pspgui.gui.document import Document
     from pspgui.gui.maps_session import MapsSession
     from pspgui.gui.panels.images import ImagesPanel
+    from pspgui.gui.pins_session import PinsSession
     from pspgui.gui.project_session import ProjectSession
     from pspgui.gui.queue_session import QueueSession
     from pspgui.gui.review_session import ReviewSession
@@ -37,6 +38,7 @@ class Parts:
     comparing: Comparing
     maps: MapsSession
     what_if: WhatIfSession
+    pins: PinsSession
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ class PinList(QListView):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pins: Pins = document.pins
-        self._following = False
+        self._following = self._choosing = False
         self.rows = PinsModel(document, self)
         self.setModel(self.rows)
         self.setItemDelegate(PinDelegate(self))
@@ -299,6 +299,9 @@ class PinList(QListView):
     @Slot()
     def _show_current(self) -> None:
         """Make the pin that is explained the current row; among those selected they all stay."""
+        if self._choosing:
+            self.viewport().update()
+            return
         current = self.pins.current
         index = QModelIndex() if current is None else self.index_of(current)
         self._following = True
@@ -324,7 +327,11 @@ class PinList(QListView):
         """Explain the pin chosen by key or mouse."""
         super().currentChanged(current, previous)
         if not self._following and current.isValid():
-            self.pins.select(self.rows.pins[current.row()])
+            self._choosing = True  # what is selected is then the view's to say
+            try:
+                self.pins.select(self.rows.pins[current.row()])
+            finally:
+                self._choosing = False
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Bring the pin to the middle of the canvas."""

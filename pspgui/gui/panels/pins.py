@@ -315,12 +315,8 @@ class _NoPins(QWidget):
 
 
 def pins_panel(parts: Parts, parent: QWidget) -> QWidget:
-    """Return the pins panel of a window, and what keeps its pins."""
-    from pspgui.gui.pins_session import PinsSession
-
-    session = PinsSession(parts.document, parts.session, parent)
-    panel = PinsPanel(parts.document, session, parent)
-    parent.closing.connect(session.keep_now)
+    """Return the pins panel of a window."""
+    panel = PinsPanel(parts.document, parts.pins, parent)
 
     def centre(pin: Pin) -> None:
         parts.canvas.centre_on(pin.rect)
