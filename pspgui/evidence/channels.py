@@ -17,11 +17,13 @@ from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.psp_reads import LevelReads, checked_pixel, kernel_taps
 from pspgui.evidence.readings import ChannelShares, Target
+from pspgui.evidence.regions import middle_of, reads_of, region_target, tiles_of
 from pspgui.evidence.targets import aim, offset_of, row_of
 from pspgui.geometry import Pixel
 from pspgui.inference.activations import Activations
 from pspgui.inference.channels import Form, pooled
 from pspgui.inference.shown_map import axis_extent
+from pspgui.labels.raster import Stamp
 
 # Pixels a side that stand for an image where not every cell is computed.
 LATTICE = 8
@@ -40,26 +42,29 @@ def channel_shares(
     evidence: PSPEvidence | CellsEvidence,
     name: str,
     form: Form = "reduced",
-    pixel: tuple[int, int] | None = None,
+    place: tuple[int, int] | Stamp | None = None,
     target: Target | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> ChannelShares:
     """Return what every channel of a tile of the strip adds to the target, in logits.
 
-    Without a pixel the mean over the image: of a PSPNet over all its cells, of other networks over
-    a lattice of pixels. Without a target each place's own margin. `check` is called now and then
-    and may raise. Raises KeyError for a map whose channels nothing is known of, else as `at`.
+    place: a pixel (y, x), a region, to whose mean logit they add, or None for the image: of a
+    PSPNet the mean over all its cells, of other networks over a lattice of pixels. Without a
+    target the margin of the pixel or region, of the image each place's own. `check` is called now
+    and then and may raise. Raises KeyError for a map whose channels nothing is known of, else as
+    `at`.
     """
     if isinstance(evidence, PSPEvidence):
-        pull = _at(evidence, pixel, target) if pixel else _over_image(evidence, target)
-        return _of_pyramid(evidence, name, form, pull, check)
+        return _of_pyramid(evidence, name, form, _pull(evidence, place, target), check)
     title = "" if name == "features" else _title_of(evidence.activations, name)
-    if pixel is not None:
-        return evidence.channels(pixel, title, target)
+    if isinstance(place, Stamp):
+        return _in_region(evidence, title, place, target, check)
+    if place is not None:
+        return evidence.channels(place, title, target)
     found = []
-    for place in lattice(evidence.activations.image_shape):
+    for pixel in lattice(evidence.activations.image_shape):
         check()
-        found.append(evidence.channels(place, title, target))
+        found.append(evidence.channels(pixel, title, target))
     return ChannelShares(
         np.mean([one.values for one in found], axis=0),
         float(np.mean([one.constant for one in found])),
@@ -93,7 +98,31 @@ def _title_of(known: Activations, name: str) -> str:
     return known.maps[int(index)].title
 
 
+def _in_region(
+    evidence: CellsEvidence, title: str, region: Stamp, target: Target | None,
+    check: Callable[[], None],
+) -> ChannelShares:  # fmt: skip
+    """Add up what channels bring through one tile of cells after another."""
+    known = evidence.activations
+    reads = reads_of(known, region)
+    question = (middle_of(region), target or region_target(known, region, reads), 0.0)
+    found: list[ChannelShares] = []
+    for places, weights in tiles_of(reads, known.grid):
+        check()
+        found.append(evidence.channels_at(places, weights, question, title))
+    values = np.sum([one.values for one in found], axis=0)
+    return ChannelShares(values, float(sum(one.constant for one in found)))
+
+
 # -- a pyramid ------------------------------------------------------------------------------------
+
+
+def _pull(
+    evidence: PSPEvidence, place: tuple[int, int] | Stamp | None, target: Target | None
+) -> _Pull:
+    if isinstance(place, Stamp):
+        return _over_region(evidence, place, target)
+    return _at(evidence, place, target) if place else _over_image(evidence, target)
 
 
 def _at(evidence: PSPEvidence, pixel: tuple[int, int], target: Target | None) -> _Pull:
@@ -104,6 +133,21 @@ def _at(evidence: PSPEvidence, pixel: tuple[int, int], target: Target | None) ->
     pull = cells.pull(row_of(evidence.weights.classifier, goal)).reshape(shape)
     offset = offset_of(evidence.weights.classifier_bias, goal)
     return _Pull(np.array(cells.rows), np.array(cells.columns), pull, offset)
+
+
+def _over_region(evidence: PSPEvidence, region: Stamp, target: Target | None) -> _Pull:
+    """Return the mean over a region's pixels, of one target."""
+    known = evidence.activations
+    reads = reads_of(known, region)
+    goal = target or region_target(known, region, reads)
+    row = row_of(evidence.weights.classifier, goal)
+    weights = np.zeros(known.grid, row.dtype)
+    weights[reads.cells.slices] = reads.weights
+    hidden = np.zeros(known.fused_cells.shape, known.fused_cells.dtype)
+    for tap in kernel_taps(evidence.kernel, known.grid, slice(None)):
+        hidden[tap.there] += weights[tap.here][..., None] * row[:, tap.row, tap.column]
+    offset = offset_of(evidence.weights.classifier_bias, goal)
+    return _Pull(np.arange(known.grid[0]), np.arange(known.grid[1]), hidden, offset)
 
 
 def _over_image(evidence: PSPEvidence, target: Target | None) -> _Pull:

@@ -123,6 +123,19 @@ class CellsEvidence(ABC):
         aimed = Aimed(*question, places, gradient, offset)
         return self.at(aimed, question[1], reading)  # type: ignore[arg-type]  # see `_aim`
 
+    def channels_at(
+        self, places: Places, weights: np.ndarray, question: tuple[Pixel, Target, float],
+        title: str,
+    ) -> ChannelShares:  # fmt: skip
+        """Return what a map's channels add through cells of the scores to a mean logit.
+
+        Everything as in `at_places` and `channels`.
+        """
+        offset = offset_of(self._biases, question[1]) * float(weights.sum())
+        gradient = weights[:, None] * row_of(self._classifier, question[1])
+        aimed = Aimed(*question, places, gradient, offset)
+        return self.channels(aimed, title, question[1])  # type: ignore[arg-type]  # see `_aim`
+
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""
         return aim(self.activations, checked_pixel(self.activations, pixel), None)[0]

@@ -420,7 +420,7 @@ def _followed(
     """Follow the network from a tile of cells after another, and add up what each says."""
     total: PyramidEvidence | BranchEvidence | None = None
     seen = 0
-    for places, weights in _tiles(reads, evidence.activations.grid):
+    for places, weights in tiles_of(reads, evidence.activations.grid):
         check()
         found = evidence.at_places(places, weights, question, reading)
         assert isinstance(found, PyramidEvidence | BranchEvidence)
@@ -430,7 +430,7 @@ def _followed(
     return total
 
 
-def _tiles(reads: Reads, grid: tuple[int, int]) -> Iterator[tuple[Places, np.ndarray]]:
+def tiles_of(reads: Reads, grid: tuple[int, int]) -> Iterator[tuple[Places, np.ndarray]]:
     """Yield the cells that are read and their weights, tile by tile."""
     height, width = reads.weights.shape
     for top in range(0, height, _TILE):

@@ -15,6 +15,7 @@ import numpy as np
 from pspgui.geometry import Pixel
 from pspgui.jobs.class_tables import Translation, plain_evidence
 from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.evidence import Evidence
@@ -64,14 +65,21 @@ class StripMode:
         )
 
 
-class Aim(NamedTuple):
-    """What channels are weighed for: a pixel or, None, the image; a target or each place's margin.
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What channels are weighed for: a place, None for the image; a target, or the place's margin.
 
     The target is numbered like the labels.
     """
 
-    pixel: Pixel | None = None
+    place: Pixel | Stamp | None = None
     target: tuple[int | None, int | None] = (None, None)
+
+    def words(self, of_image: str) -> str:
+        """Return where it is, in a few words; `of_image` for the whole image."""
+        if isinstance(self.place, Stamp):
+            return f"in the region of {int(np.count_nonzero(self.place.mask))} px"
+        return of_image if self.place is None else f"at {self.place.x},{self.place.y}"
 
 
 class StripTile(NamedTuple):
@@ -116,7 +124,7 @@ def draw_strip(engine: object, mode: StripMode, aim: Aim) -> Job:
         evidence = weighable(engine)
         if evidence is None or mode.is_plain:
             return found
-        for tile in _Drawing(evidence, mode, _target(engine, aim), aim.pixel, turn).tiles():
+        for tile in _Drawing(evidence, mode, _target(engine, aim), aim.place, turn).tiles():
             found[tile.view.name] = tile
             yield Step("Drawing the strip")
         return found
@@ -140,7 +148,7 @@ def list_channels(engine: object, name: str, form: Form, aim: Aim) -> Job:
         yield Step("Weighing channels")
         try:
             target = _target(engine, aim)
-            shares = channel_shares(evidence, name, form, aim.pixel, target, turn.check)
+            shares = channel_shares(evidence, name, form, aim.place, target, turn.check)
         except KeyError:
             shares = None
         return ChannelList(maps, activity, shares, _classes(engine, evidence, maps))
@@ -204,11 +212,11 @@ class _Drawing:
     """Making all tiles of one mode."""
 
     def __init__(
-        self, evidence: Evidence, mode: StripMode, target: Target | None, pixel: Pixel | None,
-        turn: Turn,
+        self, evidence: Evidence, mode: StripMode, target: Target | None,
+        place: Pixel | Stamp | None, turn: Turn,
     ) -> None:  # fmt: skip
         self._evidence, self._mode = evidence, mode
-        self._target, self._pixel, self._turn = target, pixel, turn
+        self._target, self._place, self._turn = target, place, turn
         self._known, self._pool = evidence.activations, pool_of(evidence)
 
     def tiles(self) -> Iterator[StripTile]:
@@ -252,7 +260,7 @@ class _Drawing:
         form: Form = maps[-1].form or "reduced"
         try:
             shares = channel_shares(
-                self._evidence, maps[-1].name, form, self._pixel, self._target, self._turn.check
+                self._evidence, maps[-1].name, form, self._place, self._target, self._turn.check
             )
         except KeyError:
             words = "What its channels add to a class is not known for this network."

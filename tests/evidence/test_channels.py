@@ -13,8 +13,11 @@ from pspgui.evidence.channels import cells_inside, channel_shares, lattice
 from pspgui.evidence.maps import LevelStack
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import Target
+from pspgui.evidence.regions import region_evidence
+from pspgui.geometry import Rect
 from pspgui.inference.activations import ClassifierWeights
 from pspgui.inference.channels import channel_names
+from pspgui.labels.raster import Stamp
 from pspgui.models.dilated_fcn import DilatedFCNSpec
 
 TARGETS = (None, Target(2), Target(1, 3))
@@ -59,7 +62,7 @@ def test_every_form_of_the_head_adds_up(fields):
     for level, sum_ in found.level_sums.items():
         own = channel_shares(evidence, f"level-{level}", "pooled", (20, 17), Target(4))
         assert own.total == pytest.approx(sum_, abs=1e-10)
-    assert channel_shares(evidence, "features", pixel=(20, 17), target=Target(4)).total == (
+    assert channel_shares(evidence, "features", place=(20, 17), target=Target(4)).total == (
         pytest.approx(found.local, abs=1e-10)
     )
 
@@ -190,6 +193,35 @@ def test_over_the_image_other_networks_answer_by_a_lattice_of_pixels():
     assert len(lattice((3, 2))) == 6
 
 
+@pytest.mark.parametrize("classifier", [1, 3])
+def test_channels_of_a_region_add_up_to_its_evidence(classifier):
+    *_, evidence = psp(classifier)
+    rng = np.random.default_rng(2)
+    region = Stamp(Rect(5, 3, 30, 37), rng.random((25, 34)) > 0.4)
+    for target in TARGETS:
+        found = region_evidence(evidence, region, target)
+        local = channel_shares(evidence, "features", "reduced", region, target)
+        fused = channel_shares(evidence, "fused", "reduced", region, target)
+        assert local.total == pytest.approx(found.local, abs=1e-10)
+        assert fused.total == pytest.approx(found.logit, abs=1e-10)
+        for level, reading in found.levels.items():
+            for form in ("pooled", "upsampled"):
+                own = channel_shares(evidence, f"level-{level}", form, region, target)
+                assert own.total == pytest.approx(reading.values.sum(), abs=1e-10)
+
+
+def test_channels_of_a_region_add_up_in_other_networks():
+    found = predictor("deeplab")
+    activations = found.set_image(picture(45, 70))
+    evidence = evidence_of(activations, found.weights)
+    region = Stamp(Rect(4, 6, 40, 66), np.ones((36, 60), bool))
+    parts = region_evidence(evidence, region, Target(1))
+    values = {source.title: source.value for source in parts.sources}
+    for index, (title, _) in enumerate(activations.maps):
+        own = channel_shares(evidence, f"map-{index}", "reduced", region, Target(1))
+        assert own.total == pytest.approx(values.get(title, parts.logit), abs=1e-4)
+
+
 def test_a_job_that_is_not_wanted_stops():
     *_, evidence = psp()
 
@@ -204,7 +236,7 @@ def test_what_has_no_channels_is_refused():
     *_, evidence = psp()
     for name in ("score", "level-7", "level-x", "map-0"):
         with pytest.raises(KeyError):
-            channel_shares(evidence, name, pixel=(3, 3))
+            channel_shares(evidence, name, place=(3, 3))
     bare = ClassifierWeights(
         evidence.weights.classifier, evidence.weights.classifier_bias,
         evidence.weights.bottleneck_bias,
@@ -212,11 +244,11 @@ def test_what_has_no_channels_is_refused():
     alone = PSPEvidence(evidence.activations, bare)
     for name in ("features", "level-2"):
         with pytest.raises(KeyError, match="not known"):
-            channel_shares(alone, name, pixel=(3, 3))
+            channel_shares(alone, name, place=(3, 3))
     found = predictor("fcn")
     scores = evidence_of(found.set_image(picture(45, 70)), found.weights)
     with pytest.raises(KeyError, match="before the scores"):
-        channel_shares(scores, "features", pixel=(3, 3))
+        channel_shares(scores, "features", place=(3, 3))
     with pytest.raises(KeyError):
-        channel_shares(scores, "map-9", pixel=(3, 3))
+        channel_shares(scores, "map-9", place=(3, 3))
     assert "map-0" in channel_names(scores.activations)

@@ -90,7 +90,7 @@ def test_a_pin_weighs_the_channels_anew_and_keeps_the_one_chosen(case):
     before = case.browser.listed
     case.document.set_pin(Pixel(20, 30))
     case.wait(lambda: case.browser.listed is not before)
-    shares = channel_shares(case.evidence, "features", pixel=(20, 30)).values
+    shares = channel_shares(case.evidence, "features", place=(20, 30)).values
     assert np.allclose(case.browser.listed.shares.values, shares)
     assert case.model.number_at(case.view.currentIndex().row()) == number
     assert "30,20" in case.browser.words.text()

@@ -27,6 +27,7 @@ from pspgui.gui.settings import Settings
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.inference.channels import all_statistics, channel_maps, principal_colours
 from pspgui.jobs.strip import StripMode
+from pspgui.labels.raster import Stamp
 
 
 class Case:
@@ -142,6 +143,20 @@ def test_top_channels_are_those_that_add_most_at_the_pin(case):
     case.document.set_pin(None)
     case.settle()
     assert "mean over the image" in case.header.words.text
+
+
+def test_top_channels_of_a_pinned_region_are_its_own(case):
+    region = Stamp(Rect(10, 10, 40, 50), np.ones((30, 40), bool))
+    case.document.pins.add_region(region)
+    case.choose("top")
+    shares = channel_shares(case.evidence, "fused", "reduced", region).values
+    best = int(np.abs(shares).argmax())
+    assert f": {best} (" in case.tile("fused").words
+    assert "region of 1200 px" in case.header.words.text
+    before = case.tile("fused").words
+    case.document.pins.add_region(Stamp(Rect(0, 0, 3, 3), np.ones((3, 3), bool)))
+    case.settle()
+    assert case.tile("fused").words != before
 
 
 def test_colours_of_bins_and_of_their_interpolation_correspond(case):

@@ -273,6 +273,8 @@ class PyramidPanel(QWidget):
         levels = any(view.name.startswith("level-") for view in views)
         self.header.set_enabled(can_draw, levels or not views, most)
         words = maps.aim_words() if maps.mode.show == "top" and can_draw else ""
+        if words and maps.is_pending:
+            words = f"weighing channels {words} …"
         if views and not can_draw and not self._document.is_preview:
             words = "Channels can be shown where the image is read whole"
         self.header.words.set_text(words)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from pspgui.geometry import Pixel
 from pspgui.gui.errands import Errands
 from pspgui.gui.panels.pyramid_tiles import Tile, number_words
 from pspgui.jobs.strip import (
@@ -110,9 +111,7 @@ class StripMaps(QObject):
             what = table.name_of(class_id)
             if versus is not None:
                 what += f" over {table.name_of(versus)}"
-        pin = self._aim.pixel
-        where = mean_words(self._engine) if pin is None else f"at {pin.x},{pin.y}"
-        return f"for {what}, {where}"
+        return f"for {what}, {self._aim.words(mean_words(self._engine))}"
 
     def set_mode(self, mode: StripMode) -> None:
         """Let all tiles show something else."""
@@ -156,10 +155,7 @@ class StripMaps(QObject):
     def _follow(self) -> None:
         """Take up another engine, pin or target."""
         document = self._document
-        aim = Aim(document.pin, document.target)
-        if aim != self._aim:
-            self._aim = aim
-            self.aim_changed.emit()
+        aimed = self._take_aim()
         if document.engine is not self._engine:
             self._engine = document.engine
             self._numbers, self._words = (), {}
@@ -169,6 +165,20 @@ class StripMaps(QObject):
                     "count", count_strip(engine), lambda rows: self._take_numbers(engine, rows)
                 )
         self._ask()
+        if aimed:
+            self.aim_changed.emit()
+
+    def _take_aim(self) -> bool:
+        """Look at which place and target are explained; return whether that is another one."""
+        pin, before = self._document.pins.current, self._aim
+        place = None if pin is None else pin.region or pin.pixel
+        same = place is before.place
+        if isinstance(place, Pixel) and isinstance(before.place, Pixel):
+            same = place == before.place
+        if same and self._document.target == before.target:
+            return False
+        self._aim = Aim(place, self._document.target)
+        return True
 
     def _ask(self) -> None:
         mode, engine = self._mode, self._engine
