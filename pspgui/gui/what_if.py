@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from pspgui.jobs.class_tables import Translation
 
 Key = tuple[int, ...]
-"""Which source: () the local features, (b,) a level, (b, row, column) a bin."""
+"""Which source: () the local features, (b,) a level, (b, row, column) a bin.
+
+The one bin of level 1 is that level: both keys mean the same.
+"""
 
 LOCAL: Final[Key] = ()
 _KIND: Final = "what_if"
@@ -104,27 +107,29 @@ class WhatIfSession(QObject):
 
     @property
     def bins(self) -> tuple[Bin, ...]:
-        """The bins altered or about to be, level by level."""
+        """The bins altered or about to be, level by level, without that of level 1."""
         if self._what is None:
             return ()
-        return tuple(sorted({*self._what.bins, *self._what.borrowed, *self.lenders.waiting}))
+        found = {*self._what.bins, *self._what.borrowed, *self.lenders.waiting}
+        return tuple(sorted(place for place in found if place[0] > 1))
 
     def factor(self, key: Key) -> float:
         """Return the factor of a source: 1 as it is, 0 muted."""
+        key = _own(key)
         if self._what is None:
             return 1.0
         if not key:
             return self._what.local
         if len(key) == 1:
             return self._what.levels.get(key[0], 1.0)
-        return self._what.bins.get(_bin(key), 1.0)
+        return self._what.bins.get(_place(key), 1.0)
 
     def lender(self, key: Key) -> Path | None:
         """Return the image that a bin is borrowed from."""
-        if self._what is None or len(key) != 3:
+        if self._what is None or not can_lend(key):
             return None
-        lender = self._what.borrowed.get(_bin(key))
-        waiting = self.lenders.waiting.get(_bin(key))
+        lender = self._what.borrowed.get(_place(key))
+        waiting = self.lenders.waiting.get(_place(key))
         return waiting or (None if lender is None else Path(lender.image_id))
 
     def is_altered(self, key: Key) -> bool:
@@ -135,6 +140,7 @@ class WhatIfSession(QObject):
 
     def set_factor(self, key: Key, factor: float) -> None:
         """Scale a source; 0 mutes it, 1 leaves it as it is."""
+        key = _own(key)
         if self._what is None or factor == self.factor(key):
             return
         if not key:
@@ -142,10 +148,11 @@ class WhatIfSession(QObject):
         elif len(key) == 1:
             self._take(self._what.with_level(key[0], factor))
         else:
-            self._take(self._what.with_bin(_bin(key), factor))
+            self._take(self._what.with_bin(_place(key), factor))
 
     def toggle_mute(self, key: Key) -> None:
         """Mute a source, or give it the factor that it had before."""
+        key = _own(key)
         now = self.factor(key)
         if now:
             self._before_mute[key] = now
@@ -156,16 +163,16 @@ class WhatIfSession(QObject):
         if self._what is None:
             return
         used = {Path(lender.image_id) for lender in self._what.borrowed.values()}
-        self.lenders.ask(_bin(key), image, used)
+        self.lenders.ask(_place(key), image, used)
 
     def restore(self, key: Key) -> None:
         """Leave a source as it is: neither scaled nor borrowed."""
         if self._what is None:
             return
-        if len(key) == 3:
-            self.lenders.call_off(_bin(key))
-            if _bin(key) in self._what.borrowed:
-                self._take(self._what.with_loan(_bin(key), None))
+        if can_lend(key):
+            self.lenders.call_off(_place(key))
+            if _place(key) in self._what.borrowed:
+                self._take(self._what.with_loan(_place(key), None))
         self.set_factor(key, 1.0)
 
     @Slot()
@@ -173,7 +180,7 @@ class WhatIfSession(QObject):
         """Alter nothing; what was altered is set aside, see `bring_back`."""
         if self._what is None or self.is_plain:
             return
-        self._aside = self._what
+        self._aside = None if self._what.is_plain else self._what
         self.lenders.call_off_all()
         self._take(_plain())
 
@@ -195,6 +202,9 @@ class WhatIfSession(QObject):
         if not self.is_plain:
             self._aside = self._what
         self.lenders.call_off_all()
+        if (1, 0, 0) in what.bins:
+            factor = what.bins[1, 0, 0] * what.levels.get(1, 1.0)
+            what = what.with_bin((1, 0, 0), 1.0).with_level(1, factor)
         self._take(what)
         for place, image in loans.items():
             used = {Path(lender.image_id) for lender in self._what.borrowed.values()}
@@ -297,7 +307,7 @@ def name_of(key: Key) -> str:
     """Return what a source is called."""
     if not key:
         return "Local features"
-    if len(key) == 1:
+    if len(_own(key)) == 1:
         return f"Level {key[0]}×{key[0]}"
     return f"{key[0]}×{key[0]} row {key[1] + 1}, column {key[2] + 1}"
 
@@ -311,15 +321,26 @@ def words_of(session: WhatIfSession, key: Key) -> str:
     """Return how a source is altered, a few words; empty where it is not."""
     words, lender = [], session.lender(key)
     if lender is not None:
-        late = _bin(key) in session.lenders.waiting
+        late = _place(key) in session.lenders.waiting
         words.append(f"{'being borrowed' if late else 'borrowed'} from {printable(lender.name)}")
     if session.factor(key) != 1:
         words.append(factor_text(session.factor(key)))
     return ", ".join(words)
 
 
-def _bin(key: Key) -> Bin:
-    level, row, column = key
+def can_lend(key: Key) -> bool:
+    """Whether a source is a bin, which another image may lend."""
+    return len(key) == 3 or key == (1,)
+
+
+def _own(key: Key) -> Key:
+    """Return the one key of a source: the bin of level 1 goes by its level."""
+    return (1,) if key == (1, 0, 0) else key
+
+
+def _place(key: Key) -> Bin:
+    """Return the place of a bin."""
+    level, row, column = (1, 0, 0) if key == (1,) else key
     return level, row, column
 
 
@@ -363,4 +384,4 @@ def _why_not(document: Document) -> tuple[str, str]:
     )
 
 
-__all__ = ["LOCAL", "Key", "WhatIfSession", "factor_text", "name_of", "words_of"]
+__all__ = ["LOCAL", "Key", "WhatIfSession", "can_lend", "factor_text", "name_of", "words_of"]

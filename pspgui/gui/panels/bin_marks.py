@@ -11,6 +11,8 @@ from pspgui.gui.colours import diverging_lut
 from pspgui.gui.panels.drawing import short
 from pspgui.gui.theme import Theme
 
+_LARGE = 24.0
+
 
 class Mark(NamedTuple):
     """How a source is altered: its factor, whether it is borrowed, and this in words."""
@@ -21,10 +23,15 @@ class Mark(NamedTuple):
 
 
 def draw_mark(p: QPainter, rect: QRectF, mark: Mark, theme: Theme) -> None:
-    """Draw a cross for muted, a triangle down or up for scaled, a dot for borrowed."""
+    """Draw a cross for muted, a triangle down or up for scaled, a dot for borrowed.
+
+    In a small bin they fill it; a large one keeps its number and has the mark in a corner.
+    """
     side = min(rect.width(), rect.height(), 24.0)
     p.save()
     p.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if mark.factor == 0 and min(rect.width(), rect.height()) > _LARGE:
+        rect, side = QRectF(rect.left() + 2, rect.bottom() - 17, 14, 14), 14.0
     if mark.factor == 0:
         reach = max(2.5, side * 0.3)
         centre = rect.center()

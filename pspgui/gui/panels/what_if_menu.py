@@ -14,7 +14,7 @@ from pspgui.gui.panels.bin_grids import BinGrids
 from pspgui.gui.panels.bin_marks import Mark
 from pspgui.gui.panels.factor_slider import FactorSlider
 from pspgui.gui.theme import GRID_PX, QuietLabel
-from pspgui.gui.what_if import Key, WhatIfSession, factor_text, name_of, words_of
+from pspgui.gui.what_if import Key, WhatIfSession, can_lend, factor_text, name_of, words_of
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -66,7 +66,7 @@ class WhatIfMenu(QObject):
         scale = menu.addMenu(icon("tune-variant"), "Scale…")
         scale.addAction(_slider_action(what_if, key, scale))
         acts = [mute, scale.menuAction()]
-        if len(key) == 3:
+        if can_lend(key):
             borrow = menu.addAction(icon("image-move"), "Borrow from another image…")
             borrow.triggered.connect(lambda: self.ask_lender(key))
             acts.append(borrow)
@@ -95,6 +95,8 @@ class WhatIfMenu(QObject):
     def _mark(self) -> None:
         what_if = self._what_if
         keys: list[Key] = [(level,) for level in what_if.levels]
+        if 1 in what_if.levels:
+            keys.append((1, 0, 0))
         keys = [key for key in (*keys, *what_if.bins) if what_if.is_altered(key)]
         self._grids.set_marks({
             key: Mark(

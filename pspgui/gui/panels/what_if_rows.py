@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from pspgui.gui.dialogs.form import ElidedText
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.drawing import draw_elided, draw_swatch, grouped
 from pspgui.gui.panels.evidence_bar import level_colour
@@ -33,7 +34,7 @@ class SourceRow(QWidget):
         self.key = key
         self._what_if = what_if
         self._name = QLabel(_short_name(key))
-        self._name.setMinimumWidth(self._name.fontMetrics().horizontalAdvance("6×6 r 6 c 6") + 4)
+        self._name.setFixedWidth(self._name.fontMetrics().horizontalAdvance("6×6 r 6 c 6") + 4)
         self.mute = QToolButton(checkable=True)
         self.mute.setIconSize(QSize(ICON_PX - 2, ICON_PX - 2))
         self.mute.setFixedSize(28, _HIGH)
@@ -47,14 +48,20 @@ class SourceRow(QWidget):
         self.away.setIconSize(QSize(ICON_PX - 4, ICON_PX - 4))
         self.away.setFixedSize(22, _HIGH)
         self.away.setAccessibleName(f"Restore {name_of(key)}")
-        line = QHBoxLayout(self)
-        line.setContentsMargins(16, 0, 0, 0)
+        self.lender = ElidedText()
+        self.lender.setFont(quiet_font(self))
+        line = QHBoxLayout()
         line.setSpacing(GRID_PX // 2)
         line.addWidget(self._name)
         line.addWidget(self.mute)
         line.addWidget(self.slider, 1)
         line.addWidget(self.value)
         line.addWidget(self.away)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(line)
+        column.addWidget(self.lender)
         kept = self.away.sizePolicy()
         kept.setRetainSizeWhenHidden(True)  # so that all sliders are as long
         self.away.setSizePolicy(kept)
@@ -78,8 +85,11 @@ class SourceRow(QWidget):
         if not self.slider.isSliderDown():
             self.slider.set_factor(factor)
         self.value.setText(factor_text(factor))
-        borrowed = self._what_if.lender(self.key) is not None
-        self._name.setText(_short_name(self.key) + (" ●" if borrowed else ""))
+        lender = self._what_if.lender(self.key)
+        self.lender.setVisible(lender is not None)
+        if lender is not None:
+            self.lender.show_text(words.split(", ")[0])
+        self.away.setVisible(len(self.key) == 3 or lender is not None)
         self._name.setToolTip(f"{name_of(self.key)}\n{words}" if words else name_of(self.key))
         self.update()
 
@@ -92,7 +102,7 @@ class SourceRow(QWidget):
             if self.key[0] in levels:
                 colour = level_colour(levels.index(self.key[0]), len(levels), theme)
         with QPainter(self) as p:
-            p.fillRect(QRectF(0, self.height() / 2 - 5, 10, 10), colour)
+            p.fillRect(QRectF(0, _HIGH / 2 - 5, 10, 10), colour)
 
     @Slot()
     def _toggle(self) -> None:
