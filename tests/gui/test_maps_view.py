@@ -105,6 +105,27 @@ def test_the_divider_keeps_the_picture_to_its_left(qtbot):
     assert (beside[100, 330] == everywhere[100, 330]).all()
 
 
+def test_under_hues_that_mean_something_the_picture_is_grey(qtbot):
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    canvas = open_canvas(qtbot, image)
+    document, nothing = canvas.document, np.zeros((60, 80), np.float32)
+
+    def spread():
+        shown = rendered(canvas)[34:100, 60:340].astype(int)  # above the legend, in the picture
+        return np.ptp(shown, axis=-1).mean()
+
+    document.show_map(ShownMap("m", "Map", nothing, "share"))
+    coloured = spread()
+    document.show_map(ShownMap("m", "Map", nothing, "signed"))
+    assert spread() < 8 < coloured
+    parts = nothing.astype(np.uint8)
+    document.show_map(ShownMap("m", "Map", parts, "parts", parts=(Part("one", "#808080"),)))
+    assert spread() < 2
+    # Where a map leaves places out, they are the picture's own.
+    document.show_map(ShownMap("m", "Map", parts + 2, "parts", parts=PARTS))
+    assert spread() > coloured
+
+
 # -- legends ----------------------------------------------------------------------------------
 
 

@@ -79,8 +79,9 @@ class Canvas(QWidget):
         self.legends = LegendStack(document, self, self._camera)
         self.legends.add(MapLegend(document, self))
         self._layers = (
-            PictureLayer(self._picture), MapLayer(document, self._aids.divider), self._labels,
-            HeatLayer(document), GridLayer(), *self._marks.marks, self.legends, self._aids,
+            PictureLayer(self._picture), MapLayer(document, self._aids.divider, self._picture),
+            self._labels, HeatLayer(document), GridLayer(), *self._marks.marks, self.legends,
+            self._aids,
         )  # fmt: skip
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

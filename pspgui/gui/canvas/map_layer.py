@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.grey_ground import paint_grey
 from pspgui.gui.colours import to_steps
 from pspgui.gui.map_scale import MapInView, map_colours, part_colours
 from pspgui.gui.qimages import indexed_image, opaque, rgb_image
@@ -17,12 +18,13 @@ from pspgui.inference.shown_map import axis_extent
 
 if TYPE_CHECKING:
     from pspgui.gui.canvas.divider import Divider
+    from pspgui.gui.canvas.pyramid_image import PyramidImage
     from pspgui.gui.document import Document
     from pspgui.inference.shown_map import ShownMap
 
 _FINE_SIDE: Final = 480
 _MOST_SIDE: Final = 1600
-_SIGNED: Final = 1.5
+_GREY: Final = 2.0
 
 
 def enlarged(cells: np.ndarray, times: int) -> np.ndarray:
@@ -42,12 +44,16 @@ class MapLayer:
     """The map on show, at the overlay's opacity, over the picture only.
 
     The model sees the picture padded at the bottom and right; cells over the padding are cut off.
-    With the divider on, the map lies to its right only.
+    With the divider on, the map lies to its right only. Under hues that mean something the picture
+    is drawn in greys.
     """
 
-    def __init__(self, document: Document, divider: Divider | None = None) -> None:
+    def __init__(
+        self, document: Document, divider: Divider | None = None,
+        picture: PyramidImage | None = None,
+    ) -> None:  # fmt: skip
         self._document = document
-        self._divider = divider
+        self._divider, self._picture = divider, picture
         self._in_view = MapInView(document)
         self._key: tuple[object, ...] = ()
         self._image: QImage | None = None
@@ -65,11 +71,12 @@ class MapLayer:
         painter.save()
         if self._divider is not None and document.has_aid("split"):
             painter.setClipRect(self._divider.right_of(camera), Qt.ClipOperation.IntersectClip)
+        if self._picture is not None and _tells_by_hue(shown):
+            opacity = min(1.0, _GREY * document.opacity)
+            paint_grey(painter, self._picture, camera, exposed, opacity)
         painter.setTransform(camera.transform(), True)
         painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
-        # Where a signed map is near zero it is near grey: it takes more strength to be read.
-        strength = _SIGNED if shown.kind == "signed" else 1.0
-        painter.setOpacity(min(1.0, strength * document.opacity))
+        painter.setOpacity(document.opacity)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shown.interpolates)
         painter.drawImage(place_of(shown), self._image)
         painter.restore()
@@ -88,6 +95,12 @@ def place_of(shown: ShownMap) -> QRectF:
         return QRectF(0, 0, columns, rows)
     top, left, bottom, right = shown.lattice.extent((rows, columns))
     return QRectF(left, top, right - left, bottom - top)
+
+
+def _tells_by_hue(shown: ShownMap) -> bool:
+    """Whether the picture's own colours could be taken for the map's, and so become greys."""
+    whole = all(part.colour for part in shown.parts)
+    return shown.kind == "signed" or (shown.kind == "parts" and whole)
 
 
 def map_image(shown: ShownMap) -> QImage:

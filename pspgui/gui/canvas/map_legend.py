@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.map_scale import MapInView, map_colours, part_colour, value_text
-from pspgui.gui.panels.drawing import draw_elided, draw_swatch, percent, short
+from pspgui.gui.panels.drawing import draw_elided, percent, short
 from pspgui.gui.theme import current_theme, heading_font, quiet_font
 
 if TYPE_CHECKING:
@@ -154,7 +154,9 @@ class MapLegend:
                 painter.drawRoundedRect(row.adjusted(-6, 0, 6, 0), 3, 3)
             swatch = QRectF(row.left(), row.center().y() - 5, 10, 10)
             colour = part_colour(part) if part.colour else QColor(Qt.GlobalColor.transparent)
-            draw_swatch(painter, swatch, colour, theme)
+            painter.setPen(QColor(theme.quiet))
+            painter.setBrush(colour)
+            painter.drawRoundedRect(swatch.adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QColor(theme.text))
             draw_elided(painter, row.adjusted(18, 0, -column, 0), part.name)
