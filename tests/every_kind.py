@@ -28,6 +28,7 @@ SPECS = {
     ),
     "upsample": PSPUpsampleSpec(**SMALL, bottleneck_channels=16, stage_channels=(8, 8, 8)),
     "deeplab": DeepLabV3Spec(**SMALL | {"backbone": "mobilenet_v2"}, aspp_channels=8),
+    "deeplab without aspp": DeepLabV3Spec(**SMALL, aspp=False, cascade=1),
     "dilated": DilatedFCNSpec(**SMALL | {"backbone": "mobilenet_v2"}),
     "stages": FCNStagesSpec(**SMALL),
     "fcn": FCNSpec(classes=CLASSES, hidden_channels=8),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pspgui.evidence.branches import ASPPEvidence, JointEvidence, TapEvidence
+from pspgui.evidence.direct import DirectEvidence
 from pspgui.evidence.drill import open_source
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
@@ -21,6 +22,7 @@ from pspgui.inference.activations import (
 )
 from pspgui.inference.heads.aspp import ASPPWeights
 from pspgui.inference.heads.dilated import ConvolutionWeights, JointWeights
+from pspgui.inference.heads.direct import DirectWeights
 from pspgui.inference.heads.fcn import ScoreWeights
 from pspgui.inference.heads.stages import StageWeights
 from pspgui.inference.heads.upsampling import UpsamplingWeights
@@ -31,6 +33,7 @@ Evidence = PSPEvidence | CellsEvidence
 _ANSWERS: dict[type[HeadWeights], Callable[[Activations, Any], CellsEvidence]] = {
     ASPPWeights: ASPPEvidence,
     ConvolutionWeights: TapEvidence,
+    DirectWeights: DirectEvidence,
     JointWeights: JointEvidence,
     ScoreWeights: ScoreEvidence,
     StageWeights: StageEvidence,

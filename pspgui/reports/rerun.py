@@ -150,7 +150,7 @@ class Rerun:
                 stages = (stages[-1] * 0,)
             elif source.kind == "local":
                 changed.enter_context(_without_tap(_first_convolution(self.model), source))
-            elif self.model.spec.architecture == "fcn_stages":
+            elif self.model.spec.architecture == "fcn_stages" or source.title == "features":
                 place = len(stages) - 1 - source.level
                 stages = tuple(s * 0 if i == place else s for i, s in enumerate(stages))
             else:

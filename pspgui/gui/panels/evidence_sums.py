@@ -105,6 +105,8 @@ def _sums_of_parts(evidence: PixelEvidence, words: str) -> Sums:
     parts.append(Part("constant", "constant", evidence.constant, shown[-1]))
     kinds = {source.kind for source in evidence.sources}
     between = "taps" if evidence.grids else "branches" if "branch" in kinds else "scores"
+    if len(named) == 1:
+        between = named[0][0]
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words, between)
 
 

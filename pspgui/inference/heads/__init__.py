@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pspgui.inference.heads.aspp import ASPPHead
 from pspgui.inference.heads.dilated import DilatedHead
+from pspgui.inference.heads.direct import DirectHead
 from pspgui.inference.heads.fcn import FCNHead
 from pspgui.inference.heads.head import Head
 from pspgui.inference.heads.plain import PlainHead
@@ -14,7 +15,8 @@ from pspgui.models.segmenter import Segmenter
 
 # The first that can run a network does; the plain one can run any.
 HEADS: tuple[type[Head], ...] = (
-    PyramidHead, ASPPHead, DilatedHead, FCNHead, StagesHead, UpsamplingHead, PlainHead,
+    PyramidHead, ASPPHead, DirectHead, DilatedHead, FCNHead, StagesHead, UpsamplingHead,
+    PlainHead,
 )  # fmt: skip
 
 

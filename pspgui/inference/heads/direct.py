@@ -1,0 +1,37 @@
+"""A network that classifies its backbone's features cell by cell, with nothing in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pspgui.inference.activations import HeadWeights
+from pspgui.inference.heads.explained import ExplainedHead
+from pspgui.inference.layers import layers_of
+from pspgui.models.deeplabv3 import DeepLabV3
+from pspgui.models.segmenter import Segmenter
+
+
+@dataclass(frozen=True, eq=False)
+class DirectWeights(HeadWeights):
+    """The one 1x1 convolution from features to logits: classifier (N, C), classifier_bias (N,)."""
+
+    classifier: np.ndarray
+    classifier_bias: np.ndarray
+
+
+class DirectHead(ExplainedHead):
+    """Runs DeepLabV3s without branches: cascades, whose depth does what branches do elsewhere."""
+
+    @classmethod
+    def runs(cls, model: Segmenter) -> bool:
+        """Whether it is a DeepLabV3 without branches."""
+        return isinstance(model, DeepLabV3) and model.aspp is None
+
+    @staticmethod
+    def weights_of(model: Segmenter) -> DirectWeights:
+        """Read the classifier's weights."""
+        assert isinstance(model, DeepLabV3)
+        (classifier,) = layers_of([model.classifier])
+        return DirectWeights(classifier.weight[:, :, 0, 0], classifier.bias)
