@@ -52,11 +52,13 @@ def paint_tile(p: QPainter, tile: Tile, rect: QRectF, look: Look) -> None:
         p.setBrush(QColor(theme.selected if look.marked else theme.hover))
         p.drawRoundedRect(ground, 4, 4)
     inner = rect.adjusted(GRID_PX, look.margin, -GRID_PX, -look.margin)
-    _paint_title(p, tile, QRectF(inner.left(), inner.top() - 2, inner.width(), TITLE), look)
+    # Into the room on the right, too: tiles are narrow, and the next title begins further on.
+    above = QRectF(inner.left(), inner.top() - 2, inner.width() + 5, TITLE)
+    _paint_title(p, tile, above, look)
     places = pictures_of(tile, rect, look.margin)
     _paint_pictures(p, tile, places, look)
     p.setPen(QColor(theme.quiet))
-    below = QRectF(inner.left(), places[-1].bottom() + 2, inner.width(), RANGE)
+    below = QRectF(inner.left(), places[-1].bottom() + 2, inner.width() + 5, RANGE)
     text = value_text(tile, look) or tile.value_range
     if p.fontMetrics().horizontalAdvance(text) > below.width():
         text = tile.rough_range or text

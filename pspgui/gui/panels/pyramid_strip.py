@@ -29,7 +29,7 @@ from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
 
 _MIN_PICTURE = 40
 # In a narrow window pictures shrink to this before the strip has to scroll.
-_LEAST_WIDTH, _LEAST_HEIGHT = 54, 40
+_LEAST_WIDTH, _LEAST_HEIGHT = 45, 30
 # Below this height the room above and below a tile's contents is halved.
 _ROOMY = 104
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -999, Qt.Key.Key_End: 999}

@@ -230,9 +230,9 @@ def _title(view: LevelView, class_name: str) -> str:
 
 
 def _rough(span: Span) -> str:
-    """Return a range in two figures or so, for a narrow tile."""
+    """Return a range in a figure or two, for a narrow tile."""
     largest = max(abs(value) for value in span)
-    decimals = 0 if largest >= 10 else 1 if largest >= 1 else 2
+    decimals = 0 if largest >= 3 else 1 if largest >= 0.3 else 2
     sign = "+" if span[0] < 0 else ""
     texts = (f"{value:{sign}.{decimals}f}".replace("-", "\u2212") for value in span)
     return "…".join(dict.fromkeys(texts))
