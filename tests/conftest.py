@@ -19,7 +19,10 @@ from hypothesis import settings as hypothesis_settings
 
 # A busy machine is no failure of an identity.
 hypothesis_settings.register_profile("pspgui", deadline=None)
-hypothesis_settings.load_profile("pspgui")
+hypothesis_settings.register_profile(
+    "nightly", deadline=None, max_examples=200, stateful_step_count=50
+)
+hypothesis_settings.load_profile(os.environ.get("PSPGUI_PROFILE", "pspgui"))
 
 # The collector runs on whichever thread allocates, and a widget that a worker frees takes the
 # process with it: see pspgui/gui/garbage.py. Here it runs between tests.

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -150,8 +151,14 @@ class Keeping(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-Keeping.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
-TestKeeping = Keeping.TestCase
+# PSPGUI_PROFILE=nightly walks longer, and more often.
+if settings.get_current_profile_name() == "nightly":
+    Keeping.TestCase.settings = settings()
+else:
+    Keeping.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
+TestKeeping = pytest.mark.timeout(3600 if Keeping.TestCase.settings.max_examples > 30 else 120)(
+    Keeping.TestCase
+)
 
 
 def test_strokes_recovered_and_taken_back_are_not_offered_again() -> None:

@@ -130,7 +130,7 @@ class ExportDialog(QDialog):
         self.share = QSpinBox()
         self.share.setRange(1, 99)
         self.share.setSuffix(" % train")
-        self.share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)  # as plain as the rest
+        self.share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.share.setMinimumHeight(_FIELD_PX)
         self.name = QLineEdit()
         self.name.setPlaceholderText("the format's own, mostly train")
