@@ -83,12 +83,6 @@ class ElidedText(QLabel):
         self.setToolTip(text)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def show_text(self, text: str) -> None:
-        """Show another text."""
-        self._text = text
-        self.setToolTip(text)
-        self.resizeEvent(None)
-
     def minimumSizeHint(self) -> QSize:
         """A few letters."""
         return QSize(48, super().minimumSizeHint().height())

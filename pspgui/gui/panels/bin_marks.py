@@ -50,9 +50,12 @@ def draw_mark(p: QPainter, rect: QRectF, mark: Mark, theme: Theme) -> None:
 
 
 def _draw_triangle(p: QPainter, rect: QRectF, side: float, up: bool, theme: Theme) -> None:
-    """Draw a triangle in the lower left corner."""
+    """Draw a triangle in the lower left corner, or in the middle of a small rectangle."""
     size = max(5.0, side * 0.36)
     left, bottom = rect.left() + 2, rect.bottom() - 3
+    if side < _LARGE * 0.75:
+        size = max(6.0, side * 0.55)
+        left, bottom = rect.center().x() - size / 2, rect.center().y() + size / 2
     tip, base = (bottom - size, bottom) if up else (bottom, bottom - size)
     p.setPen(QPen(QColor(theme.panel), 1.5, j=Qt.PenJoinStyle.MiterJoin))
     p.setBrush(QColor(theme.text))

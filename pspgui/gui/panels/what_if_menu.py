@@ -54,7 +54,8 @@ class WhatIfMenu(QObject):
         """Return the menu of a source."""
         what_if, menu = self._what_if, QMenu(parent)
         title, words = name_of(key), words_of(what_if, key)
-        menu.addSection(f"{title}: {words}" if words else title)
+        menu.addAction(f"{title}: {words}" if words else title).setEnabled(False)
+        menu.addSeparator()
         can = what_if.evidence is not None
         if not can:
             none = menu.addAction(what_if.reason[0])

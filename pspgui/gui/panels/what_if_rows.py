@@ -9,7 +9,6 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from pspgui.gui.dialogs.form import ElidedText
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.drawing import draw_elided, draw_swatch, grouped
 from pspgui.gui.panels.evidence_bar import level_colour
@@ -48,8 +47,8 @@ class SourceRow(QWidget):
         self.away.setIconSize(QSize(ICON_PX - 4, ICON_PX - 4))
         self.away.setFixedSize(22, _HIGH)
         self.away.setAccessibleName(f"Restore {name_of(key)}")
-        self.lender = ElidedText()
-        self.lender.setFont(quiet_font(self))
+        self.lender = QuietLabel("")
+        self.lender.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         line = QHBoxLayout()
         line.setSpacing(GRID_PX // 2)
         line.addWidget(self._name)
@@ -88,7 +87,7 @@ class SourceRow(QWidget):
         lender = self._what_if.lender(self.key)
         self.lender.setVisible(lender is not None)
         if lender is not None:
-            self.lender.show_text(words.split(", ")[0])
+            self.lender.setText(words.rsplit(", ", 1)[0] if factor != 1 else words)
         self.away.setVisible(len(self.key) == 3 or lender is not None)
         self._name.setToolTip(f"{name_of(self.key)}\n{words}" if words else name_of(self.key))
         self.update()
