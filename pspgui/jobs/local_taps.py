@@ -56,8 +56,18 @@ def inner(engine: Any) -> Inner:
     return Inner(plain, translation, frame)
 
 
+def is_region(evidence: PixelEvidence) -> bool:
+    """Say whether evidence is the mean of several pixels'."""
+    return hasattr(evidence, "rect")
+
+
 def has_taps(engine: Any, evidence: PixelEvidence) -> bool:
-    """Say whether the local source of what an engine answered can be told by taps."""
+    """Say whether the local source of what an engine answered can be told by taps.
+
+    That of a region cannot: its pixels read other cells each.
+    """
+    if is_region(evidence):
+        return False
     weights = getattr(inner(engine).plain, "weights", None)
     weight = getattr(weights, "local_weight", None)
     return weight is not None and weight.shape[2] > 1 and evidence.reading in ("split", "ig")
@@ -86,9 +96,9 @@ def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -
     return job
 
 
-def reads_text(engine: Any, pixel: Pixel, source: Source) -> str:
+def reads_text(engine: Any, evidence: PixelEvidence, source: Source) -> str:
     """Return a sentence on the taps of a branch that fall into the padding; empty for none."""
-    if source.kind != "branch":
+    if source.kind != "branch" or is_region(evidence):
         return ""
     from pspgui.evidence.footprints import footprint, lost_text
     from pspgui.evidence.parts import CellsEvidence
@@ -96,6 +106,6 @@ def reads_text(engine: Any, pixel: Pixel, source: Source) -> str:
     behind = inner(engine)
     if not isinstance(behind.plain, CellsEvidence):
         return ""
-    found = footprint(behind.plain, behind.pixel(pixel), source)
+    found = footprint(behind.plain, behind.pixel(evidence.pixel), source)
     told = "" if found is None else lost_text(found)
     return f"{source.title}: {told}" if told else ""

@@ -17,7 +17,7 @@ from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.map_layer import axis_extent
 from pspgui.gui.canvas.marks import DARK, LIGHT, NO_BOUNDS
 from pspgui.gui.theme import current_theme
-from pspgui.jobs.local_taps import inner
+from pspgui.jobs.local_taps import inner, is_region
 
 if TYPE_CHECKING:
     from pspgui.evidence.footprints import Footprint
@@ -67,11 +67,14 @@ class ReadMark:
             return None
         key = (source.kind, source.level, source.row, source.col, evidence.pixel, id(engine))
         if key != self._key:
-            from pspgui.evidence import CellsEvidence, PSPEvidence
+            from pspgui.evidence import PSPEvidence
             from pspgui.evidence.footprints import footprint
+            from pspgui.evidence.parts import CellsEvidence
 
             behind = inner(engine)
             known = isinstance(behind.plain, PSPEvidence | CellsEvidence)
+            # Taps lie elsewhere for every pixel of a region; what reads a bin is the same for all.
+            known = known and not (is_region(evidence) and source.kind == "branch")
             pixel = behind.pixel(evidence.pixel)
             self._found = footprint(behind.plain, pixel, source) if known else None
             self._key, self._veil = key, None

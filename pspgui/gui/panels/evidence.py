@@ -306,7 +306,7 @@ class EvidencePanel(QWidget):
         """Say how many taps of a branch fall into the padding; below all that can be pointed at."""
         shown = self._shown
         known = source is not None and shown is not None
-        text = reads_text(self._document.engine, shown.pixel, source) if known else ""
+        text = reads_text(self._document.engine, shown, source) if known else ""
         self.reads.setText(text)
         self.reads.setVisible(bool(text))
 

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -45,6 +46,7 @@ class Waterfall(QWidget):
         self._sums: Sums | None = None
         self._walk = Walk((), -1.0, 1.0)
         self._pointed: int | None = None
+        self._ends = self._columns()
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -60,6 +62,7 @@ class Waterfall(QWidget):
         rows = len(self._walk.steps)
         self._sums = sums
         self._walk = Walk((), -1.0, 1.0) if sums is None else walk_of(sums)
+        self._ends = self._columns()
         if len(self._walk.steps) != rows:
             self._point(None)
             self.updateGeometry()
@@ -87,9 +90,15 @@ class Waterfall(QWidget):
         x0, x1 = sorted((self._x(step.before), self._x(step.after)))
         return QRectF(x0, index * _ROW + 4, max(1.0, x1 - x0), _ROW - 8)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width out anew."""
+        super().resizeEvent(event)
+        self._ends = self._columns()
+
     def _columns(self) -> tuple[float, float, float, float]:
         """Return the bars' left and right, and the right ends of amounts and running sums."""
-        assert self._sums is not None
+        if self._sums is None:
+            return 0.0, float(self.width()), float(self.width()), 0.0
         numbers, words = QFontMetrics(text_font(self)), QFontMetrics(quiet_font(self))
         steps = self._walk.steps
         names = max((words.horizontalAdvance(s.part.name) for s in steps), default=0)
@@ -104,7 +113,7 @@ class Waterfall(QWidget):
         return left, right - wide - _GAP, right, 0.0
 
     def _x(self, value: float) -> float:
-        left, right, *_ = self._columns()
+        left, right, *_ = self._ends
         walk = self._walk
         return left + (value - walk.low) / (walk.high - walk.low) * (right - left)
 
@@ -187,7 +196,7 @@ class Waterfall(QWidget):
 
     def _paint_step(self, p: QPainter, theme: Theme, sums: Sums, index: int) -> None:
         step, row, bar = self._walk.steps[index], self.row_rect(index), self.bar_rect(index)
-        left, _, amounts, running = self._columns()
+        left, _, amounts, running = self._ends
         p.fillRect(
             QRectF(0, row.center().y() - _SWATCH / 2, _SWATCH, _SWATCH),
             part_colour(step.part, sums, theme),
@@ -212,7 +221,7 @@ class Waterfall(QWidget):
 
     def _paint_sum(self, p: QPainter, theme: Theme, sums: Sums) -> None:
         row = self.row_rect(len(self._walk.steps))
-        left, _, amounts, _ = self._columns()
+        left, _, amounts, _ = self._ends
         p.fillRect(QRectF(0, row.top() - 2, self.width(), 1), QColor(theme.line))
         p.setFont(quiet_font(self))
         p.setPen(QColor(theme.text))
@@ -227,7 +236,7 @@ class Waterfall(QWidget):
         """Paint the line of zero through all rows, and the numbers below."""
         p.setFont(quiet_font(self))
         metrics = p.fontMetrics()
-        left, right, *_ = self._columns()
+        left, right, *_ = self._ends
         bottom = self.row_rect(len(self._walk.steps)).bottom()
         zero = round(self._x(0.0)) + 0.5
         p.setPen(QColor(theme.disabled))
