@@ -304,7 +304,7 @@ class MainWindow(QMainWindow):
         width, height = self.width(), self.height()
         beside = max(200, height - 110)
         few = max(152, min(40 + 28 * len(self.document.table) + 24, beside - 400))
-        strip = 120 + max(52, min(128, (width - 560) // 16))
+        strip = 108 + max(32, min(128, (width - 500) // 17))
         self.resizeDocks([images, evidence], [232, 320], Qt.Orientation.Horizontal)
         self.resizeDocks([classes, evidence], [few, beside - few], Qt.Orientation.Vertical)
         self.resizeDocks([pyramid], [strip], Qt.Orientation.Vertical)

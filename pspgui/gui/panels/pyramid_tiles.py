@@ -199,7 +199,9 @@ def _tile(
     view: LevelView, class_name: str, lut: np.ndarray, scale: Span, span: Span, note: str,
     numbers: str, own: StripTile | None,
 ) -> Tile:  # fmt: skip
-    text = f"{signed(span[0], 1)}{_TO}{signed(span[1], 1)}" if span[0] < 0 else _plain(span)
+    text = _plain(span)
+    if span[0] < 0:
+        text = _TO.join(dict.fromkeys(signed(value, 1) for value in span))
     values = f"values {text}; colours from {short(scale[0])} to {short(scale[1])}"
     return Tile(
         name=view.name,
