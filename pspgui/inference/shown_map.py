@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from pspgui.geometry import Rect
 from pspgui.inference.resampling import sample
 
 Kind = Literal["plain", "signed", "share", "parts", "colours"]
@@ -62,6 +63,14 @@ class Lattice(NamedTuple):
         """Return that of what a network found in an image, or in a window of it."""
         seen = getattr(known, "image_shape", None) or getattr(known, "shape", None)
         return cls(known.padded_shape, known.align_corners, origin, seen)
+
+    @property
+    def frame(self) -> Rect | None:
+        """What of the image the map is of, in pixels; None where `seen` is not known."""
+        if self.seen is None:
+            return None
+        (y, x), (height, width) = self.origin, self.seen
+        return Rect(y, x, y + height, x + width)
 
     def extent(self, cells: tuple[int, int]) -> tuple[float, float, float, float]:
         """Return (top, left, bottom, right) of a map of cells in continuous image pixels."""
@@ -139,9 +148,10 @@ class ShownMap:
             return None
         if self.lattice is None:
             return self._cell(y, x)
-        (padded_h, padded_w), align_corners, (top, left), _ = self.lattice
+        (padded_h, padded_w), align_corners, (top, left), seen = self.lattice
         y, x = y - top, x - left
-        if not (0 <= y < padded_h and 0 <= x < padded_w):
+        high, wide = seen or (padded_h, padded_w)
+        if not (0 <= y < high and 0 <= x < wide):
             return None
         if self.interpolates:
             values = self.values[None]

@@ -158,10 +158,12 @@ class MapRoom:
 
     def share(self, stop: Callable[[], None]) -> PyramidShare | None:
         """Return how much the pyramid matters in this image; None without one."""
-        from pspgui.evidence.maps import pyramid_share
+        from pspgui.evidence.maps import LevelStack, pyramid_share
 
         if self._share is None and self.offers("pyramid"):
-            self._share = pyramid_share(self._level_stack(stop), stop)
+            # It reads every part once: nothing is kept for a person who never asks for a map.
+            stack = self._stack or LevelStack(self._plain, most_bytes=0, stop=stop)
+            self._share = pyramid_share(stack, stop)
         return self._share
 
     # -- inside -------------------------------------------------------------------------------

@@ -77,6 +77,20 @@ def test_colours_are_those_of_the_values(qapp, kind):
     assert (low, high) == {"signed": (-1, 1), "share": (0, 1)}.get(kind, shown.span)
 
 
+def test_of_a_window_only_the_window_is_covered(qtbot):
+    canvas = open_canvas(qtbot, prediction=np.zeros((60, 80), np.uint8))
+    document = canvas.document
+    document.set_opacity(1.0)
+    document.set_view_mode("image")
+    bare = rendered(canvas)
+    lattice = Lattice((33, 41), True, (0, 40), (30, 40))  # padded beyond the window
+    document.show_map(ShownMap("m", "Map", np.ones((5, 6), np.float32), "share", lattice))
+    changed = (rendered(canvas) != bare).any(axis=-1)
+    assert changed[30:150, 200:360].all()
+    assert not changed[:30].any() and not changed[:100, :200].any()
+    assert not changed[150:, 300:].any()  # the legend lies in the other corner
+
+
 def test_parts_have_their_own_colours_and_some_none(qapp):
     values = np.array([[0, 1], [2, 0]], np.uint8)
     image = map_image(ShownMap("m", "Map", values, "parts", parts=PARTS))

@@ -75,6 +75,9 @@ def test_shares_and_limits_leave_the_padding_out():
     assert parts.shares.tolist() == [1, 0, 0]
     assert ShownMap("m", "Map", values.astype(np.float32), lattice=lattice).span == (0, 0)
 
+    assert parts.value_at(31, 15) == 0 and parts.value_at(31, 16) is None
+    assert lattice.frame == (0, 0, 32, 16) and Lattice((32, 32), False).frame is None
+
     every = ShownMap("m", "Map", values, "parts", parts=PARTS)
     assert every.shares.tolist() == [0.5, 0.5, 0]
 

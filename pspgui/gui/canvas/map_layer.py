@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 
+from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.grey_ground import paint_grey
 from pspgui.gui.colours import to_steps
@@ -75,7 +76,11 @@ class MapLayer:
             opacity = min(1.0, _GREY * document.opacity)
             paint_grey(painter, self._picture, camera, exposed, opacity)
         painter.setTransform(camera.transform(), True)
-        painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
+        frame = Rect(0, 0, height, width)
+        if shown.lattice is not None and shown.lattice.frame is not None:
+            frame = frame.intersect(shown.lattice.frame)  # of a window, its padding left out
+        clip = QRectF(frame.x0, frame.y0, frame.width, frame.height)
+        painter.setClipRect(clip, Qt.ClipOperation.IntersectClip)
         painter.setOpacity(document.opacity)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shown.interpolates)
         painter.drawImage(place_of(shown), self._image)
