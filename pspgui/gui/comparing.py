@@ -287,7 +287,8 @@ class Comparing(QObject):
     def _forget_image(self) -> None:
         self._first = self._read = None
         for other in self._others:
-            other.forget()
+            other.forget()  # first: that it was let go of is then no fault
+            self._session.cancel(f"beside_{other.slot}")
         self._document.set_other_labels(None)
         self._set_comparison(None)
         self.readings_changed.emit()
@@ -319,8 +320,8 @@ class Comparing(QObject):
             job = retell_beside(self._session.room, image, table)
             self._ask("model", "beside_first", job, Urgency.LOOK)
         for other in self._others:
-            if other.facts is not None and not _is_asked(other, image, table):
-                other.asked = image.pixels, table
+            if other.facts is not None and not _is_asked(other, image, (table, document.table)):
+                other.asked = image.pixels, (table, document.table)
                 job = forgiving(read_beside(other.room, image, table, document.table))
                 self._ask("model", f"beside_{other.slot}", marked(other, job))
         self.readings_changed.emit()
@@ -432,7 +433,8 @@ class Comparing(QObject):
         for other in self.others:
             if kind == f"beside_model_{other.slot}" and other.facts is None:
                 self.remove(other)
-            elif kind == f"beside_{other.slot}" and other.reading is None:
+            elif kind == f"beside_{other.slot}" and other.asked[0] is not None:
+                other.reading = None
                 other.fault = "Reading the image was stopped."
                 self.readings_changed.emit()
 
@@ -484,9 +486,11 @@ def agreement_map(found: Comparison, names: tuple[str, str]) -> Any:
     )  # fmt: skip
 
 
-def _is_asked(other: OtherModel, image: NamedImage, table: ClassTable) -> bool:
-    pixels, classes = other.asked
-    return pixels is image.pixels and classes == table
+def _is_asked(
+    other: OtherModel, image: NamedImage, tables: tuple[ClassTable, ClassTable]
+) -> bool:
+    pixels, known = other.asked
+    return pixels is image.pixels and known == tables
 
 
 def _kind(facts: ModelFacts) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from pspgui.durable import printable
@@ -186,7 +186,9 @@ class ComparePage(QWidget):
 
     @Slot()
     def _show_readings(self) -> None:
-        """Bring heads, maps and words up to what is known."""
+        """Bring heads, maps and words up to what is known, while they can be seen."""
+        if not self.isVisible():
+            return
         comparing = self._comparing
         for column in self.columns:
             reading = self._reading_of(column.other)
@@ -264,6 +266,8 @@ class ComparePage(QWidget):
     @Slot(object)
     def _point(self, _pixel: object = None, anew: bool = False) -> None:
         """Follow the hovered or pinned pixel; what is said of it comes model by model."""
+        if not self.isVisible():
+            return
         for column in self.columns:
             column.view.update()
         document = self.document
@@ -363,6 +367,11 @@ class ComparePage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share the room out anew."""
         self._lay_out()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened meanwhile."""
+        super().showEvent(event)
+        self._show_readings()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the ground behind bar and words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QStackedWidget
 
 from pspgui.geometry import Rect
 from pspgui.gui.actions import Actions
@@ -61,11 +61,9 @@ class CompareStage(QObject):
 
             self.page = ComparePage(document, comparing)
             self._pages.addWidget(self.page)
-        had_focus = self._parts.canvas.hasFocus()
-        if not self.is_shown:
-            self._pages.setCurrentWidget(self.page)
-            if had_focus or self._pages.focusWidget() is None:
-                self.page.setFocus()
+        self._pages.setCurrentWidget(self.page)
+        if not isinstance(QApplication.focusWidget(), QAbstractItemView):
+            self.page.setFocus()
 
     @Slot(object)
     def _zoom_to(self, rect: Rect) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QMouseEvent,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _NOTCH: Final = 120.0
 _ZOOM_STEP: Final = 1.25
 _CLICK: Final = 4.0  # widget units that a press may move and still be a click
+_FRAME_MS: Final = 16
 _ARM: Final = 14.0
 _GAP: Final = 4.0
 
@@ -60,7 +61,10 @@ class CompareView(QWidget):
         self._words = ""
         self._box: Rect | None = None
         self._press: QPointF | None = None
-        self._pans = False
+        self._pans = self._hover_waits = False
+        self._at: QPointF | None = None
+        self._frame = QTimer(self, singleShot=True, interval=_FRAME_MS)
+        self._frame.timeout.connect(self._frame_passed)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -106,7 +110,8 @@ class CompareView(QWidget):
                 self.setCursor(Qt.CursorShape.ClosedHandCursor)
                 self._camera.pan(step.x(), step.y())
                 self.moved.emit()
-        self._document.set_hover(self._camera.pixel_at(at))
+        self._at = at
+        self._hover_soon()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Pin the pixel clicked, or let go of the pin that was."""
@@ -128,12 +133,26 @@ class CompareView(QWidget):
         if notches and self._document.image is not None:
             self._camera.zoom_at(event.position(), _ZOOM_STEP**notches)
             self.moved.emit()
-            self._document.set_hover(self._camera.pixel_at(event.position()))
+            self._at = event.position()
+            self._hover_soon()
         event.accept()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Point at nothing."""
+        self._at, self._hover_waits = None, False
         self._document.set_hover(None)
+
+    def _hover_soon(self) -> None:
+        """Point at what is under the mouse, at most once a frame."""
+        self._hover_waits = self._frame.isActive()
+        if not self._hover_waits and self._at is not None:
+            self._document.set_hover(self._camera.pixel_at(self._at))
+            self._frame.start()
+
+    @Slot()
+    def _frame_passed(self) -> None:
+        if self._hover_waits:
+            self._hover_soon()
 
     def event(self, event: QEvent) -> bool:
         """Zoom by the pinch of a trackpad, too."""

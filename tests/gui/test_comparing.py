@@ -293,3 +293,32 @@ def test_the_dialog_offers_what_was_used_lately_and_what_comes_with_the_app(tmp_
     assert rows[0] == ("mine", lately) and len(rows) == 4
     assert all(path.is_file() for _, path in rows[1:])
     assert len(candidates((lately,), (rows[1][1], lately))) == 2
+
+
+def test_while_the_page_is_out_of_sight_it_asks_nothing(place, weights):
+    comparing, document = start(place, weights[1]), place.document
+    page = place.window.stage.page
+    comparing.set_side_by_side(False)
+    place.wait(lambda: not page._reading.isActive())
+    before = page.columns[0].strip.words
+    document.set_pin(Pixel(5, 5))
+    assert not page._reading.isActive()
+    document.set_opacity(0.9)
+    assert not page._reading.isActive() and page.columns[0].strip.words is before
+    comparing.set_side_by_side(True)
+    place.wait(lambda: page.columns[0].strip.words is not None)
+    assert page.columns[0].strip.words.class_id == comparing.first.labels[5, 5]
+
+
+def test_windows_are_compared_without_evidence(place, weights):
+    from dataclasses import replace
+
+    session, comparing = place.session, place.window.parts.comparing
+    session.apply_choice(replace(session.choice, reading="windows", crop_px=129))
+    place.wait(lambda: place.document.by_windows)
+    comparing = start(place, weights[1])
+    reading = comparing.others[0].reading
+    assert reading.evidence is None and reading.prediction.windows is not None
+    words = words_of(reading, Pixel(3, 4), 0)
+    assert words.sums is None and 0 < words.probability <= 1
+    assert {r.support for r in comparing.comparison.judged} <= {None}
