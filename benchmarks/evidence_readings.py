@@ -70,8 +70,7 @@ class Shares:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names, count = names, len(names)
-        self._cells, self._share = np.zeros(count), np.zeros(count)
-        self._margin, self._context = np.zeros(count), np.zeros(count)
+        self._cells, self._outer, self._inner, self._margin, self._context = np.zeros((5, count))
         self._moved = np.zeros((count, count), np.int64)
         self._right = np.zeros((2, count))
         self._labelled = np.zeros(count)
@@ -83,10 +82,10 @@ class Shares:
         known, count = evidence.activations, len(self._names)
         winners = known.scores.argmax(axis=0).ravel()
         maps = LevelStack(evidence).maps()
-        context = sum(maps.levels.values())
         for total, values in (
-            (self._cells, np.ones(maps.local.shape)), (self._share, evidence.context_share()),
-            (self._margin, maps.logit), (self._context, context),
+            (self._cells, np.ones(maps.local.shape)), (self._outer, np.abs(maps.pyramid)),
+            (self._inner, np.abs(maps.local)), (self._margin, maps.logit),
+            (self._context, maps.pyramid),
         ):  # fmt: skip
             total += np.bincount(winners, np.ravel(values), count)
         silent = answer_if(evidence, before, WhatIf(levels=dict.fromkeys(known.levels, 0.0)))
@@ -101,7 +100,7 @@ class Shares:
     def show(self) -> None:
         """Print one line a class, and one for all."""
         print(
-            f"{'predicted class':<16}{'cells':>9}{'|share|':>9}{'margin':>9}{'context':>9}"
+            f"{'predicted class':<16}{'cells':>9}{'pyramid':>9}{'margin':>9}{'signed':>9}"
             f"{'of it':>8}{'changed':>9}  recall, without"
         )
         for i, name in enumerate((*self._names, "all")):
@@ -109,11 +108,12 @@ class Shares:
             cells = self._cells[here].sum()
             if not cells:
                 continue
+            outer, inner = self._outer[here].sum(), self._inner[here].sum()
             margin, context = self._margin[here].sum(), self._context[here].sum()
             moved = self._moved[here].sum() - np.diag(self._moved)[here].sum()
             changed = moved / max(1, self._moved[here].sum())
             line = (
-                f"{name:<16}{cells:>9.0f}{self._share[here].sum() / cells:>9.1%}"
+                f"{name:<16}{cells:>9.0f}{outer / (outer + inner):>9.1%}"
                 f"{margin / cells:>9.2f}{context / cells:>9.2f}{context / margin:>8.1%}"
                 f"{changed:>9.1%}"
             )
@@ -214,7 +214,7 @@ def study(name: str, predictor: Predictor, images: Any, per_image: int) -> None:
         _show_falls(falls)
     _show_curves(drawn)
     if falls:
-        print("-- what the pyramid decides; changed: pixels of another class without it")
+        print("-- what the pyramid decides: its part of the evidence's size; signed, in logits")
         shares.show()
 
 

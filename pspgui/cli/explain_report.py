@@ -39,10 +39,10 @@ def explain_report(
         table=predictor.classes, pins=pins,
         facts=facts_of(
             asking.image, asking.image.read_bytes(), pixels.shape[:2], predictor.spec,
-            str(predictor.loaded.path), predictor.digest,
+            predictor.loaded.path, predictor.digest,
             f"{predictor.device}, {predictor.precision}", asking.reading, "zero",
         ),
-        command=_command(asking, out, options), context=context_of(evidence, labels),
+        command=_command(asking, out, options), context=context_of(evidence),
         spec=predictor.spec.model_dump_json(indent=1), notes=tuple(notes),
     )  # fmt: skip
     write_report(contents, out)

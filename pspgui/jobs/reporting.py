@@ -72,7 +72,7 @@ def write_report_of(wanted: ReportWanted, path: Path) -> Job:
             pins=tuple(found),
             facts=facts_of(
                 image or "no file", _content(image), wanted.pixels.shape[:2], model.spec,
-                str(model.path), model.digest, f"{model.device}, {model.running}",
+                model.path, model.digest, f"{model.device}, {model.running}",
                 wanted.question.reading, getattr(found[0].found, "baseline", "zero"),
             ),
             command=_command(wanted, path), context=context,
@@ -116,17 +116,10 @@ def _opened(engine: Explains, found: PixelEvidence, source: Source) -> OpenedSou
 
 def _context(wanted: ReportWanted) -> Context | None:
     """Return how much the pyramid decides in the whole image, where that is explained."""
-    from pspgui.inference.argmax import full_resolution_labels
     from pspgui.reports.contents import context_of
 
     plain, _ = plain_evidence(wanted.engine)
-    known = getattr(plain, "activations", None)
-    if known is None:
-        return None
-    labels = full_resolution_labels(
-        known.scores, known.padded_shape, known.image_shape, known.align_corners
-    )
-    return context_of(plain, labels)
+    return context_of(plain)
 
 
 def _notes(wanted: ReportWanted, told: int) -> list[str]:
@@ -157,6 +150,8 @@ def _content(image: Path | None) -> bytes | None:
 
 def _command(wanted: ReportWanted, path: Path) -> str:
     """Return the line that makes the report again."""
+    from pspgui.reports.contents import is_bundled
+
     words = ["pspgui", "explain", str(wanted.image or "IMAGE")]
     for _, place in wanted.pins:
         if isinstance(place.region, Stamp):
@@ -170,5 +165,6 @@ def _command(wanted: ReportWanted, path: Path) -> str:
     if target is not None and target.versus is not None:
         words += ["--versus", wanted.table.name_of(target.versus)]
     words += ["--reading", reading] if reading != "split" else []
-    words += ["--weights", str(wanted.model.path), "--report", str(path)]
-    return printable(shlex.join(words))
+    if not is_bundled(wanted.model.path):
+        words += ["--weights", str(wanted.model.path)]
+    return printable(shlex.join([*words, "--report", str(path)]))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pspgui import places
 from pspgui.durable import printable
+from pspgui.evidence.maps import LevelStack, PyramidShare, pyramid_share
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import (
     RESIDUAL_LIMIT,
@@ -20,7 +22,6 @@ from pspgui.evidence.readings import (
     Reading,
     Source,
 )
-from pspgui.evidence.whatif import WhatIf, answer_if
 from pspgui.geometry import Rect
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.raster import Stamp
@@ -64,19 +65,19 @@ class Pin:
 class Context:
     """How much a pyramid decides in an image.
 
-    share: (h, w) in 0..1 at the cells, as `PSPEvidence.context_share`, over `region`, which may
-    reach past the image; changed: the share of pixels that have another class without the pyramid.
+    share: (h, w) in 0..1 at the cells, as `EvidenceMaps.context_share`, over `region`, which may
+    reach past the image; `whole` is what that comes to over the image.
     """
 
     share: np.ndarray
     region: Rect
-    changed: float
+    whole: PyramidShare
 
     def sentence(self) -> str:
-        """Say both in a sentence."""
+        """Say in a sentence how much the pyramid matters."""
         return (
-            f"In this image the pyramid has {self.share.mean():.1%} of the evidence for the "
-            f"winners' margins, and {self.changed:.1%} of the pixels have another class without it."
+            f"On this image the pyramid carries {self.whole.evidence:.1%} of the margin's "
+            f"evidence; silencing it would change {self.whole.changed:.1%} of the pixels."
         )
 
 
@@ -136,23 +137,19 @@ def stands_over(shape: tuple[int, ...], known: Activations) -> Rect:
     return Rect(top, left, bottom, right)
 
 
-def context_of(evidence: object, labels: np.ndarray) -> Context | None:
-    """Return how much the pyramid decides; None for a network without one.
-
-    labels: (H, W), the model's own, as predicted.
-    """
+def context_of(evidence: object) -> Context | None:
+    """Return how much the pyramid decides; None for a network without one."""
     if not isinstance(evidence, PSPEvidence):
         return None
-    levels = dict.fromkeys(evidence.activations.levels, 0.0)
-    answer = answer_if(evidence, labels, WhatIf(levels=levels))
-    share = evidence.context_share()
+    stack = LevelStack(evidence)
+    share = stack.maps().context_share
     region = stands_over(share.shape, evidence.activations)
-    return Context(share, region, answer.changed_px / labels.size)
+    return Context(share, region, pyramid_share(stack))
 
 
 def facts_of(
     image: Path | str, content: bytes | None, shape: tuple[int, int], spec: ModelSpec | None,
-    weights: str, digest: str, device: str, reading: Reading, baseline: str,
+    weights: Path, digest: str, device: str, reading: Reading, baseline: str,
 ) -> tuple[tuple[str, str], ...]:  # fmt: skip
     """Return the lines on where everything came from; `content` is the image file's, if read."""
     height, width = shape
@@ -162,7 +159,7 @@ def facts_of(
         ("Image SHA-256", "" if content is None else hashlib.sha256(content).hexdigest()),
         ("Model", "" if spec is None else f"{spec.title}, {len(spec.classes)} classes"
          + (f", levels {', '.join(map(str, levels))}" if levels else "")),
-        ("Weights", printable(weights)),
+        ("Weights", _named(weights)),
         ("Weights SHA-256", digest),
         ("Ran on", device),
         ("Reading", _BY.get(reading, reading)),
@@ -188,6 +185,18 @@ def heading_of(pin: Pin, table: ClassTable) -> str:
     if pin.place is not None:
         at = f"around {found.pixel.x},{found.pixel.y}, {np.count_nonzero(pin.place.mask)} px"
     return f"Pin {pin.name} {at}: {told}, {sign}{abs(found.logit):.4f}"
+
+
+def is_bundled(weights: Path) -> bool:
+    """Whether weights are those that a command takes by itself."""
+    return weights == places.bundled_model()
+
+
+def _named(weights: Path) -> str:
+    """Return where weights are; of those that come with the app their name."""
+    if weights.is_relative_to(places.resources()):
+        return f"{weights.name}, which comes with pspgui"
+    return printable(weights)
 
 
 def _version(name: str) -> str:

@@ -229,6 +229,7 @@ def _waterfall(
         axes.annotate(
             signed(value), (max(start, end), row), (3, 0), textcoords="offset points",
             va="center", fontsize=SMALL_PT + 0.4,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
     axes.set_yticks(range(len(bars)), [drawable(_short(name, 18)) for name, _, _ in bars])
     axes.tick_params(axis="y", length=0, pad=3)
@@ -412,12 +413,14 @@ def words(contents: Contents) -> Block:
 def amounts(pin: Pin) -> Block:
     """Return a pin's reachable sources in numbers, largest first, in two columns."""
     found = pin.found
-    rows = [("constant", found.constant)]
-    rows += sorted(
-        ((_said(s), s.value) for s in found.sources if s.reachable), key=lambda r: -abs(r[1])
-    )
-    rows.append(("together" if found.reading == "ablate" else "residual", found.interaction))
-    rows.append(("sum", found.logit))
+    reached = sorted((s for s in found.sources if s.reachable), key=lambda s: -abs(s.value))
+    rows = [("constant", signed(found.constant, 6))]
+    rows += [(_said(source), signed(source.value, 6)) for source in reached]
+    if found.reading == "ablate":
+        rows.append(("together", signed(found.interaction, 6)))
+    else:
+        rows.append(("residual", f"{found.interaction:+.0e}".replace("-", "\N{MINUS SIGN}")))
+    rows.append(("sum", signed(found.logit, 6)))
     per = -(-len(rows) // 4)
 
     def draw(sheet: Sheet, top: float) -> None:
@@ -428,7 +431,7 @@ def amounts(pin: Pin) -> Block:
             bold = {"fontweight": "bold"} if number == len(rows) - 1 else {}
             sheet.text(left, at, _short(name, 16), fontsize=SMALL_PT + 0.4, **bold)
             sheet.text(
-                left + 1.55, at, signed(value, 6), ha="right", fontsize=SMALL_PT + 0.4, **bold
+                left + 1.55, at, value, ha="right", fontsize=SMALL_PT + 0.4, **bold
             )
 
     return Block(_HEAD_IN * 0.8 + per * _LINE_IN, draw)

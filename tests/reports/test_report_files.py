@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,9 +44,9 @@ def contents_of(name, reading="split", pixels=PIXELS):
     return Contents(
         title=f"{AWKWARD}.png", pixels=image, labels=labels, table=classes,
         pins=tuple(one_pin(evidence, i, p, reading) for i, p in enumerate(pixels, start=1)),
-        facts=facts_of("a.png", b"content", (45, 70), found.spec, "w", "digest", "cpu", reading,
-                       "zero"),
-        command=f"pspgui explain '{AWKWARD}'", context=context_of(evidence, labels),
+        facts=facts_of("a.png", b"content", (45, 70), found.spec, Path("w"), "digest", "cpu",
+                       reading, "zero"),
+        command=f"pspgui explain '{AWKWARD}'", context=context_of(evidence),
         spec='{"a": "<b>"}', notes=("A note & more.",),
     )  # fmt: skip
 
