@@ -63,13 +63,14 @@ class Pin:
         """Its name, else where it is."""
         return self.name or self.place
 
-    @property
+    @cached_property
     def anchor(self) -> Pixel:
         """The pixel that its number stands beside: its own, or the region's topmost."""
         if self.region is None:
             return self.pixel
-        top = int(np.argmax(self.region.mask.any(axis=1)))
-        across = np.flatnonzero(self.region.mask[top])
+        mask = self.region.mask
+        top = int(mask.argmax()) // mask.shape[1]  # finding the first is quick, unlike any(axis=1)
+        across = np.flatnonzero(mask[top])
         return Pixel(self.region.rect.y0 + top, self.region.rect.x0 + int(across[len(across) // 2]))
 
 
@@ -95,6 +96,7 @@ class Pins(QObject):
         self._shape = (0, 0)
         self._visits: list[Pin] = []
         self._visit = -1
+        self._removed: tuple[Pin, ...] = ()
         self._evidence: Mapping[Pin, PixelEvidence | None] = {}
         self._sureness: Mapping[Pin, float] = {}
 
@@ -156,11 +158,14 @@ class Pins(QObject):
 
     def add_region(self, region: Stamp) -> Pin | None:
         """Keep a region and explain it; None if there is no pixel in it, or no room for it."""
-        from pspgui.evidence.regions import middle_of
-
         if not region.mask.any():
             return None
         self._keep_loose()
+        if region.mask.all():  # a box, which may be large
+            y0, x0, y1, x1 = region.rect
+            return self._add(Pixel((y0 + y1) // 2, (x0 + x1) // 2), region)
+        from pspgui.evidence.regions import middle_of
+
         return self._add(middle_of(region), region)
 
     def move(self, pin: Pin, pixel: Pixel) -> Pin:
@@ -188,9 +193,20 @@ class Pins(QObject):
         if not gone:
             return
         self._pins = tuple(pin for pin in self._pins if pin not in gone)
+        self._removed = tuple(pin for pin in gone if pin.kept) or self._removed
         if self._current in gone:
             self._explain(None)
         self._told()
+
+    @property
+    def removed(self) -> tuple[Pin, ...]:
+        """The pins taken away last, which `restore` brings back."""
+        return self._removed
+
+    def restore(self) -> None:
+        """Bring back what was taken away last, as far as there is room."""
+        back, self._removed = self._removed, ()
+        self._add_kept(back)
 
     # -- which is explained -------------------------------------------------------------------
 
@@ -250,7 +266,7 @@ class Pins(QObject):
         before = self._pins
         self._remember()
         self._image, self._shape = image, shape
-        self._visits, self._visit = [], -1
+        self._visits, self._visit, self._removed = [], -1, ()
         self._pins = () if image is None else self._fitting(self._kept.get(image, ()))
         self._evidence, self._sureness = {}, {}
         self._explain(None)
@@ -262,13 +278,7 @@ class Pins(QObject):
         if image != self._image:
             self._kept.setdefault(image, tuple(pins))
             return
-        for pin in self._fitting(pins):
-            if not self.is_full:
-                taken = self.numbered(pin.number) is not None
-                pin = replace(pin, number=self._free_number()) if taken else pin
-                self._pins = tuple(sorted((*self._pins, pin), key=lambda p: p.number))
-        if pins:
-            self._told()
+        self._add_kept(self._fitting(pins))
 
     def kept_in(self, image: Path) -> tuple[Pin, ...]:
         """Return the pins kept in an image that was opened in this session."""
@@ -287,6 +297,16 @@ class Pins(QObject):
 
     def _loose(self) -> Pin | None:
         return next((pin for pin in self._pins if not pin.kept), None)
+
+    def _add_kept(self, pins: Sequence[Pin]) -> None:
+        """Set pins under their own numbers, where those are free."""
+        for pin in pins:
+            if not self.is_full:
+                taken = self.numbered(pin.number) is not None
+                pin = replace(pin, number=self._free_number()) if taken else pin
+                self._pins = tuple(sorted((*self._pins, pin), key=lambda p: p.number))
+        if pins:
+            self._told()
 
     def _keep_loose(self) -> None:
         loose = self._loose()

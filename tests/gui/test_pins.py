@@ -92,6 +92,19 @@ def test_adding_keeps_the_loose_pin_and_numbers_are_used_again(pins):
     assert [pin.number for pin in pins] == [1, 3]
 
 
+def test_what_was_removed_can_be_brought_back(pins):
+    for x in (1, 2, 3):
+        pins.add(Pixel(x, x))
+    pins.set_loose(Pixel(9, 9))
+    pins.remove(pins.all[:2])
+    pins.select(None)  # the loose one goes for good
+    pins.add(Pixel(7, 7))
+    assert places(pins) == [(1, (7, 7)), (3, (3, 3))]
+    pins.restore()
+    assert sorted(places(pins)) == [(1, (7, 7)), (2, (1, 1)), (3, (3, 3)), (4, (2, 2))]
+    assert not pins.removed
+
+
 def test_there_is_room_for_so_many_and_no_more(pins):
     for number in range(MOST_PINS):
         assert pins.add(Pixel(number, 0)) is not None
@@ -267,3 +280,4 @@ def test_an_outline_goes_round_every_pixel_and_hole():
     length = sum(line.length() for line in lines)
     assert length == 2 * (4 + 5) + 2 * (2 + 3)
     assert {(line.x1(), line.y1()) for line in lines} >= {(20, 10), (21, 11)}
+    assert sum(line.length() for line in outline_of(box(3, 4, 8, 6))) == 2 * (5 + 2)

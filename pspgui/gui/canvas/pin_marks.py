@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
 
 from pspgui.geometry import Pixel
 from pspgui.gui.canvas.camera import Camera
@@ -74,6 +74,10 @@ def draw_chip(painter: QPainter, centre: QPointF, pin: Pin, ringed: bool) -> Non
 
 def outline_of(region: Stamp) -> list[QLineF]:
     """Return the lines between a region's pixels and the others, in image coordinates."""
+    if region.mask.all():
+        y0, x0, y1, x1 = region.rect
+        corners = [QPointF(x0, y0), QPointF(x1, y0), QPointF(x1, y1), QPointF(x0, y1)]
+        return [QLineF(a, b) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
     inside = np.pad(region.mask, 1)
     lines: list[QLineF] = []
     for across in (True, False):
@@ -98,7 +102,7 @@ class PinMark:
 
     def __init__(self, document: Document, number: int) -> None:
         self._document, self._number = document, number
-        self._outline: tuple[Stamp, list[QLineF]] | None = None
+        self._outline: tuple[Stamp, QPainterPath] | None = None
 
     @property
     def state(self) -> tuple[object, ...]:
@@ -157,15 +161,21 @@ class PinMark:
 
     def _paint_region(self, painter: QPainter, camera: Camera, pin: Pin, current: bool) -> None:
         if self._outline is None or self._outline[0] is not pin.region:
-            self._outline = (pin.region, outline_of(pin.region))
-        to_widget = camera.transform()
-        lines = [to_widget.map(line) for line in self._outline[1]]
+            path = QPainterPath()
+            for line in outline_of(pin.region):
+                path.moveTo(line.p1())
+                path.lineTo(line.p2())
+            self._outline = (pin.region, path)
+        painter.save()
+        painter.setTransform(camera.transform(), True)
         ring = [(DARK, 6.0), (LIGHT, 4.0)] if current else [(DARK, 4.0)]
         for colour, width in (*ring, (pin_colour(pin.number), 2.0)):
             pen = QPen(colour, width)
             pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+            pen.setCosmetic(True)
             painter.setPen(pen)
-            painter.drawLines(lines)
+            painter.drawPath(self._outline[1])
+        painter.restore()
 
     def _chip_centre(self, pin: Pin, camera: Camera) -> QPointF:
         return _middle(pin.anchor, camera) + _offset(pin)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from pspgui.gui.canvas.pin_marks import CHIP, draw_chip
@@ -17,6 +17,7 @@ from pspgui.gui.pins import Pin
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 
 _HEAD: Final = 44
+_NARROW_HEAD: Final = 26
 _ROW: Final = 27
 _BAR: Final = 7
 _GAP: Final = 8
@@ -111,10 +112,15 @@ class PinCompare(QWidget):
         self.updateGeometry()
         self.update()
 
+    @property
+    def _head_px(self) -> int:
+        """How high the heads are: without their words where columns are too narrow for them."""
+        return _HEAD if self.column_rect(0).width() >= _WORDS_FROM else _NARROW_HEAD
+
     def sizeHint(self) -> QSize:
         """A row a part, and the heads."""
         rows = len(self._cells[0]) if self._cells else 0
-        return QSize(288, _HEAD + rows * _ROW + 10)
+        return QSize(288, self._head_px + rows * _ROW + 10)
 
     def minimumSizeHint(self) -> QSize:
         """As high as it needs to be."""
@@ -130,7 +136,7 @@ class PinCompare(QWidget):
         if point.x() < _NAMES or not self._cells:
             return None
         column = int((point.x() - _NAMES) / (self.width() - _NAMES) * len(self._cells))
-        row = int((point.y() - _HEAD) // _ROW)
+        row = int((point.y() - self._head_px) // _ROW)
         known = column < len(self._cells) and -2 <= row < len(self._cells[0])
         return (column, max(row, -1)) if known else None
 
@@ -141,6 +147,11 @@ class PinCompare(QWidget):
         found = self.cell_at(event.position())
         if found is not None and found[0] < len(self._columns):
             self.pin_chosen.emit(self._columns[found[0]].pin)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Make room for the words of the heads, or take it back."""
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def event(self, event: QEvent) -> bool:
         """Tell the exact amount under the mouse."""
@@ -157,13 +168,13 @@ class PinCompare(QWidget):
         theme = current_theme()
         with QPainter(self) as p:
             p.setRenderHint(QPainter.RenderHint.Antialiasing)
-            last = len(self._cells[0]) - 1
+            last, head = len(self._cells[0]) - 1, self._head_px
             for row, cell in enumerate(self._cells[0]):
-                top = _HEAD + row * _ROW + (6 if row == last else 0)
+                top = head + row * _ROW + (6 if row == last else 0)
                 p.setFont(quiet_font(self))
                 p.setPen(QColor(theme.text if row == last else theme.quiet))
                 draw_elided(p, QRectF(0, top, _NAMES - 6, _ROW - 4), cell.name)
-            line = _HEAD + last * _ROW + 2
+            line = head + last * _ROW + 2
             p.fillRect(QRectF(0, line, self.width() - _GAP, 1), QColor(theme.line))
             for column in range(len(self._cells)):
                 self._paint_head(p, theme, column)
@@ -194,11 +205,11 @@ class PinCompare(QWidget):
 
     def _paint_column(self, p: QPainter, theme: Theme, column: int) -> None:
         box, cells = self.column_rect(column), self._cells[column]
-        last, zero = len(cells) - 1, self._x(column, 0.0)
-        p.fillRect(QRectF(zero - 0.5, _HEAD, 1, len(cells) * _ROW + 4), QColor(theme.line))
+        last, zero, head = len(cells) - 1, self._x(column, 0.0), self._head_px
+        p.fillRect(QRectF(zero - 0.5, head, 1, len(cells) * _ROW + 4), QColor(theme.line))
         p.setFont(quiet_font(self))
         for row, cell in enumerate(cells):
-            top = _HEAD + row * _ROW + (6 if row == last else 0)
+            top = head + row * _ROW + (6 if row == last else 0)
             start, end = self._x(column, cell.start), self._x(column, cell.end)
             bar = QRectF(min(start, end), top + 15, max(1.0, abs(end - start)), _BAR)
             p.fillRect(bar, self._colour(column, cell, theme))

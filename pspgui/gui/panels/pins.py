@@ -75,6 +75,7 @@ class PinsPanel(QWidget):
     def _build(self) -> None:
         self.back = _button("arrow-left", "The pin looked at before (Alt+Left)")
         self.forth = _button("arrow-right", "The pin looked at after it (Alt+Right)")
+        self.restore = _button("undo", "Bring back the pins removed last")
         self.remove = _button("delete-outline", "Remove the pins chosen (Delete)")
         self.copy = _button("content-copy", "Copy or save the evidence of the pins chosen, or all")
         self.copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -97,7 +98,7 @@ class PinsPanel(QWidget):
         for widget in (self.back, self.forth):
             tools.addWidget(widget)
         tools.addStretch(1)
-        for widget in (self.copy, self.remove):
+        for widget in (self.copy, self.restore, self.remove):
             tools.addWidget(widget)
         below = QVBoxLayout()
         below.setContentsMargins(2 * GRID_PX, 0, GRID_PX, GRID_PX)
@@ -144,6 +145,7 @@ class PinsPanel(QWidget):
         self.back.clicked.connect(self._on_back)
         self.forth.clicked.connect(self._on_forth)
         self.remove.clicked.connect(self._on_remove)
+        self.restore.clicked.connect(self._on_restore)
 
     # -- showing ------------------------------------------------------------------------------
 
@@ -159,6 +161,7 @@ class PinsPanel(QWidget):
         self._pages.setCurrentIndex(int(some))
         for button in (self.copy, self.remove):
             button.setEnabled(some)
+        self.restore.setEnabled(bool(self._document.pins.removed))
         self._follow_visits()
         self._show()
 
@@ -230,6 +233,10 @@ class PinsPanel(QWidget):
     @Slot()
     def _on_remove(self) -> None:
         self._document.pins.remove(self.list.chosen or self._document.pins.all)
+
+    @Slot()
+    def _on_restore(self) -> None:
+        self._document.pins.restore()
 
     @Slot(QPoint)
     def _show_menu(self, at: QPoint) -> None:
