@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pspgui.labels.classes import ClassTable
 
 _ROW: Final = 48
+_FIELD_PX: Final = 28  # as high as the choices beside it
 _THIN: Final = "\u202f"
 _ORDERS: Final = ("Largest first", "Most pyramid first", "Largest margin first")
 _ALL: Final = "All"
@@ -257,6 +258,7 @@ class DifferencesPanel(QWidget):
         self.least = QSpinBox(toolTip="Smaller regions are left out")
         self.least.setAccessibleName("Smallest region")
         self.least.setRange(1, 1_000_000)
+        self.least.setMinimumHeight(_FIELD_PX)
         self.least.setPrefix("≥ ")
         self.least.setSuffix(" px")
         self.least.setValue(self._comparing.least_px)
@@ -300,7 +302,8 @@ class DifferencesPanel(QWidget):
     def _show_models(self) -> None:
         others = self._comparing.others
         self.against.clear()
-        self.against.addItems([f"with {self._comparing.name_of(other)}" for other in others])
+        names = [f"with {self._comparing.name_of(other)}" for other in others]
+        self.against.addItems(names or ["No other model"])
         self.against.setEnabled(len(others) > 1)
         chosen = self._comparing.chosen
         if chosen is not None:

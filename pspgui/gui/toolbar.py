@@ -143,6 +143,7 @@ class MainToolBar(QToolBar):
         menu.addAction(actions["model"])
         menu.addAction(actions["open_weights"])
         menu.addAction(actions["bundled_model"])
+        menu.addAction(actions["compare_add"])
         self._model.setMenu(menu)
         self.addWidget(self._model)
         self._device = QComboBox()
