@@ -170,6 +170,8 @@ def test_rows_are_pointed_at_and_opened(made_up, qtbot):
         at = panel.list.row_rect(index).center().toPoint()
         qtbot.mouseMove(panel.list, at)
         assert made_up.hovered_bin is row.source
+        is_bin = row.source is not None and row.source.kind == "bin"
+        assert panel.grids.pointed == (row.source if is_bin else None)
         if row.source is not None:
             with qtbot.waitSignal(made_up.opening_wanted):
                 QTest.mouseClick(panel.list, LEFT, NONE, at)

@@ -100,6 +100,12 @@ class BinGrids(QWidget):
         """The bin pointed at."""
         return None if self._pointed is None else self._source(self._pointed)
 
+    def mark(self, source: Source | None) -> None:
+        """Outline a bin that is pointed at elsewhere; nobody is told."""
+        known = source is not None and source.kind == "bin" and source.level in self._frames
+        self._pointed = Place(source.level, source.row, source.col) if known else None
+        self.update()
+
     def set_aspect(self, height: int, width: int) -> None:
         """Give the grids the shape of the image."""
         aspect = min(1.6, max(0.4, height / max(1, width)))

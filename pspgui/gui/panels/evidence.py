@@ -142,6 +142,7 @@ class EvidencePanel(QWidget):
             sums.part_chosen.connect(self._on_part_chosen)
             sums.part_pointed.connect(self._on_part)
         self.list.source_pointed.connect(self._point)
+        self.list.source_pointed.connect(self.grids.mark)
         self.list.source_chosen.connect(d.open_source)
         self.list.unfolded.connect(self._want_taps)
         self.switch.chosen.connect(self._show_view)

@@ -65,7 +65,7 @@ BASELINES: Final = {
     ),
 }
 _WORDS: Final = {"split": "", "ig": "integrated", "ablate": "if removed", "shapley": "Shapley"}
-_WIDTH: Final = 45 * GRID_PX
+_WIDTH: Final = 58 * GRID_PX
 
 
 class ReadingPopover(QFrame):
