@@ -81,12 +81,14 @@ def _made_up(kind, pixels, path):
 class Run:
     """One window from opening to closing. Work is what was painted, image by image."""
 
-    def __init__(self, folder: Path, weights: Path | None) -> None:
+    def __init__(
+        self, folder: Path, weights: Path | None, store: LabelStore | None = None
+    ) -> None:
         self.folder, self.weights = folder, weights
         self.document = Document()
         self.engine = Engine() if weights else FakeNetwork(self.document)
         self.settings = Settings()
-        self.store = LabelStore(folder / "elsewhere")
+        self.store = store or LabelStore(folder / "elsewhere")
         self.session = Session(self.document, self.engine, self.settings, self.store)
         self.window = MainWindow(self.document, self.session, self.settings)
         self.window.resize(900, 600)
