@@ -1,7 +1,7 @@
 """What if a bin were silent: what is altered, the network's answer to it, and what may be asked.
 
-The answers are computed on a thread of their own, one at a time and always for the newest
-alteration, so that a slider is followed however fast it is dragged. Labels are never touched.
+The answers are computed on the files lane, one at a time and always for the newest alteration, so
+that a slider is followed however fast it is dragged. Labels are never touched.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, Signal, Slot
 
 from pspgui.durable import printable
-from pspgui.gui.errands import Errands
+from pspgui.gui.errors import sentence
 from pspgui.gui.what_if_lenders import Lenders
 from pspgui.jobs.class_tables import plain_evidence
-from pspgui.jobs.what_if import ToldWhatIf, WhatIfRoom, answering
+from pspgui.jobs.messages import Urgency
+from pspgui.jobs.what_if import Answered, ToldWhatIf, WhatIfRoom, answering
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import PSPEvidence
@@ -52,8 +53,8 @@ class WhatIfSession(QObject):
         self, document: Document, session: Session, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._document = document
-        self._errands = Errands(self)
+        self._document, self._session = document, session
+        self._is_asking = False
         self._room: WhatIfRoom | None = None
         self._translation: Translation | None = None
         self._what: WhatIf | None = None
@@ -65,7 +66,8 @@ class WhatIfSession(QObject):
         self.lenders.lent.connect(self._lent)
         self.lenders.failed.connect(document.message)
         self.lenders.changed.connect(self.changed)
-        self._errands.failed.connect(self._failed)
+        session.answer_to(_KIND, self._done)
+        session.cancelled.connect(self._cancelled)
         document.prediction_changed.connect(self._follow)
         document.image_changed.connect(self._follow)
         session.model_changed.connect(self.lenders.forget)
@@ -249,7 +251,6 @@ class WhatIfSession(QObject):
             elif found is None:
                 self.changed.emit()  # the reason may be another
             return
-        self._errands.cancel(_KIND)
         self.lenders.call_off_all()
         self._translation, self._told, self._aside = translation, None, None
         self._before_mute = {}
@@ -268,27 +269,31 @@ class WhatIfSession(QObject):
         if self._room is None or self._what is None:
             return
         if self._what.is_plain:
-            self._errands.cancel(_KIND)
             if self._told is not None:
                 self._told = None
                 self.answered.emit()
-        elif not self._errands.is_busy(_KIND):
-            asked = self._translation
-            job = answering(self._room, self._what, asked)
-            self._errands.ask(_KIND, job, lambda told: self._done(told, asked))
+        elif not self._is_asking:
+            self._is_asking = True
+            job = answering(self._room, self._what, self._translation)
+            self._session.ask("files", _KIND, job, Urgency.LOOK)
 
-    def _done(self, told: ToldWhatIf, asked: Translation | None) -> None:
-        outdated = told.what is not self._what or asked is not self._translation
-        if asked is self._translation:
+    def _done(self, found: Answered) -> None:
+        self._is_asking = False
+        told = found.told
+        mine = found.room is self._room and found.translation is self._translation
+        if mine and found.error is not None:
+            self._document.message.emit(sentence(found.error))
+            self.restore_all()
+        elif mine and told is not None and not self.is_plain:
             self._told = told
             self.answered.emit()
-        if outdated:
+        if not mine or told is None or told.what is not self._what:
             self._ask()
 
     @Slot(str)
-    def _failed(self, text: str) -> None:
-        self._document.message.emit(text)
-        self.restore_all()
+    def _cancelled(self, kind: str) -> None:
+        if kind == _KIND:
+            self._is_asking = False
 
     @Slot(object, object)
     def _lent(self, places: tuple[Bin, ...], lender: object) -> None:

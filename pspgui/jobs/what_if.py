@@ -58,13 +58,31 @@ class WhatIfRoom:
         return self._live
 
 
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What came of a question: whose it was, and the answer or what went wrong."""
+
+    room: WhatIfRoom
+    translation: Translation | None
+    told: ToldWhatIf | None
+    error: Exception | None = None
+
+
 def answering(room: WhatIfRoom, what: WhatIf, translation: Translation | None) -> Job:
-    """Return a job that gives the `ToldWhatIf`; some 5 to 50 ms. Numpy only: any lane."""
+    """Return a job that gives an `Answered`; some 5 to 50 ms. Numpy only: any lane.
+
+    It has no steps, so that nothing is shown in the status bar sixty times a second.
+    """
 
     def job(turn: Turn) -> Steps:
-        yield Step("Asking what if")
-        live = room.live
-        return told(live.answer(what), live.confidence, room.evidence.activations, translation)
+        yield from ()
+        try:
+            live = room.live
+            known = room.evidence.activations
+            found = told(live.answer(what), live.confidence, known, translation)
+        except Exception as error:
+            return Answered(room, translation, None, error)
+        return Answered(room, translation, found)
 
     return job
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from fakes import fake_image
-from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
@@ -32,6 +32,7 @@ from pspgui.imaging import encode_png
 from pspgui.inference.activations import Prediction
 from pspgui.inference.argmax import full_resolution_labels
 from pspgui.jobs.class_tables import plain_evidence
+from pspgui.jobs.messages import Turn
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import MODEL, PERSON
 
@@ -86,7 +87,7 @@ class NoProject(QObject):
 
 
 class NoSession(QObject):
-    """The surface of a session that runs no jobs."""
+    """The surface of a session without threads."""
 
     model_changed = Signal(object)
     cancelled = Signal(str)
@@ -95,14 +96,25 @@ class NoSession(QObject):
     def __init__(self):
         super().__init__()
         self.images, self.model, self.room, self.store = (), None, None, None
-        self.project, self.asked = NoProject(), []
+        self.project, self.slots = NoProject(), {}
 
     def answer_to(self, kind, slot):
-        """Nothing is answered."""
+        """Send there what jobs of this kind give."""
+        self.slots[kind] = slot
 
     def ask(self, lane, kind, job, urgency=None):
-        """Note the kind of a job."""
-        self.asked.append(kind)
+        """Run a what-if at the next turn of the event loop; nothing else is done."""
+        if kind == "what_if":
+            QTimer.singleShot(0, lambda: self.run(kind, job))
+
+    def run(self, kind, job):
+        """Run a job to its end."""
+        steps = job(Turn(lambda step: None, lambda: False))
+        try:
+            while True:
+                next(steps)
+        except StopIteration as end:
+            self.slots[kind](end.value)
 
     def cancel(self, kind):
         """Nothing runs."""

@@ -29,10 +29,11 @@ class FactorSlider(QSlider):
 
     def set_factor(self, factor: float) -> None:
         """Show a factor without telling of it."""
-        self.blockSignals(True)
-        self.setValue(round(_WHOLE * factor))
-        self.blockSignals(False)
-        self.update()
+        if self.value() != round(_WHOLE * factor):
+            self.blockSignals(True)
+            self.setValue(round(_WHOLE * factor))
+            self.blockSignals(False)
+            self.update()
 
     @Slot(int)
     def _moved(self, value: int) -> None:

@@ -32,6 +32,7 @@ class SourceRow(QWidget):
         super().__init__(parent)
         self.key = key
         self._what_if = what_if
+        self._state: tuple[object, ...] = ()
         self._name = QLabel(_short_name(key))
         self._name.setFixedWidth(self._name.fontMetrics().horizontalAdvance("6×6 r 6 c 6") + 4)
         self.mute = QToolButton(checkable=True)
@@ -77,12 +78,16 @@ class SourceRow(QWidget):
     def show_state(self) -> None:
         """Show the source's factor and lender."""
         factor, words = self._what_if.factor(self.key), words_of(self._what_if, self.key)
+        if not self.slider.isSliderDown():
+            self.slider.set_factor(factor)
+        state = (factor, words, self._what_if.levels)
+        if state == self._state:
+            return
+        self._state = state
         muted = factor == 0
         self.mute.setChecked(muted)
         self.mute.setIcon(icon("volume-off" if muted else "volume-high"))
         self.mute.setToolTip("Unmute" if muted else "Mute")
-        if not self.slider.isSliderDown():
-            self.slider.set_factor(factor)
         self.value.setText(factor_text(factor))
         lender = self._what_if.lender(self.key)
         self.lender.setVisible(lender is not None)
