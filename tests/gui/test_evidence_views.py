@@ -13,7 +13,7 @@ from panel_fakes import FourLevels, predicted_document
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QTest
-from small_branches import IMAGE, deeplab, features_of
+from small_branches import IMAGE, deeplab, fcn, features_of
 from small_branches import evidence_of as branch_evidence_of
 from small_networks import head_activations, random_features, small_network
 
@@ -110,6 +110,22 @@ def test_what_sources_do_only_together_is_the_last_step(pyramid):
     walk = walk_of(sums_of(pyramid.evidence))
     assert walk.steps[-1].part.kind == "together"
     assert walk.steps[-1].after == pytest.approx(pyramid.evidence.logit, abs=1e-5)
+
+
+def test_each_tap_of_a_convolution_is_a_step_and_its_grid_is_there_too(qapp, qtbot):
+    apply_theme(qapp, DARK)
+    model = fcn()
+    evidence = branch_evidence_of(model, features_of(model))
+    document = document_of(evidence.activations, evidence, IMAGE)
+    document.set_pin(Pixel(0, 0))
+    panel = shown(qtbot, document)
+    QTest.mouseClick(panel.switch.buttons["waterfall"], LEFT)
+    steps = panel.waterfall.walk.steps
+    assert len(steps) == 10 and steps[1].part.name == "tap -1, -1"
+    assert steps[-1].after == pytest.approx(document.evidence.logit)
+    assert panel.grids.isVisible()
+    qtbot.mouseMove(panel.waterfall, panel.waterfall.row_rect(5).center().toPoint())
+    assert document.hovered_bin.title == "tap +0, +0"
 
 
 def test_pointing_at_a_step_shows_where_it_looks_and_a_click_opens_it(pyramid, qtbot):

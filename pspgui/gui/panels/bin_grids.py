@@ -411,7 +411,8 @@ class BinGrids(QWidget):
         frame = self._frames[level]
         steps = np.clip(np.rint((reading.values / self._limit + 1) * 127.5), 0, 255)
         colours = diverging_lut(theme)[steps.astype(np.uint8)].tolist()
-        decimals = self._decimals(metrics, frame.width() / level, frame.height() / level)
+        room = frame.width() / level, frame.height() / level
+        decimals = _decimals(metrics, room, self._limit, 1 if self._numbers else 2)
         values, edge = reading.values.tolist(), QColor(theme.panel)
         for row, col in zip(*(i.tolist() for i in np.nonzero(reading.reachable)), strict=True):
             rect = self.bin_rect(level, row, col)
@@ -422,15 +423,6 @@ class BinGrids(QWidget):
                 p.setPen(QColor(readable_on((r, g, b))))
                 text = signed(values[row][col], decimals)
                 p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
-
-    def _decimals(self, metrics: QFontMetrics, wide: float, high: float) -> int | None:
-        """Return how many decimals a bin of this size has room for; None for no number at all."""
-        if high < metrics.height() - 2:
-            return None
-        for decimals in (2, 1) if self._numbers else (2,):
-            if wide >= metrics.horizontalAdvance(signed(-self._limit, decimals)) + 3:
-                return decimals
-        return None
 
     def _paint_pointed(self, p: QPainter, theme: Theme) -> None:
         if self._pointed is None or self._pointed.level not in self._frames:
@@ -469,3 +461,15 @@ def describe(source: Source) -> str:
     where = f"pooled from x {r.x0} to {r.x1}, y {r.y0} to {r.y1} (pixels)"
     read = f"read here with weight {source.weight:.2f}" if source.reachable else "not read here"
     return f"{name}:  {value}\n{where}\n{read}"
+
+
+def _decimals(
+    metrics: QFontMetrics, room: tuple[float, float], limit: float, least: int
+) -> int | None:
+    """Return how many decimals fit into a bin (width, height); None for no number at all."""
+    if room[1] < metrics.height() - 2:
+        return None
+    for decimals in range(2, least - 1, -1):
+        if room[0] >= metrics.horizontalAdvance(signed(-limit, decimals)) + 3:
+            return decimals
+    return None

@@ -205,8 +205,8 @@ class EvidencePanel(QWidget):
             self.list.set_evidence(evidence, has_taps(self._document.engine, evidence))
             self._want_taps(self.list.is_unfolded)
         else:
-            sums = self.bar if self.switch.view == "bar" else self.waterfall
-            sums.set_sums(sums_of(evidence))
+            steps = self.switch.view == "waterfall"
+            (self.waterfall if steps else self.bar).set_sums(sums_of(evidence, steps))
 
     @Slot(str)
     def _show_view(self, name: str) -> None:

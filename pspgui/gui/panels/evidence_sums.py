@@ -66,11 +66,14 @@ class Sums:
         return sum(p.shown for p in self.parts if p.kind == "constant")
 
 
-def sums_of(evidence: PixelEvidence) -> Sums:
-    """Return the parts of a pixel's evidence, printed amounts adding up to the printed logit."""
+def sums_of(evidence: PixelEvidence, each_tap: bool = False) -> Sums:
+    """Return the parts of a pixel's evidence, printed amounts adding up to the printed logit.
+
+    The taps of a convolution are one part, or with `each_tap` one each.
+    """
     words = "shown logit" if evidence.target.versus is None else "shown margin"
     if not hasattr(evidence, "level_sums"):
-        return _sums_of_parts(evidence, words)
+        return _sums_of_parts(evidence, words, each_tap)
     levels = evidence.level_sums
     # Each source was silenced alone: what is left is neither of them.
     together = [evidence.interaction] if evidence.reading == "ablate" else []
@@ -91,9 +94,9 @@ def sums_of(evidence: PixelEvidence) -> Sums:
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
 
 
-def _sums_of_parts(evidence: PixelEvidence, words: str) -> Sums:
-    """Return the sums of branches or score maps, or of a convolution's taps taken together."""
-    if evidence.grids:
+def _sums_of_parts(evidence: PixelEvidence, words: str, each_tap: bool) -> Sums:
+    """Return the sums of branches or score maps, or of a convolution's taps."""
+    if evidence.grids and not each_tap:
         named = [("taps", sum(source.value for source in evidence.sources))]
     else:
         named = [(source.title, source.value) for source in evidence.sources]
