@@ -16,10 +16,10 @@ from pspgui.gui.panels.evidence_sums import DECIMALS, Part, Sums, walk_of
 from pspgui.gui.pins import Pin
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 
-_HEAD: Final = 44
+_HEAD: Final = 42
 _NARROW_HEAD: Final = 26
-_ROW: Final = 27
-_BAR: Final = 7
+_ROW: Final = 23
+_BAR: Final = 6
 _GAP: Final = 8
 _NAMES: Final = 60
 _NUMBERS_FROM: Final = 46.0
@@ -173,7 +173,7 @@ class PinCompare(QWidget):
                 top = head + row * _ROW + (6 if row == last else 0)
                 p.setFont(quiet_font(self))
                 p.setPen(QColor(theme.text if row == last else theme.quiet))
-                draw_elided(p, QRectF(0, top, _NAMES - 6, _ROW - 4), cell.name)
+                draw_elided(p, QRectF(0, top + 2, _NAMES - 6, _ROW - 4), cell.name)
             line = head + last * _ROW + 2
             p.fillRect(QRectF(0, line, self.width() - _GAP, 1), QColor(theme.line))
             for column in range(len(self._cells)):
@@ -211,10 +211,10 @@ class PinCompare(QWidget):
         for row, cell in enumerate(cells):
             top = head + row * _ROW + (6 if row == last else 0)
             start, end = self._x(column, cell.start), self._x(column, cell.end)
-            bar = QRectF(min(start, end), top + 15, max(1.0, abs(end - start)), _BAR)
+            bar = QRectF(min(start, end), top + 14, max(1.0, abs(end - start)), _BAR)
             p.fillRect(bar, self._colour(column, cell, theme))
             if 0 < row < last and column < len(self._columns):  # from where the part before ended
-                p.fillRect(QRectF(start - 0.5, top - 6, 1, 21), QColor(theme.disabled))
+                p.fillRect(QRectF(start - 0.5, top - 3, 1, 17), QColor(theme.disabled))
             if box.width() >= _NUMBERS_FROM:
                 room = p.fontMetrics().horizontalAdvance(signed(cell.shown)) + 3
                 number = QRectF(box.right() - room, top, room, 14)
