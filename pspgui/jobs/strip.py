@@ -185,6 +185,12 @@ def mean_words(engine: object) -> str:
     return "mean of pixels spread over the image"
 
 
+def knows_target(engine: Any, aim: Aim) -> bool:
+    """Say whether the model has the class that channels are to be weighed for."""
+    _, translation = plain_evidence(engine)
+    return _model_class(translation, aim.target[0]) is not None
+
+
 def _target(engine: Any, aim: Aim) -> Target | None:
     """Return the target in the model's numbers; None for a class that it does not know."""
     from pspgui.evidence.readings import Target

@@ -69,7 +69,7 @@ class DilatedFCN(Segmenter):
         for title, convolution in zip(self.titles, self.convolutions, strict=True):
             hidden = maps[title] = convolution(hidden)
         if self.joint is not None:
-            hidden = self.joint(torch.cat([features, hidden], dim=1))
+            hidden = maps["Joint"] = self.joint(torch.cat([features, hidden], dim=1))
         return Cells(self.classifier(self.dropout(hidden)), maps)
 
     @property

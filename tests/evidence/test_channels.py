@@ -173,6 +173,8 @@ def test_a_head_that_reads_the_features_twice_adds_up(monkeypatch):
     for title in ("Hidden 1", "Hidden 2"):
         own = evidence.channels((20, 33), title, Target(3))
         assert own.total == pytest.approx(convolved.value, abs=scale)
+    joint = evidence.channels((20, 33), "Joint", Target(3))
+    assert joint.total == pytest.approx(evidence.at((20, 33), Target(3)).logit, abs=scale)
     whole = evidence.channels((20, 33), "", Target(3))
     assert whole.total == pytest.approx(direct.value + convolved.value, abs=scale)
 

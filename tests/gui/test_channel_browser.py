@@ -176,3 +176,12 @@ def test_thumbnails_begin_at_zero_or_are_symmetric_about_it():
     assert [both.pixelIndex(x, y) for y in (0, 1) for x in (0, 1)] == [96, 128, 159, 255]
     assert thumbnail(np.zeros((3, 3), np.float32)).pixelIndex(0, 0) == 0
     assert max(thumbnail(np.ones((400, 300), np.float32)).size().toTuple()) <= 96
+
+
+def test_a_closed_browser_keeps_no_maps(case):
+    case.view.setCurrentIndex(case.model.index(3))
+    case.browser.close()
+    assert case.browser.listed is None
+    case.panel.browse("features")
+    case.wait(lambda: case.browser.listed is not None)
+    assert case.model.rowCount() == len(case.evidence.activations.features)

@@ -20,6 +20,7 @@ from pspgui.jobs.strip import (
     StripMode,
     count_strip,
     draw_strip,
+    knows_target,
     list_channels,
     mean_words,
     strongest,
@@ -106,6 +107,11 @@ def test_channels_of_scores_are_classes_numbered_like_the_labels():
     assert other.ids == (2, 1, 0, 3)
     assert np.allclose(other.shares.values, own.shares.values)
     assert finish(list_channels(told, "features", "reduced", Aim())).ids == ()
+    further = Translation(CLASSES, table(("class 1", (1, 1, 1)), ("boat", (2, 2, 2))))
+    told = further.evidence(engine)
+    assert knows_target(told, Aim(None, (0, None))) and not knows_target(told, Aim(None, (1, None)))
+    margin = finish(list_channels(told, "map-0", "reduced", Aim(Pixel(3, 3), (1, None))))
+    assert np.count_nonzero(margin.shares.values) == 2  # the winner over the runner-up
 
 
 def test_engines_without_activations_have_nothing_to_show():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -311,6 +311,14 @@ class ChannelBrowser(QDialog):
         """Fill the rows anew."""
         super().resizeEvent(event)
         self._fill_width()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let go of the image's maps, which may be large."""
+        super().hideEvent(event)
+        self._errands.cancel("list")
+        self._wanted = self._number()
+        self._asked, self._shows = (), False
+        self.model.set_list(None)
 
     def sizeHint(self) -> QSize:
         """Some rows of several channels."""

@@ -16,6 +16,7 @@ from pspgui.jobs.strip import (
     StripTile,
     count_strip,
     draw_strip,
+    knows_target,
     mean_words,
     weighable,
 )
@@ -107,7 +108,7 @@ class StripMaps(QObject):
         class_id, versus = self._aim.target
         table = self._document.reading_table
         what = "the margin"
-        if class_id is not None:
+        if class_id is not None and knows_target(self._engine, self._aim):
             what = table.name_of(class_id)
             if versus is not None:
                 what += f" over {table.name_of(versus)}"
