@@ -68,12 +68,13 @@ class MapsSession(QObject):
     @property
     def part(self) -> str:
         """The source that "evidence" shows, or will when it is chosen; see `MapChoice`."""
-        return self._part
+        names = [name for name, _ in self._room.parts]
+        return names[0] if names and self._part not in names else self._part
 
     @property
-    def levels(self) -> tuple[int, ...]:
-        """The levels of the image's pyramid, bins a side."""
-        return self._room.levels
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """The parts that "evidence" can show for this image, name and title."""
+        return self._room.parts
 
     @property
     def waits_for_bin(self) -> bool:
@@ -106,7 +107,7 @@ class MapsSession(QObject):
         if name is None:
             self._take_off()
             return
-        choice = MapChoice(name, self._part)
+        choice = MapChoice(name, self.part)
         if not self.offers(choice.kind):
             self._document.message.emit(self._why_not(choice.kind))
         self._choice = choice
@@ -133,10 +134,12 @@ class MapsSession(QObject):
     def _why_not(self, kind: MapKind) -> str:
         if self._document.prediction is None:
             return f"{kind.title} comes with the prediction."
-        if kind.needs == "pyramid" and self._document.by_windows:
+        if kind.needs in ("pyramid", "sources") and self._document.by_windows:
             return f"{kind.title} is of one window: pin a pixel to choose it."
         if self._document.by_windows:
             return "Averages over windows have probabilities alone; Confidence shows them."
+        if kind.needs == "sources":
+            return f"{kind.title} needs the bins of a PSPNet or the score maps of an FCN."
         return f"{kind.title} needs the bins of a PSPNet."
 
     # -- asking and receiving -----------------------------------------------------------------
@@ -146,10 +149,9 @@ class MapsSession(QObject):
         if choice is None or not self.offers(choice.kind) or self.waits_for_bin:
             return
         kind = choice.kind
-        self._asked = MapQuestion(
-            choice, self._document.target if kind.by_target else (None, None),
-            self._bin if kind.by_bin else None,
-        )  # fmt: skip
+        target = self._document.target if kind.by_target else (None, None)
+        bin_ = self._bin if kind.by_bin else None
+        self._asked = MapQuestion(MapChoice(choice.name, self.part), target, bin_)
         self._session.ask("files", "map", make_map(self._room, self._asked), Urgency.LOOK)
 
     def _on_map(self, found: tuple[MapRoom, MapQuestion, ShownMap]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from pspgui.jobs.messages import Job, Step, Steps, Turn
 if TYPE_CHECKING:
     from pspgui.evidence.maps import EvidenceMaps, LevelStack, PyramidShare
     from pspgui.evidence.readings import Target
+    from pspgui.evidence.score_maps import ScoreMapSplit
     from pspgui.inference.shown_map import Kind, ShownMap
     from pspgui.labels.classes import ClassTable
 
-Needs = Literal["pyramid", "logits", "confidence"]
+Needs = Literal["pyramid", "sources", "logits", "confidence"]
 Bin = tuple[int, int, int]
 _NO_CLASS: Final = -1e3  # logits below belong to classes that the model does not know
 
@@ -45,9 +46,9 @@ MAPS: Final = (
     MapKind("context", "Context share", "How much of the evidence comes from the pyramid",
             "pyramid", by_target=True),
     MapKind("strongest", "Strongest source", "Which source adds most in each cell",
-            "pyramid", by_target=True),
+            "sources", by_target=True),
     MapKind("evidence", "Evidence by source", "What one source adds to the target's logit",
-            "pyramid", parts=True, by_target=True),
+            "sources", parts=True, by_target=True),
     MapKind("bin", "Evidence of the bin pointed at", "What this bin adds to the target's logit",
             "pyramid", by_bin=True, by_target=True),
     MapKind("reach", "Reach of the bin pointed at", "The weight with which each cell reads it",
@@ -79,7 +80,8 @@ def _percent(share: float) -> str:
 class MapChoice:
     """Which map a person wants: the name of one of MAPS, and of "evidence" which part.
 
-    part: "pyramid", "local", "constant", "all" or "level-" and bins a side.
+    part: "pyramid", "local", "constant", "all", "level-" and bins a side, or for score maps "map-"
+    and their place; see `MapRoom.parts`.
     """
 
     name: str
@@ -118,7 +120,7 @@ class MapRoom:
         self._prediction = prediction
         self._table = table
         self._stack: LevelStack | None = None
-        self._last: tuple[Target | None, EvidenceMaps] | None = None
+        self._last: tuple[Target | None, EvidenceMaps | ScoreMapSplit] | None = None
         self._share: PyramidShare | None = None
 
     # -- what there is ------------------------------------------------------------------------
@@ -128,10 +130,28 @@ class MapRoom:
         """The levels of the pyramid, bins a side; none for other networks."""
         return tuple(self._plain.activations.levels) if self.offers("pyramid") else ()
 
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """The parts that "evidence" can show: their name in `MapChoice` and a title."""
+        if self.offers("pyramid"):
+            levels = ((f"level-{bins}", f"{bins} × {bins} bins") for bins in self.levels)
+            own = (("pyramid", "Pyramid, all levels"), ("local", "Local features"), *levels)
+        elif self.offers("sources"):
+            own = tuple(
+                (f"map-{index}", title.capitalize())
+                for index, title in enumerate(self._plain.weights.biases)
+            )
+        else:
+            return ()
+        return (*own, ("constant", "Constant (biases)"), ("all", "All sources: the logit"))
+
     def offers(self, needs: Needs) -> bool:
         """Whether there is what a map needs."""
+        pyramid = hasattr(self._plain, "context_share")
         if needs == "pyramid":
-            return hasattr(self._plain, "context_share")
+            return pyramid
+        if needs == "sources":
+            return pyramid or self._sums_scores
         by_windows = getattr(self._prediction, "windows", None) is not None
         return self._prediction is not None and (needs == "confidence" or not by_windows)
 
@@ -142,13 +162,13 @@ class MapRoom:
         kind = question.choice.kind
         if not self.offers(kind.needs):
             raise KeyError(f"this network has no {kind.title.lower()}")
-        if kind.needs != "pyramid":
+        if kind.needs in ("logits", "confidence"):
             return self._doubt(kind, stop)
         target = self._target(question.target)
         if question.choice.name == "context":
             share = self.share(stop)
             meaning = kind.meaning if share is None else share_text(share)
-            values = self._maps(target, stop).context_share
+            values = self._pyramid_maps(target, stop).context_share
             return self._shown(kind, values, "share", self._of(target), meaning=meaning)
         if question.choice.name == "strongest":
             return self._strongest(kind, self._maps(target, stop), target)
@@ -175,10 +195,31 @@ class MapRoom:
             self._stack = LevelStack(self._plain, stop=stop)
         return self._stack
 
-    def _maps(self, target: Target | None, stop: Callable[[], None]) -> EvidenceMaps:
+    @property
+    def _sums_scores(self) -> bool:
+        """Whether the network adds score maps up, whose parts are cheap to have everywhere."""
+        if self._plain is None or not hasattr(self._plain, "weights"):
+            return False
+        from pspgui.evidence.score_maps import is_cheap
+        from pspgui.evidence.scores import ScoreEvidence
+
+        return isinstance(self._plain, ScoreEvidence) and is_cheap(self._plain)
+
+    def _maps(
+        self, target: Target | None, stop: Callable[[], None]
+    ) -> EvidenceMaps | ScoreMapSplit:
+        """Return the split of a target everywhere; the last one is kept."""
         if self._last is None or self._last[0] != target:
-            self._last = target, self._level_stack(stop).maps(target)
+            if self.offers("pyramid"):
+                self._last = target, self._level_stack(stop).maps(target)
+            else:
+                from pspgui.evidence.score_maps import split_scores
+
+                self._last = target, split_scores(self._plain, target, stop)
         return self._last[1]
+
+    def _pyramid_maps(self, target: Target | None, stop: Callable[[], None]) -> EvidenceMaps:
+        return cast("EvidenceMaps", self._maps(target, stop))
 
     def _target(self, target: tuple[int | None, int | None]) -> Target | None:
         """Return a target in the model's numbers; None for a class that it does not know."""
@@ -217,16 +258,21 @@ class MapRoom:
             lattice, more.pop("meaning", kind.meaning), **more,
         )  # fmt: skip
 
-    def _strongest(self, kind: MapKind, maps: EvidenceMaps, target: Target | None) -> ShownMap:
+    def _strongest(
+        self, kind: MapKind, maps: EvidenceMaps | ScoreMapSplit, target: Target | None
+    ) -> ShownMap:
+        from pspgui.evidence.maps import EvidenceMaps
         from pspgui.inference.shown_map import Part
 
-        parts = (Part("Local features", "local"), *(
-            Part(f"{bins} × {bins}", f"level-{i}") for i, bins in enumerate(maps.levels)
-        ))  # fmt: skip
+        if isinstance(maps, EvidenceMaps):
+            names, own = [f"{b} × {b}" for b in maps.levels], [Part("Local features", "local")]
+        else:
+            names, own = [title.capitalize() for title in maps.parts], []
+        parts = (*own, *(Part(name, f"level-{i}") for i, name in enumerate(names)))
         return self._shown(kind, maps.strongest(), "parts", self._of(target), parts=parts)
 
     def _part(
-        self, choice: MapChoice, maps: EvidenceMaps, target: Target | None
+        self, choice: MapChoice, maps: EvidenceMaps | ScoreMapSplit, target: Target | None
     ) -> ShownMap:
         """Return one part of the evidence, on a scale that can be compared.
 
@@ -235,17 +281,16 @@ class MapRoom:
         """
         from pspgui.inference.shown_map import Lattice, nice_limit
 
-        every = {
-            "pyramid": ("Pyramid", maps.pyramid), "local": ("Local features", maps.local),
-            **{f"level-{b}": (f"{b} × {b}", part) for b, part in maps.levels.items()},
-            "constant": ("Constant", maps.constant), "all": ("All sources", maps.logit),
-        }  # fmt: skip
+        every = _by_part(maps)
         title, values = every[choice.part]
         alike = [name for name in every if _is_outer(name) == _is_outer(choice.part)]
         known = self._plain.activations
         inside = Lattice.of(known).visible(known.grid)
         limit = nice_limit(max(float(np.abs(every[name][1][inside]).max()) for name in alike))
-        scale = "the pyramid and its levels" if _is_outer(choice.part) else "all but the levels"
+        scale = "all sources"
+        if self.offers("pyramid"):
+            outer = _is_outer(choice.part)
+            scale = "the pyramid and its levels" if outer else "all but the levels"
         return self._shown(
             choice.kind, np.array(values), "signed", self._of(target), title=title,
             meaning=f"What it adds to the logit; {scale} have one scale", unit="logits",
@@ -299,6 +344,23 @@ class MapRoom:
         own = known.scores.reshape(len(known.scores), -1).max(axis=1) > _NO_CLASS
         scores = known.scores if own.all() else known.scores[own]
         return CellScores(scores, known.padded_shape, known.shape, known.align_corners)
+
+
+def _by_part(maps: EvidenceMaps | ScoreMapSplit) -> dict[str, tuple[str, np.ndarray]]:
+    """Return the title and the values of every part, by its name in `MapChoice`."""
+    from pspgui.evidence.maps import EvidenceMaps
+
+    if isinstance(maps, EvidenceMaps):
+        own = {
+            "pyramid": ("Pyramid", maps.pyramid), "local": ("Local features", maps.local),
+            **{f"level-{b}": (f"{b} × {b}", part) for b, part in maps.levels.items()},
+        }  # fmt: skip
+    else:
+        own = {
+            f"map-{index}": (title.capitalize(), part)
+            for index, (title, part) in enumerate(maps.parts.items())
+        }
+    return own | {"constant": ("Constant", maps.constant), "all": ("All sources", maps.logit)}
 
 
 def _is_outer(part: str) -> bool:

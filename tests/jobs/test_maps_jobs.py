@@ -151,6 +151,32 @@ def test_how_much_the_pyramid_matters_is_measured_once_and_told_plainly(room):
     assert "less than 0.1 %" in share_text(PyramidShare(0.0, 0.0004))
 
 
+def test_an_fcn_shows_its_score_maps():
+    from every_kind import predictor
+    from fakes import fake_image
+
+    from pspgui.evidence import evidence_of
+    from pspgui.labels.classes import table
+
+    network = predictor("fcn")
+    activations = network.set_image(fake_image(41, 53), "picture")
+    evidence, said = evidence_of(activations, network.weights), network.predict(activations)
+    room = MapRoom(evidence, said, table(*((f"class {i}", (i, i, i)) for i in range(4))))
+    assert [kind.name for kind in MAPS if room.offers(kind.needs)] == [
+        "strongest", "evidence", "confidence", "margin", "entropy"
+    ]  # fmt: skip
+    assert [name for name, _ in room.parts] == ["map-0", "map-1", "map-2", "constant", "all"]
+    maps = [shown(room, "evidence", name, (2, None)) for name, _ in room.parts]
+    assert np.allclose(sum(m.values for m in maps[:4]), maps[4].values, atol=1e-4)
+    assert len({m.limits for m in maps}) == 1 and maps[0].title == "Fc7 score: class 2"
+    source = evidence.at((17, 23), Target(2)).sources[1]
+    title = dict(room.parts)["map-1"]
+    assert source.title.capitalize() == title
+    assert maps[1].value_at(17, 23) == pytest.approx(source.value, abs=1e-4)
+    found = shown(room, "strongest")
+    assert [part.name for part in found.parts] == ["Fc7 score", "Pool4 score", "Pool3 score"]
+
+
 def test_targets_and_names_are_those_of_the_labels():
     evidence, prediction, table = predicted()
     # The labels number the same classes backwards, and know one that the model does not.

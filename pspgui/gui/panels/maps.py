@@ -58,8 +58,8 @@ class MapsPanel(QWidget):
         beside = QHBoxLayout()
         beside.setSpacing(2)
         for kind in MAPS:
-            of_pyramid = kind.needs == "pyramid"
-            (column if of_pyramid else beside).addWidget(self._buttons[kind.name])
+            of_sources = kind.needs in ("pyramid", "sources")
+            (column if of_sources else beside).addWidget(self._buttons[kind.name])
         column.addSpacing(4)
         column.addLayout(self._form())
         column.addSpacing(GRID_PX)
@@ -167,17 +167,16 @@ class MapsPanel(QWidget):
         self._words.setText(text)
 
     def _show_parts(self) -> None:
-        levels = self._maps.levels
-        names = [("Pyramid, all levels", "pyramid"), ("Local features", "local")]
-        names += [(f"{bins} × {bins} bins", f"level-{bins}") for bins in levels]
-        names += [("Constant (biases)", "constant"), ("All sources: the logit", "all")]
-        if [self._part.itemData(i) for i in range(self._part.count())] != [n[1] for n in names]:
+        parts = self._maps.parts
+        if parts and [self._part.itemData(i) for i in range(self._part.count())] != [
+            name for name, _ in parts
+        ]:
             self._part.clear()
-            for text, part in names:
-                self._part.addItem(text, part)
+            for name, title in parts:
+                self._part.addItem(title, name)
         self._part.setCurrentIndex(max(0, self._part.findData(self._maps.part)))
-        self._part.setEnabled(bool(levels))
-        self._target.setEnabled(bool(levels))
+        self._part.setEnabled(bool(parts))
+        self._target.setEnabled(bool(parts))
 
     @Slot()
     def _show_target(self) -> None:
