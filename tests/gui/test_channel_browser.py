@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from channel_case import channel_document, show
+from every_kind import predictor
+from oracles import picture
 from PySide6.QtCore import Qt
 
+from pspgui.evidence import evidence_of
 from pspgui.evidence.channels import channel_shares
 from pspgui.geometry import Pixel
+from pspgui.gui.document import Document
 from pspgui.gui.panels.channel_model import thumbnail
 from pspgui.gui.panels.pyramid import PyramidPanel
 from pspgui.gui.theme import DARK, LIGHT, apply_theme
 from pspgui.inference.channels import channel_maps
+from pspgui.inference.views import pyramid_views
 
 
 class Case:
@@ -185,3 +190,23 @@ def test_a_closed_browser_keeps_no_maps(case):
     case.panel.browse("features")
     case.wait(lambda: case.browser.listed is not None)
     assert case.model.rowCount() == len(case.evidence.activations.features)
+
+
+def test_channels_of_scores_bear_the_names_of_classes(qtbot, qapp):
+    found = predictor("fcn")
+    pixels = picture(45, 70)
+    activations = found.set_image(pixels)
+    document = Document()
+    document.set_image(pixels, None, "scores")
+    evidence = evidence_of(activations, found.weights)
+    document.set_prediction(found.predict(activations), pyramid_views(activations, 0), evidence)
+    panel = PyramidPanel(document)
+    qtbot.addWidget(panel)
+    panel.browse("map-0")
+    browser = panel.browser
+    qtbot.addWidget(browser)
+    qtbot.waitUntil(lambda: browser.listed is not None)
+    names = [browser.model.index(row).data() for row in range(browser.model.rowCount())]
+    assert names == list(document.reading_table.names[:4])
+    browser.view.setCurrentIndex(browser.model.index(2))
+    assert names[2] in document.canvas_map.title
