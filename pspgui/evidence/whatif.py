@@ -20,6 +20,8 @@ from pspgui.inference.activations import PSPActivations
 from pspgui.inference.argmax import full_resolution_labels, labels_within
 from pspgui.inference.resampling import axis_taps
 
+_BAND_PIXELS = 1 << 20
+
 Bin = tuple[int, int, int]
 """Bins a side of the level, row, column."""
 
@@ -342,10 +344,13 @@ def _grown(mask: np.ndarray, reach: int) -> np.ndarray:
 
 def _counted(before: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """Return how many pixels have each pair of classes, (N, N); ignored ones are left out."""
-    pairs = before.astype(np.int64).ravel() * count + labels.ravel()
-    if before.size and int(before.max()) >= count:
-        pairs = pairs[before.ravel() < count]
-    return np.bincount(pairs, minlength=count * count).reshape(count, count)
+    found = np.zeros(count * count, np.int64)
+    step = max(1, _BAND_PIXELS // max(1, before.shape[1]))
+    for start in range(0, len(before), step):  # pairs take eight bytes a pixel
+        band = before[start : start + step]
+        pairs = band.astype(np.int64) * count + labels[start : start + step]
+        found += np.bincount(pairs[band < count], minlength=count * count)
+    return found.reshape(count, count)
 
 
 def _borrowed(

@@ -102,6 +102,32 @@ def test_mean_confidence_is_that_of_the_interpolated_map(align_corners):
     assert pixel_shares(known).sum() == pytest.approx(1.0)
 
 
+def test_pixels_are_counted_by_bands_of_any_height(monkeypatch):
+    _, _, evidence = case()
+    whole = LiveWhatIf(evidence).answer(WhatIf(local=0.0)).moved
+    monkeypatch.setattr("pspgui.evidence.whatif._BAND_PIXELS", 130)
+    assert np.array_equal(LiveWhatIf(evidence).answer(WhatIf(local=0.0)).moved, whole)
+    before = np.full(IMAGE, 255, np.uint8)  # nothing known of any pixel
+    assert not answer_if(evidence, before, WhatIf(local=0.0)).moved.any()
+
+
+def test_the_view_of_a_street_makes_the_boat_a_car():
+    from pspgui import places
+    from pspgui.evidence import evidence_of
+    from pspgui.inference.predictor import Predictor
+    from pspgui.scenes import context_lab as lab
+
+    network = Predictor.load(places.context_lab_model("pspnet"), "cpu")
+    harbour, street = (
+        network.set_image(lab.render_lab(seed, "relationship").image) for seed in (9012, 9000)
+    )
+    live = LiveWhatIf(evidence_of(harbour, network.weights))
+    boat = live.before == lab.BOAT
+    assert boat.sum() > 10_000
+    found = live.answer(WhatIf().with_loan((1, 0, 0), street))
+    assert (found.labels[boat] == lab.CAR).mean() > 0.9
+
+
 def test_an_unknown_bin_changes_nothing():
     _, _, evidence = case()
     live = LiveWhatIf(evidence)
