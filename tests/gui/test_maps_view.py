@@ -387,6 +387,9 @@ def test_without_a_prediction_or_a_pyramid_there_is_nothing_to_choose(place):
     assert not place.window.actions_table["map_context"].isEnabled()
     maps.choose("context")
     assert "needs the bins" in messages[-1]
+    assert "Esc takes a map off" in panel.words
+    document.set_prediction(document.prediction, document.views, None, preview=True)
+    assert "full prediction" in panel.words
     document.forget_prediction()
     assert not panel.button("entropy").isEnabled() and maps.share_text == ""
     maps.choose("entropy")

@@ -77,6 +77,7 @@ class MapsPanel(QWidget):
         document.target_changed.connect(self._show_target)
         document.classes_changed.connect(self._show_target)
         document.prediction_changed.connect(self._show_target)
+        document.prediction_changed.connect(self._show)
         self._target.activated.connect(self._target_chosen)
         self._part.activated.connect(self._part_chosen)
         self._show_target()
@@ -161,10 +162,23 @@ class MapsPanel(QWidget):
             button.setChecked(kind.name == chosen)
             button.setEnabled(maps.offers(kind) or kind.name == chosen)
         self._show_parts()
-        text = _WAITS if maps.waits_for_bin else maps.share_text or _HINT
-        if maps.share_text and maps.waits_for_bin:
-            text = f"{maps.share_text} {_WAITS}"
-        self._words.setText(text)
+        text = maps.share_text
+        if maps.waits_for_bin:
+            text = f"{text} {_WAITS}".lstrip()
+        self._words.setText(text or self._hint())
+
+    def _hint(self) -> str:
+        """Return what to know where nothing is measured."""
+        document = self._document
+        if document.prediction is None or self._maps.parts:
+            return _HINT
+        if document.is_preview:
+            return "What decides comes with the full prediction."
+        if document.by_windows:
+            return "Pin a pixel to see what decides in its window."
+        if document.engine is not None:
+            return "What decides here is told pixel by pixel, in the Evidence panel."
+        return _HINT
 
     def _show_parts(self) -> None:
         parts = self._maps.parts
