@@ -106,16 +106,18 @@ class _Column:
 class ComparePage(QWidget):
     """Linked views of the models compared. GUI thread only.
 
-    One camera moves all of them. Under each stand its class for the pinned, else the hovered
-    pixel, and the evidence for it over the class of the model it is compared with.
+    One camera moves all of them; the picture is the canvas's, whose levels are made but once.
+    Under each stand its class for the pinned, else the hovered pixel, and the evidence for it
+    over the class of the model it is compared with.
     """
 
     def __init__(
-        self, document: Document, comparing: Comparing, parent: QWidget | None = None
-    ) -> None:
+        self, document: Document, comparing: Comparing, picture: PyramidImage,
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self.document, self._comparing = document, comparing
-        self.camera, self.picture = Camera(), PyramidImage(self)
+        self.camera, self.picture = Camera(), picture
         self.columns: list[_Column] = []
         self._look = _LOOKS[0][0]
         self._pixel: Pixel | None = None
@@ -134,7 +136,7 @@ class ComparePage(QWidget):
         for signal in (document.hover_changed, document.pin_changed):
             signal.connect(self._point)
         document.image_changed.connect(self._image_changed)
-        document.picture_changed.connect(self._tone)
+        document.picture_changed.connect(self._repaint)
         self.picture.levels_ready.connect(self._repaint)
         self._image_changed()
         self._build_columns()
@@ -329,16 +331,10 @@ class ComparePage(QWidget):
     @Slot()
     def _image_changed(self) -> None:
         image = self.document.image
-        self.picture.set_pixels(image, self.document.deep)
         if image is not None:
             self.camera.set_image_shape(*image.shape[:2])
         for column in self.columns:
             column.view.set_box(None)
-        self._repaint()
-
-    @Slot()
-    def _tone(self) -> None:
-        self.picture.set_adjustment(self.document.adjustment)
         self._repaint()
 
     # -- laying out ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QStackedWidget
 
 from pspgui.geometry import Rect
 from pspgui.gui.actions import Actions
+from pspgui.gui.canvas.pyramid_image import PyramidImage
 from pspgui.gui.canvas.zooming import with_room
 from pspgui.gui.commands.row import Parts
 
@@ -59,7 +60,8 @@ class CompareStage(QObject):
         if self.page is None:
             from pspgui.gui.comparing_page import ComparePage
 
-            self.page = ComparePage(document, comparing)
+            picture = self._parts.canvas.findChild(PyramidImage)
+            self.page = ComparePage(document, comparing, picture)
             self._pages.addWidget(self.page)
         self._pages.setCurrentWidget(self.page)
         if not isinstance(QApplication.focusWidget(), QAbstractItemView):
