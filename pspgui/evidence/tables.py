@@ -122,6 +122,9 @@ def json_of(
     if pin:
         head["pin"] = pin
     head |= {"x": pixel.x, "y": pixel.y, "pixels": _pixels(evidence)}
+    rect = getattr(evidence, "rect", None)
+    if rect is not None:  # of a region
+        head["rect"] = [rect.x0, rect.y0, rect.x1, rect.y1]
     return head | evidence.to_json(table)
 
 

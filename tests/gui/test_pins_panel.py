@@ -224,6 +224,9 @@ def test_what_is_copied_holds_every_number(place, tmp_path):
         QApplication.clipboard().clear()
         action.trigger()
         assert QApplication.clipboard().text() == panel.written(action.data())
+    QApplication.clipboard().clear()
+    QTest.keyClick(panel.list, Qt.Key.Key_C, CTRL)
+    assert QApplication.clipboard().text() == panel.written("tsv")
     rows = list(csv.DictReader(io.StringIO(panel.written("csv"), newline="")))
     for pin in (one, other):
         values = [float(row["value"]) for row in rows if row["pin"] == str(pin.number)]

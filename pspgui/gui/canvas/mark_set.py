@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.elsewhere_mark import ElsewhereMark
 from pspgui.gui.canvas.marks import BinMark, HoverMark, Mark, ToolMark, WindowMark
-from pspgui.gui.canvas.pin_marks import PinMark
+from pspgui.gui.canvas.pin_marks import PinMark, PinNumber
 from pspgui.gui.canvas.read_marks import ReadMark
 from pspgui.gui.pins import MOST_PINS
 
@@ -28,7 +28,10 @@ class MarkSet(QObject):
         self._canvas = canvas
         self._camera = camera
         self._bin = BinMark(document)
-        self._pins = [PinMark(document, number + 1) for number in reversed(range(MOST_PINS))]
+        self._pins = [
+            kind(document, number)
+            for kind in (PinMark, PinNumber) for number in range(MOST_PINS, 0, -1)
+        ]  # fmt: skip
         self._pin_states = [mark.state for mark in self._pins]
         self._window, self._read = WindowMark(document), ReadMark(document)
         self.hover, self.tool = HoverMark(document), ToolMark(tool)

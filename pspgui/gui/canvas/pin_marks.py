@@ -111,22 +111,17 @@ class PinMark:
         return pin, self._is_current(pin), pin is not None and self._is_numbered(pin)
 
     def bounds(self, camera: Camera) -> QRectF:
-        """Return the area around crosshair or outline, and the number."""
+        """Return the area around crosshair or outline."""
         pin = self._document.pins.numbered(self._number)
         if pin is None:
             return NO_BOUNDS
-        chip = self._chip_centre(pin, camera)
-        reach = CHIP + 4
-        bounds = QRectF(chip.x() - reach, chip.y() - reach, 2 * reach, 2 * reach)
         if pin.region is not None:
-            return bounds.united(camera.to_widget_rect(pin.region.rect).adjusted(-4, -4, 4, 4))
+            return camera.to_widget_rect(pin.region.rect).adjusted(-4, -4, 4, 4)
         centre, reach = _middle(pin.pixel, camera), self._gap(camera) + _ARM + 3
-        return bounds.united(
-            QRectF(centre.x() - reach, centre.y() - reach, 2 * reach, 2 * reach)
-        )
+        return QRectF(centre.x() - reach, centre.y() - reach, 2 * reach, 2 * reach)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
-        """Draw the pin, and its number above everything."""
+        """Draw crosshair or outline."""
         pin = self._document.pins.numbered(self._number)
         if pin is None or not self.bounds(camera).intersects(exposed):
             return
@@ -136,12 +131,6 @@ class PinMark:
             self._paint_region(painter, camera, pin, current)
         else:
             self._paint_pixel(painter, camera, pin, current)
-        if self._is_numbered(pin):
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            font = painter.font()
-            draw_chip(painter, self._chip_centre(pin, camera), pin, ringed=True)
-            painter.setFont(font)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_pixel(self, painter: QPainter, camera: Camera, pin: Pin, current: bool) -> None:
         centre, gap = _middle(pin.pixel, camera), self._gap(camera)
@@ -177,9 +166,6 @@ class PinMark:
             painter.drawPath(self._outline[1])
         painter.restore()
 
-    def _chip_centre(self, pin: Pin, camera: Camera) -> QPointF:
-        return _middle(pin.anchor, camera) + _offset(pin)
-
     def _gap(self, camera: Camera) -> float:
         return max(_GAP, camera.scale / 2 + 3)
 
@@ -188,6 +174,29 @@ class PinMark:
 
     def _is_current(self, pin: Pin | None) -> bool:
         return pin is not None and pin is self._document.pins.current
+
+
+class PinNumber(PinMark):
+    """The number of a pin, above the outlines of all."""
+
+    def bounds(self, camera: Camera) -> QRectF:
+        """Return the area around the number."""
+        pin = self._document.pins.numbered(self._number)
+        if pin is None or not self._is_numbered(pin):
+            return NO_BOUNDS
+        centre, reach = _middle(pin.anchor, camera) + _offset(pin), CHIP + 4
+        return QRectF(centre.x() - reach, centre.y() - reach, 2 * reach, 2 * reach)
+
+    def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
+        """Draw the number."""
+        bounds, pin = self.bounds(camera), self._document.pins.numbered(self._number)
+        if pin is None or not bounds.intersects(exposed):
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font = painter.font()
+        draw_chip(painter, bounds.center(), pin, ringed=True)
+        painter.setFont(font)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 def _middle(pixel: Pixel, camera: Camera) -> QPointF:

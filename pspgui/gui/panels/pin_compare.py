@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from pspgui.gui.canvas.pin_marks import CHIP, draw_chip
@@ -21,7 +29,7 @@ _NARROW_HEAD: Final = 26
 _ROW: Final = 23
 _BAR: Final = 6
 _GAP: Final = 8
-_NAMES: Final = 60
+_NAMES: Final = (60, 104)  # at least and at most as wide
 _NUMBERS_FROM: Final = 46.0
 _WORDS_FROM: Final = 52.0
 
@@ -77,6 +85,7 @@ class PinCompare(QWidget):
         self._cells: list[tuple[Cell, ...]] = []
         self._lows: list[float] = []
         self._span = 1.0
+        self._names = _NAMES[0]
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Pins side by side")
 
@@ -107,6 +116,9 @@ class PinCompare(QWidget):
             low, high = min(ends[-1]), max(ends[-1])
             self._span = max(self._span, high - low)
             self._lows.append((low + high - self._span) / 2)
+        words = QFontMetrics(quiet_font(self))
+        widths = [words.horizontalAdvance(c.name) + 8 for cells in self._cells[:1] for c in cells]
+        self._names = max(_NAMES[0], min(_NAMES[1], max(widths, default=0)))
         self.setVisible(bool(alike))
         self.setAccessibleDescription("; ".join(map(self._told, range(len(self._cells)))))
         self.updateGeometry()
@@ -128,14 +140,14 @@ class PinCompare(QWidget):
 
     def column_rect(self, column: int) -> QRectF:
         """Return where a column lies, its head included."""
-        wide = (self.width() - _NAMES) / max(1, len(self._cells))
-        return QRectF(_NAMES + column * wide, 0, wide - _GAP, self.height())
+        wide = (self.width() - self._names) / max(1, len(self._cells))
+        return QRectF(self._names + column * wide, 0, wide - _GAP, self.height())
 
     def cell_at(self, point: QPointF) -> tuple[int, int] | None:
         """Return (column, row) under a point; row -1 is the head."""
-        if point.x() < _NAMES or not self._cells:
+        if point.x() < self._names or not self._cells:
             return None
-        column = int((point.x() - _NAMES) / (self.width() - _NAMES) * len(self._cells))
+        column = int((point.x() - self._names) / (self.width() - self._names) * len(self._cells))
         row = int((point.y() - self._head_px) // _ROW)
         known = column < len(self._cells) and -2 <= row < len(self._cells[0])
         return (column, max(row, -1)) if known else None
@@ -173,7 +185,7 @@ class PinCompare(QWidget):
                 top = head + row * _ROW + (6 if row == last else 0)
                 p.setFont(quiet_font(self))
                 p.setPen(QColor(theme.text if row == last else theme.quiet))
-                draw_elided(p, QRectF(0, top + 2, _NAMES - 6, _ROW - 4), cell.name)
+                draw_elided(p, QRectF(0, top + 2, self._names - 6, _ROW - 4), cell.name)
             line = head + last * _ROW + 2
             p.fillRect(QRectF(0, line, self.width() - _GAP, 1), QColor(theme.line))
             for column in range(len(self._cells)):

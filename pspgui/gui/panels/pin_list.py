@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -241,11 +241,13 @@ def paint_mini(
 class PinList(QListView):
     """The list; the current row is the pin that is explained, several may be selected.
 
-    `chosen_changed` comes when other pins are selected, `centre_wanted(Pin)` at a double click.
+    `chosen_changed` comes when other pins are selected, `centre_wanted(Pin)` at a double
+    click, `copy_wanted` at Ctrl+C.
     """
 
     chosen_changed = Signal()
     centre_wanted = Signal(object)
+    copy_wanted = Signal()
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -340,17 +342,21 @@ class PinList(QListView):
             self.centre_wanted.emit(self.rows.pins[index.row()])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete removes what is selected, Enter brings the pin to the middle."""
+        """Delete removes what is selected, Ctrl+C copies it, Enter brings it to the middle."""
         if event.key() == Qt.Key.Key_Delete:
             self.pins.remove(self.chosen)
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_wanted.emit()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self.centre_wanted.emit(self.rows.pins[self.currentIndex().row()])
         else:
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Keep Delete for the list while it has the keyboard."""
-        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Delete:
+        """Keep Delete and Ctrl+C for the list while it has the keyboard."""
+        if event.type() == QEvent.Type.ShortcutOverride and (
+            event.key() == Qt.Key.Key_Delete or event.matches(QKeySequence.StandardKey.Copy)
+        ):
             event.accept()
             return True
         return super().event(event)

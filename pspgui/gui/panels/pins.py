@@ -77,7 +77,7 @@ class PinsPanel(QWidget):
         self.forth = _button("arrow-right", "The pin looked at after it (Alt+Right)")
         self.restore = _button("undo", "Bring back the pins removed last")
         self.remove = _button("delete-outline", "Remove the pins chosen (Delete)")
-        self.copy = _button("content-copy", "Copy or save the evidence of the pins chosen, or all")
+        self.copy = _button("content-copy", "Copy (Ctrl+C) or save the pins chosen, or all")
         self.copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.copy.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         menu = QMenu(self.copy)
@@ -139,6 +139,7 @@ class PinsPanel(QWidget):
         self._document.classes_changed.connect(self._show)
         self.list.chosen_changed.connect(self._show)
         self.list.centre_wanted.connect(self.centre_wanted)
+        self.list.copy_wanted.connect(self._copy)
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.compare.pin_chosen.connect(pins.select)
         self.by.activated.connect(self._on_by)
@@ -261,10 +262,13 @@ class PinsPanel(QWidget):
 
     @Slot(object)
     def _on_copy(self, action: object) -> None:
-        kind = action.data()
-        if kind == "save":
+        if action.data() == "save":
             self._save()
-            return
+        else:
+            self._copy(action.data())
+
+    @Slot()
+    def _copy(self, kind: str = "tsv") -> None:
         QGuiApplication.clipboard().setText(self.written(kind))
         count = len(self._written_pins())
         pins = "1 pin" if count == 1 else f"{count} pins"
