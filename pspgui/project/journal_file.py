@@ -127,6 +127,12 @@ class JournalFile:
                 dealt |= journal.recovered
                 _to_backups(path, home)
 
+    def _put_away_settled(self, path: Path) -> None:
+        """Move a journal of which nothing was left to offer to the backups."""
+        with contextlib.suppress(FileNotFoundError, JournalError):
+            self._put_away_recovered(read_journal(path))
+            _to_backups(path, path.parent.parent)
+
     def _go_on(self, content: bytes) -> bool:
         """Append to the journal found when the image was opened; False if a new one is needed."""
         resume = self._resume
@@ -136,6 +142,8 @@ class JournalFile:
             if resume.operation is None:
                 if resume.unsaved:
                     set_aside(resume.path, None)
+                elif resume.tail:
+                    self._put_away_settled(resume.path)
                 self._resume = None
                 return False
             if resume.tail:

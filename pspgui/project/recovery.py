@@ -284,6 +284,28 @@ def _lost(opened: Opened, tails: list[tuple[Journal, int]]) -> Lost | None:
     )  # fmt: skip
 
 
+def _what_stands(journal: Journal, after: int) -> list[tuple[Frame, int]]:
+    """Return the edits, undos and redos behind an operation, less those that were taken back.
+
+    An edit and its undo are nothing. Played on top of other labels they would be something: an
+    undo writes what was there before, which may be older than what is there now.
+    """
+    done, undone = journal.stacks(after)
+    standing: list[tuple[Frame, int]] = []
+    for frame in journal.frames:
+        if frame.kind not in OPERATIONS or frame.operation <= after:
+            continue
+        source = {EDIT: [frame], UNDO: done, REDO: undone}[frame.kind]
+        if source:
+            last, kind = standing[-1] if standing else (None, EDIT)
+            if last == source[-1] and (kind == UNDO) != (frame.kind == UNDO):
+                standing.pop()
+            else:
+                standing.append((source[-1], frame.kind))
+        follow_frame(frame, done, undone)
+    return standing
+
+
 class _Replay:
     """Strokes played on top of labels, whatever these are: each writes where it changed them."""
 
@@ -295,25 +317,21 @@ class _Replay:
 
     def run(self, journal: Journal, after: int) -> None:
         """Play all that comes after an operation; what cannot be read is left out."""
-        done, undone = journal.stacks(after)
-        played: list[tuple[Frame, int, Stroke]] = []
-        for frame in journal.frames:
-            if frame.kind not in OPERATIONS or frame.operation <= after:
-                continue
-            source = {EDIT: [frame], UNDO: done, REDO: undone}[frame.kind]
-            if source and (stroke := self._play(journal, source[-1], frame.kind)) is not None:
-                played.append((source[-1], frame.kind, stroke))
-            follow_frame(frame, done, undone)
-        standing = [stroke for frame, kind, stroke in played if kind == EDIT and frame in done]
+        played = [
+            (kind, stroke)
+            for frame, kind in _what_stands(journal, after)
+            if (stroke := self._play(journal, frame, kind)) is not None
+        ]
+        standing = [stroke for kind, stroke in played if kind == EDIT]
         parts = [frame for frame in journal.unfinished() if frame.operation >= after]
         unfinished = [s for frame in parts if (s := self._play(journal, frame, EDIT)) is not None]
-        self.times += [stroke.edit.at for *_, stroke in played]
+        self.times += [stroke.edit.at for _, stroke in played]
         self.times += [stroke.edit.at for stroke in unfinished]
         standing += unfinished[:1]
         self.standing += len(standing)
         taken = {UNDO: "Undo of ", REDO: "Redo of ", EDIT: ""}
         self.names += [stroke.edit.name for stroke in standing] or [
-            taken[kind] + stroke.edit.name for _, kind, stroke in played[-1:]
+            taken[kind] + stroke.edit.name for kind, stroke in played[-1:]
         ]
 
     def _play(self, journal: Journal, frame: Frame, kind: int) -> Stroke | None:

@@ -161,6 +161,25 @@ TestKeeping = pytest.mark.timeout(3600 if Keeping.TestCase.settings.max_examples
 )
 
 
+def test_a_journal_of_nothing_is_never_played_on_later_strokes() -> None:
+    """What was recovered and taken back before a crash stays taken back, whatever is painted."""
+    state = Keeping()
+    state.start()
+    state.stroke()
+    state.stroke()
+    state.kill()
+    state.undo()
+    state.kill()
+    for _ in range(4):
+        state.stroke()
+    state.restart()
+    assert not list((state.folder / ".pspgui" / "strokes" / "lost").glob("*"))
+    state.stroke()
+    state.kill()
+    assert len(state.bench.found.lost.names) == 1
+    state.teardown()
+
+
 def test_strokes_recovered_and_taken_back_are_not_offered_again() -> None:
     state = Keeping()
     state.start()
