@@ -42,6 +42,7 @@ def folder(tmp_path):
     return home
 
 
+@pytest.mark.slow
 def test_what_is_painted_on_a_read_only_disk_is_kept_elsewhere_and_said(folder, own_folders):
     before = {path: path.read_bytes() for path in folder.rglob("*")}
     environment = dict(
