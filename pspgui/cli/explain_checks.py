@@ -43,6 +43,11 @@ def explain_checks(
         _explain_lines(found)
         if failed:
             print(f"\n{len(failed)} of {len(found)} failed: {', '.join(failed)}")
+        if failed and predictor.precision != "fp32":
+            print(
+                f"The network ran in {predictor.precision} and was compared with fp32: what "
+                "rounding costs fails here. Ask with --precision fp32 whether evidence is exact."
+            )
     return 1 if failed else 0
 
 
