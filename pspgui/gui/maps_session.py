@@ -112,8 +112,8 @@ class MapsSession(QObject):
             self._document.message.emit(self._why_not(choice.kind))
         self._choice = choice
         self._ask()
-        if self.waits_for_bin:
-            self._shown = None
+        if self.waits_for_bin or not self.offers(choice.kind):
+            self._shown = None  # nothing else may stand for what was asked for
             self._document.show_map(None)
         self.changed.emit()
         if self.waits_for_bin and self.offers(choice.kind):

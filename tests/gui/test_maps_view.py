@@ -385,8 +385,10 @@ def test_without_a_prediction_or_a_pyramid_there_is_nothing_to_choose(place):
     document.set_prediction(document.prediction, document.views, None)
     assert not panel.button("context").isEnabled() and panel.button("entropy").isEnabled()
     assert not place.window.actions_table["map_context"].isEnabled()
+    maps.choose("entropy")
+    place.wait(shows(place, "whole-entropy"))
     maps.choose("context")
-    assert "needs the bins" in messages[-1]
+    assert "needs the bins" in messages[-1] and document.shown_map is None
     assert "Esc takes a map off" in panel.words
     document.set_prediction(document.prediction, document.views, None, preview=True)
     assert "full prediction" in panel.words
