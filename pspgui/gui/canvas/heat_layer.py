@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.map_layer import map_image, place_of
 from pspgui.gui.map_scale import MapInView
@@ -45,11 +46,15 @@ class HeatLayer:
         height, width = camera.image_shape
         painter.save()
         painter.setTransform(camera.transform(), True)
-        painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
+        # What a window alone is made of says nothing of the picture around it.
+        whole = Rect(0, 0, height, width)
+        frame = (document.window_frame or whole).intersect(whole)
+        over = QRectF(frame.x0, frame.y0, frame.width, frame.height)
+        painter.setClipRect(over, Qt.ClipOperation.IntersectClip)
         # The picture steps back, so that its colours are not taken for amounts.
         ground = QColor(theme.canvas)
         ground.setAlphaF(_VEIL)
-        painter.fillRect(QRectF(0, 0, width, height), ground)
+        painter.fillRect(over, ground)
         painter.setOpacity(_STRENGTH)
         painter.drawImage(place_of(shown), self._image)
         painter.restore()
