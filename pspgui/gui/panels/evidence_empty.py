@@ -18,6 +18,12 @@ def what_to_do(document: Document) -> tuple[str, str]:
         return "A first look", "Evidence follows with the full prediction."
     if not document.can_explain:
         return _no_evidence(document)
+    if document.by_windows and document.shows_region:
+        return (
+            "No single window holds this region",
+            "What is shown is an average over windows, each explained by itself. Pin one pixel of "
+            "the region, or a smaller one.",
+        )
     if document.by_windows:
         return (
             "Click to explain this window",

@@ -106,7 +106,7 @@ class PinsModel(QAbstractListModel):
         evidence = self._document.pins.evidence_of(pin)
         if evidence is None:
             outside = self._document.by_windows and self._document.window_frame is not None
-            return ("in another window" if outside else "–"), None, "", ""
+            return ("outside this window" if outside else "–"), None, "", ""
         table, label = self._document.reading_table, evidence.target.class_id
         known = 0 <= label < len(table)
         sure = self._document.pins.sureness_of(pin)
