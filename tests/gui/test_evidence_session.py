@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -9,6 +10,7 @@ from workplace import Workplace
 
 from pspgui import places
 from pspgui.geometry import Pixel
+from pspgui.gui.map_scale import map_of_opened
 from pspgui.imaging import encode_png
 from pspgui.jobs.model_choice import ModelChoice
 from pspgui.scenes import render_scene
@@ -104,3 +106,17 @@ def test_a_source_of_a_window_lies_over_that_window_alone(place):
     assert not frame.contains(2, 2)
     assert veiled.pixelColor(inside) != plain.pixelColor(inside)
     assert veiled.pixelColor(outside) == plain.pixelColor(outside)
+
+
+def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
+    document, panel = place.document, place.window.evidence
+    document.set_pin(Pixel(40, 60))
+    QTest.mouseClick(panel.switch.buttons["waterfall"], LEFT)
+    at = panel.waterfall.row_rect(3).center().toPoint()
+    QTest.mouseClick(panel.waterfall, LEFT, NONE, at)
+    place.wait(lambda: document.opened is not None)
+    assert (document.opened.source.kind, document.opened.source.level) == ("level", 2)
+    expected = document.evidence.grid(2).sum()
+    assert document.opened.total == pytest.approx(expected, abs=1e-4)
+    assert np.count_nonzero(document.opened.values) > 0
+    assert map_of_opened(document.opened, document.prediction).title.startswith("2 × 2, all bins")
