@@ -35,7 +35,8 @@ _KIND, _KEEP = "what_if_notes", "what_if_keep"
 class WhatIfNotes(QObject):
     """Lists, keeps, applies and deletes the notes of the image shown. GUI thread only.
 
-    `changed()` comes when there are other notes. Files are read and written on the files lane.
+    `changed()` comes when there are other notes, or when they can be kept where they could not.
+    Files are read and written on the files lane.
     """
 
     changed = Signal()
@@ -169,9 +170,8 @@ class WhatIfNotes(QObject):
             self._document.message.emit(f"The notes of {name} are saved in its project.")
 
     def _take(self, notes: tuple[WhatIfNote, ...], trouble: str) -> None:
-        if notes or trouble or self._notes or self._trouble:
-            self._notes, self._trouble = notes, trouble
-            self.changed.emit()
+        self._notes, self._trouble = notes, trouble
+        self.changed.emit()
 
 
 def _is_bin(place: tuple[int, int, int], levels: tuple[int, ...]) -> bool:

@@ -243,7 +243,8 @@ class BinGrids(QWidget):
             return
         self._pointed = place
         source = self.pointed
-        self.setAccessibleDescription(describe(source).replace("\n", ", ") if source else "")
+        words = describe(source) + self._altered(place, ", ") if source else ""
+        self.setAccessibleDescription(words.replace("\n", ", "))
         self.bin_pointed.emit(source)
         self.update()
 

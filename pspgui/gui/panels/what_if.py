@@ -124,35 +124,10 @@ class WhatIfPanel(QWidget):
 
     def _build(self) -> None:
         self.count = heading("")
-        self.restore_all = _button("Restore all", "Leave everything as it is (Esc on the image)")
-        self.save = _button("Save as a note…", "")
+        self.restore_all = _button("Restore all", "")
         self.on_image = QCheckBox("Show on the image")
         self.on_image.setToolTip("In the views of labels and of the prediction")
         self.before = _button("Before", "Hold to see what there was before (U on the image)")
-        content = QWidget()
-        content.setAutoFillBackground(False)
-        column = QVBoxLayout(content)
-        column.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, GRID_PX)
-        column.setSpacing(GRID_PX)
-        self._hint = _wrapped(_TO_DO)
-        column.addWidget(self._hint)
-        self._sources = QVBoxLayout()
-        self._sources.setSpacing(0)
-        column.addLayout(self._sources)
-        self._build_result(column)
-        column.addWidget(self.save)
-        self._notes_heading, self._notes_column = heading("Notes of this image"), QVBoxLayout()
-        self._notes_column.setSpacing(2)
-        column.addWidget(self._notes_heading)
-        column.addLayout(self._notes_column)
-        self._trouble = _wrapped("")
-        column.addWidget(self._trouble)
-        column.addStretch(1)
-        area = QScrollArea(widgetResizable=True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
-        area.viewport().setAutoFillBackground(False)
         page = QWidget()
         rows = QVBoxLayout(page)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -161,7 +136,7 @@ class WhatIfPanel(QWidget):
             line.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, 0)
             rows.addLayout(line)
         rows.addSpacing(GRID_PX // 2)
-        rows.addWidget(area, 1)
+        rows.addWidget(self._build_scrolled(), 1)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._empty)
         self._pages.addWidget(page)
@@ -171,6 +146,35 @@ class WhatIfPanel(QWidget):
         self.on_image.toggled.connect(self._what_if.set_on_image)
         self.before.pressed.connect(lambda: self._what_if.hold_before(True))
         self.before.released.connect(lambda: self._what_if.hold_before(False))
+
+    def _build_scrolled(self) -> QScrollArea:
+        """Return the part that scrolls: sources, what came of it, notes."""
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, GRID_PX)
+        column.setSpacing(GRID_PX)
+        self._hint, self._why_not, self._trouble = _wrapped(_TO_DO), _wrapped(""), _wrapped("")
+        column.addWidget(self._hint)
+        self._sources = QVBoxLayout()
+        self._sources.setSpacing(0)
+        column.addLayout(self._sources)
+        self._build_result(column)
+        self.save = _button("Save as a note…", "")
+        column.addWidget(self.save)
+        column.addWidget(self._why_not)
+        self._notes_heading, self._notes_column = heading("Notes of this image"), QVBoxLayout()
+        self._notes_column.setSpacing(2)
+        column.addWidget(self._notes_heading)
+        column.addLayout(self._notes_column)
+        column.addWidget(self._trouble)
+        column.addStretch(1)
+        area = QScrollArea(widgetResizable=True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(content)
+        area.viewport().setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
+        return area
 
     def _build_result(self, column: QVBoxLayout) -> None:
         self._result = QWidget()
@@ -310,6 +314,8 @@ class WhatIfPanel(QWidget):
         why_not = self._notes.why_not
         self.save.setEnabled(not why_not)
         self.save.setToolTip(why_not or "Keep this what-if with the image, in its project")
+        self._why_not.setText(why_not)
+        self._why_not.setVisible(bool(why_not) and self._what_if.told is not None)
 
     @Slot()
     def _show_notes(self) -> None:
@@ -321,6 +327,7 @@ class WhatIfPanel(QWidget):
         self._notes_heading.setVisible(bool(self._notes.notes))
         self._trouble.setText(self._notes.trouble)
         self._trouble.setVisible(bool(self._notes.trouble))
+        self._show_save()
 
     # -- from the person ----------------------------------------------------------------------
 
