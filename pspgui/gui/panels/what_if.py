@@ -64,7 +64,7 @@ class NoteRow(QWidget):
         self.apply.setIcon(icon("play-outline"))
         self.apply.setIconSize(QSize(ICON_PX, ICON_PX))
         name = printable(note.name)
-        shown = self.apply.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, 140)
+        shown = self.apply.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, 160)
         self.apply.setText(shown)
         self.apply.setAccessibleName(f"Apply the what-if {name}")
         self.away = QToolButton(toolTip="Delete this note")
