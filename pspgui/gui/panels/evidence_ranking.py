@@ -65,6 +65,13 @@ def short_name(source: Source) -> str:
     return f"{name} row {source.row + 1}, col {source.col + 1}"
 
 
+def tight_name(source: Source | None, name: str) -> str:
+    """Return a bin's name for where there is no room for the usual one; other names as they are."""
+    if source is None or source.kind != "bin" or source.level == 1:
+        return name
+    return f"{source.level}×{source.level} r{source.row + 1} c{source.col + 1}"
+
+
 def unreachable_text(evidence: PixelEvidence, count: int) -> str:
     """Return "32 bins cannot reach this pixel"."""
     kinds = {source.kind for source in evidence.sources if not source.reachable}

@@ -22,7 +22,13 @@ from pspgui.gui.icons import draw_icon
 from pspgui.gui.panels.bin_grids import describe
 from pspgui.gui.panels.drawing import draw_elided, draw_focus, signed
 from pspgui.gui.panels.evidence_bar import level_colour
-from pspgui.gui.panels.evidence_ranking import Ranked, Ranking, ranking_of, unreachable_text
+from pspgui.gui.panels.evidence_ranking import (
+    Ranked,
+    Ranking,
+    ranking_of,
+    tight_name,
+    unreachable_text,
+)
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
 if TYPE_CHECKING:
@@ -286,7 +292,9 @@ class SourceList(QWidget):
             self._right(p, QRectF(0, rect.top(), right, _ROW), f"{100 * row.so_far:.1f} %")
         room = columns[0] - metrics.horizontalAdvance(amount) - _GLYPH - 16
         p.setPen(QColor(theme.text if row.source is not None else theme.quiet))
-        draw_elided(p, QRectF(_GLYPH + 8, rect.top(), room, _ROW), row.name)
+        fits = metrics.horizontalAdvance(row.name) <= room
+        name = row.name if fits else tight_name(row.source, row.name)
+        draw_elided(p, QRectF(_GLYPH + 8, rect.top(), room, _ROW), name)
         if self._ranking.peak:
             sign = theme.positive if row.value >= 0 else theme.negative
             long = (self.width() - _GLYPH - 8) * abs(row.value) / self._ranking.peak
