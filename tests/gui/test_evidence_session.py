@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from workplace import Workplace
 
 from pspgui import places
@@ -120,3 +122,19 @@ def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
     assert document.opened.total == pytest.approx(expected, abs=1e-4)
     assert np.count_nonzero(document.opened.values) > 0
     assert map_of_opened(document.opened, document.prediction).title.startswith("2 × 2, all bins")
+
+
+def test_ctrl_c_after_a_click_into_the_panel_copies_its_evidence(place):
+    document, panel = place.document, place.window.evidence
+    document.set_pin(Pixel(40, 60))
+    place.window.activateWindow()
+    place.wait(place.window.isActiveWindow)
+    QTest.mouseClick(panel._header, LEFT)
+    focused = QApplication.focusWidget()
+    assert panel.isAncestorOf(focused) or focused is panel
+    QGuiApplication.clipboard().setText("before")
+    QTest.keyClick(focused, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    text = QGuiApplication.clipboard().text()
+    assert text.startswith("image\t") and "0.png" in text.splitlines()[0]
+    digest = place.session.model.digest
+    assert f"weights\t{digest}" in text and "1x1:0,0" in text
