@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LINE: Final = 18
 _BAR: Final = 8
+_NAMES: Final = {"bins": "pyramid", "constant": "const"}
+_SHORT: Final = {"bins": "pyr", "constant": "c", "local": "loc", "branches": "br"}  # where narrow
 
 
 class PixelWords(NamedTuple):
@@ -144,7 +147,10 @@ class ReadingStrip(QWidget):
             self._paint_bar(p, bar, words.sums)
             p.setPen(QColor(theme.quiet))
             room = QRectF(left, bar.bottom() + 4, right - left, _LINE)
-            draw_elided(p, room, _terms_text(words.sums))
+            text = _terms_text(words.sums)
+            if p.fontMetrics().horizontalAdvance(text) > room.width():
+                text = _terms_text(words.sums, _SHORT)
+            draw_elided(p, room, text)
 
     def _paint_bar(self, p: QPainter, room: QRectF, sums: Sums) -> None:
         """Paint the parts stacked from the middle: against to the left, for to the right."""
@@ -171,11 +177,10 @@ def extent_of(sums: Sums | None) -> float:
     return max(sum(v for v in values if v > 0), -sum(v for v in values if v < 0))
 
 
-def _terms_text(sums: Sums) -> str:
+def _terms_text(sums: Sums, names: Mapping[str, str] = _NAMES) -> str:
     """Return the parts in words: "local −0.42 · pyramid +2.75 · const −0.02"."""
     *terms, _total = sums.terms
-    renamed = {"bins": "pyramid", "constant": "const"}
-    return " · ".join(f"{renamed.get(name, name)} {signed(value)}" for name, value in terms)
+    return " · ".join(f"{names.get(name, name)} {signed(value)}" for name, value in terms)
 
 
 def _sum_text(sums: Sums) -> str:
