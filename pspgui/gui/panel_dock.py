@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -29,6 +30,10 @@ class PanelDock(QDockWidget):
         return super().widget()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """The panel is wanted now."""
-        self.widget()
+        """The panel is wanted now; it comes with the next turn of the event loop.
+
+        An exception that a panel raised in here would end the process.
+        """
         super().showEvent(event)
+        if self._build is not None:
+            QTimer.singleShot(0, self, self.widget)
