@@ -275,10 +275,10 @@ class Pins(QObject):
 
     def install(self, image: Path, pins: Sequence[Pin]) -> None:
         """Take the pins that a project kept for an image, beside those that are there already."""
-        if image != self._image:
-            self._kept.setdefault(image, tuple(pins))
-            return
-        self._add_kept(self._fitting(pins))
+        if image == self._image:
+            self._add_kept(self._fitting(pins))
+        else:  # it was left before this came
+            self._kept[image] = _together(self._kept.get(image, ()), pins)
 
     def kept_in(self, image: Path) -> tuple[Pin, ...]:
         """Return the pins kept in an image that was opened in this session."""
@@ -299,13 +299,9 @@ class Pins(QObject):
         return next((pin for pin in self._pins if not pin.kept), None)
 
     def _add_kept(self, pins: Sequence[Pin]) -> None:
-        """Set pins under their own numbers, where those are free."""
-        for pin in pins:
-            if not self.is_full:
-                taken = self.numbered(pin.number) is not None
-                pin = replace(pin, number=self._free_number()) if taken else pin
-                self._pins = tuple(sorted((*self._pins, pin), key=lambda p: p.number))
+        """Set pins beside those there are."""
         if pins:
+            self._pins = _together(self._pins, pins)
             self._told()
 
     def _keep_loose(self) -> None:
@@ -319,15 +315,11 @@ class Pins(QObject):
             return self._replace(loose, replace(loose, pixel=found.pixel), select=False)
         return self._new(found.pixel, None, kept=False)
 
-    def _free_number(self) -> int:
-        taken = {pin.number for pin in self._pins}
-        return next(n for n in range(1, MOST_PINS + 2) if n not in taken)
-
     def _new(self, pixel: Pixel, region: Stamp | None, kept: bool) -> Pin | None:
         if self.is_full:
             return None
-        pin = Pin(self._free_number(), pixel, region, kept=kept)
-        self._pins = tuple(sorted((*self._pins, pin), key=lambda p: p.number))
+        pin = Pin(_free_number(self._pins), pixel, region, kept=kept)
+        self._pins = _by_number((*self._pins, pin))
         self._told()
         return pin
 
@@ -365,6 +357,23 @@ class Pins(QObject):
     def _told(self) -> None:
         self._remember()
         self.changed.emit()
+
+
+def _together(there: tuple[Pin, ...], more: Sequence[Pin]) -> tuple[Pin, ...]:
+    """Return pins and more of them, under their own numbers where those are free."""
+    for pin in more[: MOST_PINS - len(there)]:
+        taken = any(one.number == pin.number for one in there)
+        there = (*there, replace(pin, number=_free_number(there)) if taken else pin)
+    return _by_number(there)
+
+
+def _free_number(pins: Sequence[Pin]) -> int:
+    taken = {pin.number for pin in pins}
+    return next(n for n in range(1, MOST_PINS + 2) if n not in taken)
+
+
+def _by_number(pins: Sequence[Pin]) -> tuple[Pin, ...]:
+    return tuple(sorted(pins, key=lambda pin: pin.number))
 
 
 def grouped(number: int) -> str:

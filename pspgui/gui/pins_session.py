@@ -228,6 +228,8 @@ class PinsSession(QObject):
 
     @Slot(object)
     def _take_read(self, found: _Read) -> None:
+        if found.image in self._read:
+            return  # asked for twice, by going to and fro
         if found.damage:
             self._document.message.emit(found.damage)
             return

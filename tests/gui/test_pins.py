@@ -131,6 +131,11 @@ def test_pins_from_the_project_come_beside_those_set_meanwhile(pins):
     pins.add(Pixel(1, 1))
     pins.install(ONE, [Pin(1, Pixel(2, 2)), Pin(3, Pixel(3, 3), name="c"), Pin(4, Pixel(99, 0))])
     assert places(pins) == [(1, (1, 1)), (2, (2, 2)), (3, (3, 3))]
+    pins.open(OTHER, (HEIGHT, WIDTH))
+    pins.open(ONE, (HEIGHT, WIDTH))
+    pins.install(OTHER, [Pin(5, Pixel(2, 2))])  # which was left before its file was read
+    pins.open(OTHER, (HEIGHT, WIDTH))
+    assert places(pins) == [(5, (2, 2))]
 
 
 def test_back_and_forth_through_what_was_looked_at(pins):

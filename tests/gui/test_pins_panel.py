@@ -37,7 +37,7 @@ def weights(tmp_path_factory):
     from pspgui.models.checkpoints.native import save_checkpoint
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = small_network(3, classes=len(CAMVID))
+    network = small_network(3, classes=len(CAMVID), backbone="resnet18")
     save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
     return path
 
@@ -276,29 +276,28 @@ def test_pins_survive_other_images_and_the_project_keeps_them(opened, folder):
     assert len(read_pins(LabelStore().path_for(folder / "street0.png"))) == 3
 
 
-def test_a_damaged_file_is_told_and_not_replaced(opened, folder):
-    label_file = LabelStore().path_for(folder / "street0.png")
-    file = pins_beside(label_file)
-    file.parent.mkdir(parents=True)
-    file.write_text("{")
+def test_removing_all_is_kept_too_and_a_damaged_file_is_left_alone(opened, folder):
+    label_files = [LabelStore().path_for(folder / f"street{n}.png") for n in range(2)]
+    damaged = pins_beside(label_files[1])
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("{")
     place = opened()
-    told = []
-    place.document.message.connect(told.append)
-    click(place, 20, 30, SHIFT)
-    place.window.closing.emit()
-    place.session.project.flush()
-    assert file.read_text() == "{"
-    assert len(place.document.pins) == 1
-
-
-def test_removing_all_pins_is_kept_too(opened, folder):
-    place = opened()
-    (folder / ".pspgui").mkdir(exist_ok=True)
     two_pins(place)
     place.window.closing.emit()
     place.session.project.flush()
-    assert len(read_pins(LabelStore().path_for(folder / "street0.png"))) == 2
+    assert len(read_pins(label_files[0])) == 2
     place.window.actions_table["remove_pins"].trigger()
     place.window.closing.emit()
     place.session.project.flush()
-    assert read_pins(LabelStore().path_for(folder / "street0.png")) == ()
+    assert read_pins(label_files[0]) == ()
+    panel_of(place).restore.click()
+    assert len(place.document.pins) == 2
+
+    told = []
+    place.document.message.connect(told.append)
+    go_to(place, "street1.png")
+    place.wait(lambda: any("street1.json cannot be read" in text for text in told))
+    click(place, 20, 30, SHIFT)
+    place.window.closing.emit()
+    place.session.project.flush()
+    assert damaged.read_text() == "{" and len(place.document.pins) == 1
