@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QDialog, QWidget
 
 from pspgui.gui.errors import sentence
 from pspgui.gui.notices import Notice
-from pspgui.jobs.exporting import ExportOutcome, LabelSource, find_exportable, run_export
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from pspgui.gui.document import Document
     from pspgui.gui.session import Session
     from pspgui.gui.settings import Settings
-    from pspgui.jobs.exporting import Exportable, ExportRequest
+    from pspgui.jobs.exporting import Exportable, ExportOutcome, ExportRequest
     from pspgui.jobs.importing import ImportOptions, ImportPlan, ImportReport
 
 _SAVING_S: Final = 30.0
@@ -58,6 +57,8 @@ class DataSets(QObject):
 
     def export(self, only: Sequence[Path] | None = None) -> None:
         """Find out what there is to export, then ask how; `only` these images, else all."""
+        from pspgui.jobs.exporting import find_exportable
+
         if self._is_asking():
             return
         self._document.finish_stroke()
@@ -84,6 +85,8 @@ class DataSets(QObject):
 
     def run_export(self, request: ExportRequest) -> None:
         """Export as asked; the report follows."""
+        from pspgui.jobs.exporting import LabelSource, run_export
+
         session = self._session
         self._document.finish_stroke()
         session.autosave.save_now()

@@ -1,4 +1,7 @@
-"""The panels beyond the four that are always there: one row each, out of sight at first."""
+"""The panels beyond the four that are always there: one row each, out of sight at first.
+
+Their modules are imported when they are first shown, so that the window comes sooner.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.commands.row import Parts
-from pspgui.gui.panels.adjust import AdjustPanel
-from pspgui.gui.panels.history import HistoryPanel
-from pspgui.gui.panels.maps import MapsPanel
-from pspgui.gui.panels.pins import pins_panel
-from pspgui.gui.queue_wiring import review_panel, statistics_panel
-from pspgui.gui.what_if_wiring import what_if_panel
 
 
 class DockRow(NamedTuple):
@@ -25,22 +22,71 @@ class DockRow(NamedTuple):
     build: Callable[[Parts, QWidget], QWidget]
 
 
+def _history(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.history import HistoryPanel
+
+    return HistoryPanel(parts.document, parent)
+
+
+def _adjust(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.adjust import AdjustPanel
+
+    return AdjustPanel(parts.document, parent)
+
+
+def _review(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.review import ReviewPanel
+
+    panel = ReviewPanel(parts.document, parts.queue, parts.review, parent)
+    panel.image_chosen.connect(parts.session.show_image)
+    return panel
+
+
+def _pins(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.pins import pins_panel
+
+    return pins_panel(parts, parent)
+
+
+def _what_if(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.what_if import WhatIfPanel
+    from pspgui.gui.panels.what_if_menu import WhatIfMenu
+    from pspgui.gui.what_if_notes import WhatIfNotes
+
+    notes = WhatIfNotes(parts.document, parts.session, parts.what_if, parts.what_if)
+    panel = WhatIfPanel(parts.document, parts.what_if, notes, parent)
+    panel.menu = parts.canvas.window().findChild(WhatIfMenu)
+    return panel
+
+
+def _maps(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.maps import MapsPanel
+
+    return MapsPanel(parts.document, parts.maps, parent)
+
+
 def _differences(parts: Parts, parent: QWidget) -> QWidget:
     from pspgui.gui.comparing_panel import DifferencesPanel
 
     return DifferencesPanel(parts.comparing, parent)
 
 
+def _statistics(parts: Parts, parent: QWidget) -> QWidget:
+    from pspgui.gui.panels.statistics import StatisticsPanel
+
+    panel = StatisticsPanel(parts.document, parts.session, parts.queue, parent)
+    panel.query_wanted.connect(parts.images.ask_for)
+    return panel
+
+
+_RIGHT: Final = Qt.DockWidgetArea.RightDockWidgetArea
 DOCKS: Final[tuple[DockRow, ...]] = (
-    DockRow("History", Qt.DockWidgetArea.RightDockWidgetArea,
-            lambda parts, parent: HistoryPanel(parts.document, parent)),
-    DockRow("Adjust", Qt.DockWidgetArea.RightDockWidgetArea,
-            lambda parts, parent: AdjustPanel(parts.document, parent)),
-    DockRow("Review", Qt.DockWidgetArea.RightDockWidgetArea, review_panel),
-    DockRow("Pins", Qt.DockWidgetArea.RightDockWidgetArea, pins_panel),
-    DockRow("What if", Qt.DockWidgetArea.RightDockWidgetArea, what_if_panel),
-    DockRow("Maps", Qt.DockWidgetArea.RightDockWidgetArea,
-            lambda parts, parent: MapsPanel(parts.document, parts.maps, parent)),
-    DockRow("Differences", Qt.DockWidgetArea.RightDockWidgetArea, _differences),
-    DockRow("Statistics", Qt.DockWidgetArea.RightDockWidgetArea, statistics_panel),
-)  # fmt: skip
+    DockRow("History", _RIGHT, _history),
+    DockRow("Adjust", _RIGHT, _adjust),
+    DockRow("Review", _RIGHT, _review),
+    DockRow("Pins", _RIGHT, _pins),
+    DockRow("What if", _RIGHT, _what_if),
+    DockRow("Maps", _RIGHT, _maps),
+    DockRow("Differences", _RIGHT, _differences),
+    DockRow("Statistics", _RIGHT, _statistics),
+)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
+    QDialog,
     QDockWidget,
     QLineEdit,
     QMainWindow,
@@ -31,8 +32,6 @@ from pspgui.gui.commands.row import Parts
 from pspgui.gui.commands.strip import GROUP as STRIP_MENU
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.comparing_stage import CompareStage
-from pspgui.gui.dialogs.model import ModelDialog
-from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
 from pspgui.gui.docks import DOCKS
 from pspgui.gui.document import Document
 from pspgui.gui.evidence_session import EvidenceSession
@@ -81,7 +80,7 @@ class MainWindow(QMainWindow):
         self.document, self.session, self.settings = document, session, settings
         self._seen = False
         self._activity: Activity | None = None
-        self.model_dialog: ModelDialog | None = None
+        self.model_dialog: QDialog | None = None
         self.keeps_layout = True
         self.verbs = WindowVerbs(document, session, settings, self)
         self.canvas = Canvas(document)
@@ -150,9 +149,7 @@ class MainWindow(QMainWindow):
             dock.setVisible(False)
             dock.toggleViewAction().triggered.connect(dock.raise_)
             self.more[row.title] = dock
-        wire_what_if(
-            self.parts, self.evidence.grids, self.more["What if"].widget(), self.actions_table
-        )
+        wire_what_if(self.parts, self.evidence.grids, self.actions_table)
         self.docks[2].raise_()
         self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
@@ -269,11 +266,15 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_keys(self) -> None:
+        from pspgui.gui.dialogs.shortcuts import ShortcutsDialog
+
         ShortcutsDialog(self.actions_table.rows, self).exec()
 
     @Slot()
     def _show_model(self) -> None:
         if self.model_dialog is None:
+            from pspgui.gui.dialogs.model import ModelDialog
+
             self.model_dialog = ModelDialog(self.document, self.session, self)
         self.model_dialog.show()
         self.model_dialog.raise_()

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtWidgets import QWidget
-
 from pspgui.gui.actions import Actions
 from pspgui.gui.commands.queue import predict_images
 from pspgui.gui.commands.row import Parts
 from pspgui.gui.panels.image_view import LOOKS
-from pspgui.gui.panels.review import ReviewPanel
-from pspgui.gui.panels.statistics import StatisticsPanel
 from pspgui.gui.settings import Settings
 
 _KEPT_LOOK: Final = "images/look"
@@ -38,17 +34,3 @@ def wire_queue(parts: Parts, actions: Actions) -> None:
     if look in LOOKS:
         images.set_look(look)
     images.look_changed.connect(lambda chosen: settings.set_choice(_KEPT_LOOK, chosen))
-
-
-def review_panel(parts: Parts, parent: QWidget) -> QWidget:
-    """Return the review panel of a window."""
-    panel = ReviewPanel(parts.document, parts.queue, parts.review, parent)
-    panel.image_chosen.connect(parts.session.show_image)
-    return panel
-
-
-def statistics_panel(parts: Parts, parent: QWidget) -> QWidget:
-    """Return the statistics panel of a window."""
-    panel = StatisticsPanel(parts.document, parts.session, parts.queue, parent)
-    panel.query_wanted.connect(parts.images.ask_for)
-    return panel

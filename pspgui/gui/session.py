@@ -25,7 +25,6 @@ from pspgui.gui.notices import Activity, Notice
 from pspgui.gui.project_session import ProjectSession
 from pspgui.gui.settings import Settings
 from pspgui.jobs.class_tables import read_folder_classes
-from pspgui.jobs.exporting import LabelSource, export_labels
 from pspgui.jobs.messages import Failed, Job, Urgency
 from pspgui.jobs.opening import (
     ListedFolder,
@@ -159,6 +158,8 @@ class Session(ModelSession):
 
     def export_to(self, destination: Path) -> None:
         """Export all images of the list that have labels; the end is told as a notice."""
+        from pspgui.jobs.exporting import LabelSource, export_labels
+
         self._document.finish_stroke()
         self.autosave.save_now()
         unsaved = {image: self.autosave.snapshot_of(image) for image in self.autosave.unsaved}

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pspgui.durable import printable, write_durably
-from pspgui.formats.checked_json import read_json
-from pspgui.formats.errors import FormatError
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.project.class_files import classes_beside
 
@@ -121,6 +119,9 @@ def _entries(path: Path) -> list[Any]:
     """Return what a file lists, whatever it is."""
     if not path.exists():
         return []
+    from pspgui.formats.checked_json import read_json
+    from pspgui.formats.errors import FormatError
+
     try:
         told = read_json(path, _MAX_BYTES)
     except FormatError as error:

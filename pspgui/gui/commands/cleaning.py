@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from pspgui.gui.commands.row import ActionRow, Parts, has_image
-from pspgui.gui.dialogs.clean_up import clean_up
 
 # (what, its row's text, keys, icon)
 _KINDS: Final = (
@@ -22,6 +21,8 @@ _KINDS: Final = (
 
 
 def _clean(parts: Parts, what: str) -> None:
+    from pspgui.gui.dialogs.clean_up import clean_up
+
     canvas = parts.canvas
     if canvas.isVisible():
         view = canvas.camera.to_image_rect(canvas.camera.viewport)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from pspgui.gui.commands.row import ActionRow, Parts
-from pspgui.gui.dialogs.conflict import ConflictDialog
-from pspgui.gui.dialogs.recovery import RecoveryDialog
 
 
 def _recover(parts: Parts) -> None:
+    from pspgui.gui.dialogs.recovery import RecoveryDialog
+
     RecoveryDialog(parts.document, parts.session.keeping, parts.canvas.window()).exec()
 
 
 def _settle(parts: Parts) -> None:
+    from pspgui.gui.dialogs.conflict import ConflictDialog
+
     image = parts.session.keeping.conflict
     if image is not None:
         ConflictDialog(parts.session.keeping, image, parts.canvas.window()).exec()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QPoint, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget, QWidgetAction
 
-from pspgui.gui.dialogs.borrow import BorrowDialog
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.bin_grids import BinGrids
 from pspgui.gui.panels.bin_marks import Mark
@@ -84,6 +83,8 @@ class WhatIfMenu(QObject):
 
     def ask_lender(self, key: Key) -> None:
         """Ask which image is to lend a bin, and have it borrowed."""
+        from pspgui.gui.dialogs.borrow import BorrowDialog
+
         dialog = BorrowDialog(
             name_of(key), self._session.images, self._current, self._before,
             self._grids.window(),
