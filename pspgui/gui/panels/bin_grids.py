@@ -42,7 +42,7 @@ _GAP = 8
 _TITLE = 18
 _LEGEND = 22
 _DETAIL = 34
-_FINE = 4  # bins a side from which numbers need a level to have the whole width
+_LEAST_BIN, _MOST_BIN = 29, 48  # px that a number with one decimal takes, and one with two
 _ARROWS = {
     Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0),
@@ -170,21 +170,22 @@ class BinGrids(QWidget):
     def heightForWidth(self, width: int) -> int:
         """Titles, grids in the image's shape, scale and detail lines."""
         high = sum(
-            _TITLE + self._side(len(row), width) * self._aspect + _GAP for row in self._rows()
+            _TITLE + _side(row, width) * self._aspect + _GAP for row in self._rows(width)
         )
         return int(high + _LEGEND + _DETAIL)
 
-    def _rows(self) -> list[tuple[int, ...]]:
+    def _rows(self, width: int) -> list[tuple[int, ...]]:
         """Return which levels stand side by side, row by row."""
         levels = tuple(self._evidence.grids) if self._evidence else tuple(self._frames)
-        wide = tuple(b for b in levels if b >= _FINE) if self._numbers else ()
-        close = [b for b in levels if b not in wide] or ([0] * 4 if not wide else [])
+        close, wide = list(levels) or [0] * 4, list[int]()
+        while self._numbers and close:
+            finest = max(close)
+            if _side(tuple(close[:4]), width) >= _LEAST_BIN * finest:
+                break
+            close.remove(finest)  # its numbers have room in a row of its own alone
+            wide.insert(0, finest)
         rows = [tuple(close[i : i + 4]) for i in range(0, len(close), 4)]
         return rows + [(b,) for b in wide]
-
-    @staticmethod
-    def _side(columns: int, width: int) -> float:
-        return (width - (columns - 1) * _GAP) / columns
 
     def sizeHint(self) -> QSize:
         """A panel's usual width."""
@@ -202,8 +203,8 @@ class BinGrids(QWidget):
     def _place_frames(self) -> None:
         frames: dict[int, QRectF] = {}
         top = float(_TITLE)
-        for row in self._rows():
-            side = self._side(len(row), self.width())
+        for row in self._rows(self.width()):
+            side = _side(row, self.width())
             for column, level in enumerate(row):
                 if level:
                     frames[level] = QRectF(
@@ -464,6 +465,12 @@ def describe(source: Source) -> str:
     return f"{name}:  {value}\n{where}\n{read}"
 
 
+def _side(row: tuple[int, ...], width: int) -> float:
+    """Return how wide the grids of a row are; one by itself no wider than its numbers need."""
+    side = (width - (len(row) - 1) * _GAP) / len(row)
+    return side if len(row) > 1 or row[0] < 2 else min(side, _MOST_BIN * row[0])
+
+
 def _decimals(
     metrics: QFontMetrics, room: tuple[float, float], limit: float, least: int
 ) -> int | None:
@@ -471,6 +478,6 @@ def _decimals(
     if room[1] < metrics.height() - 2:
         return None
     for decimals in range(2, least - 1, -1):
-        if room[0] >= metrics.horizontalAdvance(signed(-limit, decimals)) + 3:
+        if room[0] >= metrics.horizontalAdvance(signed(-limit, decimals)) + 1:
             return decimals
     return None
