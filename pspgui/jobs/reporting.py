@@ -132,8 +132,10 @@ def _notes(wanted: ReportWanted, told: int) -> list[str]:
             f"{frame.x0},{frame.y0} to {frame.x1},{frame.y1} alone, as if it were an image of its "
             "own, and the command reads the whole image in one pass."
         )
-    if told < len(wanted.pins):
-        notes.append(f"{len(wanted.pins) - told} pins lie outside that window and are left out.")
+    left = len(wanted.pins) - told
+    if left:
+        pins = "1 pin lies" if left == 1 else f"{left} pins lie"
+        notes.append(f"{pins} outside that window: left out.")
     if wanted.question.baseline is not None:
         notes.append("The command takes silence for its baseline.")
     if any(p.region is not None and not p.region.mask.all() for _, p in wanted.pins):

@@ -1,0 +1,104 @@
+"""The job that writes a report beside the window: windows, other class tables, pins left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from every_kind import CLASSES, predictor
+from oracles import picture
+
+from pspgui.evidence import evidence_of
+from pspgui.geometry import Pixel, Rect
+from pspgui.jobs.class_tables import Translation
+from pspgui.jobs.messages import Turn
+from pspgui.jobs.model_choice import ModelFacts
+from pspgui.jobs.pins import PinPlace, PinQuestion
+from pspgui.jobs.reporting import ReportWanted, write_report_of
+from pspgui.jobs.windowed import WindowEvidence
+from pspgui.labels.classes import table
+from pspgui.labels.raster import Stamp
+
+QUESTION = PinQuestion(None, None, "split", None)
+
+
+@pytest.fixture(scope="module")
+def found():
+    network = predictor("pspnet")
+    activations = network.set_image(picture(45, 70))
+    return network, evidence_of(activations, network.weights), network.predict(activations)
+
+
+def wanted(found, tmp_path, engine=None, classes=CLASSES, pixels=None, places=None):
+    network, evidence, prediction = found
+    image = tmp_path / "street.png"
+    image.write_bytes(b"not read again but for its digest")
+    facts = ModelFacts(
+        tmp_path / "w.safetensors", "w", "native", "cpu", "fp32", network.digest, CLASSES,
+        spec=network.spec,
+    )  # fmt: skip
+    if places is None:
+        places = (("1", PinPlace(Pixel(20, 33), None)), ("2 far", PinPlace(Pixel(2, 3), None)))
+    pixels = picture(45, 70) if pixels is None else pixels
+    return ReportWanted(
+        image, pixels, engine or evidence, prediction, classes, places, QUESTION, facts
+    )
+
+
+def written(asked, path):
+    steps = write_report_of(asked, path)(Turn(lambda step: None, lambda: False))
+    shares = []
+    while True:
+        try:
+            shares.append(next(steps).fraction)
+        except StopIteration as done:
+            assert shares == sorted(shares)
+            return done.value, path.read_text(encoding="utf-8")
+
+
+def test_a_report_tells_its_pins_and_how_to_make_it_again(found, tmp_path):
+    told, page = written(wanted(found, tmp_path), tmp_path / "out.html")
+
+    assert str(tmp_path / "out.html") in told
+    assert "Pin 2 far at 3,2" in page
+    assert "--at 33,20 --at 3,2 --weights" in page
+    assert "silencing it would change" in page
+
+
+def test_of_windows_the_one_that_is_explained(found, tmp_path):
+    engine = WindowEvidence(found[1], Rect(10, 20, 55, 90))
+    over = replace(found[2], labels=np.zeros((80, 100), np.uint8))
+    asked = wanted((*found[:2], over), tmp_path, engine, pixels=picture(80, 100))
+
+    _, page = written(asked, tmp_path / "out.html")
+
+    assert "Pin 1 at 33,20" in page
+    assert "Pin 2" not in page
+    assert "from 20,10 to 90,55" in page
+    assert "1 pin lies outside" in page
+    assert "silencing it" not in page
+
+
+def test_classes_are_named_as_the_labels_name_them(found, tmp_path):
+    own = table(*((f"class {i}", (i, i, i)) for i in (3, 2, 1, 0)))
+    translation = Translation(CLASSES, own)
+    engine = translation.evidence(found[1])
+    target = found[1].margin_target((20, 33))
+
+    asked = wanted(found, tmp_path, engine, translation.reading)
+    _, page = written(asked, tmp_path / "out.html")
+
+    names = CLASSES.names
+    assert f"{names[target.class_id]} over {names[target.versus]}" in page
+
+
+def test_regions_are_outlined_and_without_any_pin_in_reach_it_fails(found, tmp_path):
+    region = Stamp(Rect(5, 5, 12, 20), np.ones((7, 15), bool))
+    places = (("1", PinPlace(Pixel(8, 12), region)),)
+    _, page = written(wanted(found, tmp_path, places=places), tmp_path / "out.html")
+    assert "105 px" in page and "--region 5,5,20,12" in page
+
+    engine = WindowEvidence(found[1], Rect(40, 60, 85, 130))
+    with pytest.raises(ValueError, match="No pin lies in the window"):
+        written(wanted(found, tmp_path, engine, places=places), tmp_path / "out.html")
