@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -67,6 +68,7 @@ def _open_window(options: argparse.Namespace) -> int:
     trouble = _no_display(options.screenshot is not None)
     if trouble:
         return _say(trouble)
+    gc.disable()  # as GuiGarbage does in the end: looking through what is imported takes a tenth
     try:
         window = import_module("pspgui.gui.window_app")
     except ModuleNotFoundError as error:

@@ -34,7 +34,7 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     once for a name that is not in the set.
     """
     name = name.removeprefix("mdi6.")
-    if name not in _characters():
+    if name not in _codes():
         raise IconError(f"there is no icon called {name!r} in the Material Design set")
     return QIcon(_GlyphEngine(name, colour))
 
@@ -47,7 +47,7 @@ def draw_icon(painter: QPainter, name: str, rect: QRectF, colour: QColor | str) 
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     painter.setFont(font)
     painter.setPen(QColor(colour))
-    painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), _characters()[name])
+    painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), chr(int(_codes()[name], 16)))
     painter.restore()
 
 
@@ -115,9 +115,10 @@ def _only(pattern: str) -> Path:
 
 
 @cache
-def _characters() -> dict[str, str]:
-    table = json.loads(_only(_TABLE_FILES).read_text(encoding="utf-8"))
-    return {name: chr(int(code, 16)) for name, code in table.items()}
+def _codes() -> dict[str, str]:
+    """Return the characters' code points in hexadecimal, by name: seven thousand of them."""
+    codes: dict[str, str] = json.loads(_only(_TABLE_FILES).read_text(encoding="utf-8"))
+    return codes
 
 
 @cache
