@@ -54,7 +54,7 @@ def overview(contents: Contents) -> list[Block]:
     """Return the title, the image with its pins, the overlay, the context share, the legend."""
     panels = 2 + (contents.context is not None)
     width = (WIDTH_IN - _GAP_IN * (panels - 1)) / panels
-    height = min(_TALLEST_IN, width * contents.pixels.shape[0] / contents.pixels.shape[1])
+    drawn, height = _fitted(contents, width)
 
     def pictures(sheet: Sheet, top: float) -> None:
         left = 0.0
@@ -63,7 +63,7 @@ def overview(contents: Contents) -> list[Block]:
             axes = sheet.axes(left, top + _HEAD_IN, width, height)
             _PANELS[number](sheet, axes, contents)
             if number == 2:
-                _share_scale(sheet, axes, left, top + _HEAD_IN + height + 0.05, width)
+                _share_scale(sheet, axes, left, top + _HEAD_IN + height + 0.05, drawn)
             left += width + _GAP_IN
         _mark_pins(sheet.figure.axes[-panels - (panels == 3)], contents)
 
@@ -301,7 +301,7 @@ def _heat_maps(contents: Contents, pin: Pin) -> Block:
     """Return the largest sources opened into cells, each with its scale in logits."""
     count = max(4, len(pin.cells))
     width = (WIDTH_IN - _GAP_IN * (count - 1)) / count
-    height = min(_TALLEST_IN, width * contents.pixels.shape[0] / contents.pixels.shape[1])
+    drawn, height = _fitted(contents, width)
     grey = thinned(contents.pixels).astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     grey = np.repeat((255 - 0.5 * (255 - grey)).astype(np.uint8)[..., None], 3, axis=2)
 
@@ -319,7 +319,7 @@ def _heat_maps(contents: Contents, pin: Pin) -> Block:
             _outline(axes, cells.source)
             _ring(axes, pin)
             _signed_scale(
-                sheet, shown, limit, left, top + 0.17 + height + 0.05, width,
+                sheet, shown, limit, left, top + 0.17 + height + 0.05, max(drawn, 0.9),
                 "logits a cell" if number == 0 else "",
             )  # fmt: skip
 
@@ -456,6 +456,13 @@ def thinned(pixels: np.ndarray) -> np.ndarray:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def _fitted(contents: Contents, width: float) -> tuple[float, float]:
+    """Return how wide and high the image is drawn in a column of a width, inches."""
+    rows, columns = contents.pixels.shape[:2]
+    height = min(_TALLEST_IN, width * rows / columns)
+    return height * columns / rows, height
 
 
 def _picture(axes: Axes, pixels: np.ndarray, contents: Contents) -> None:
