@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import fake_image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QSpinBox, QToolButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QSpinBox, QToolButton, QWidget
 from workplace import Workplace
 
 from pspgui import places
@@ -458,6 +458,34 @@ def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, t
 
     assert (target / "images" / "old.png").read_bytes() == b"x"
     assert not (target / "labels").exists() or not any((target / "labels").iterdir())
+
+
+class Comings(QObject):
+    """Notes every window of its own that is shown."""
+
+    def __init__(self, app):
+        super().__init__(app)
+        self.shown = []
+        app.installEventFilter(self)
+
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
+            self.shown += [type(watched).__name__] if watched.isWindow() else []
+        return False
+
+
+def test_nothing_flashes_up_as_a_window_of_its_own(opened, folder, qapp):
+    comings = Comings(qapp)
+    try:
+        place = opened()
+        place.open(folder / "street0.png")
+        for dock in place.window.more.values():
+            dock.setVisible(True)
+            QApplication.processEvents()
+    finally:
+        qapp.removeEventFilter(comings)
+
+    assert comings.shown == ["MainWindow"]
 
 
 def test_panels_lie_one_behind_the_other_so_that_the_window_keeps_its_size(opened, folder):

@@ -102,13 +102,14 @@ class ChannelBrowser(QDialog):
             row.addWidget(widget)
         row.addStretch(1)
         self._pages = QStackedLayout()
-        self._pages.addWidget(self.empty)
-        self._pages.addWidget(self.view)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GRID_PX, 2 * GRID_PX, 2 * GRID_PX, 2 * GRID_PX)
         column.setSpacing(GRID_PX)
         column.addLayout(row)
         column.addLayout(self._pages, 1)
+        # Only now: the first page of a layout without a widget is shown as a window of its own.
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.view)
         column.addWidget(self.words)
 
     # -- what is listed -----------------------------------------------------------------------

@@ -97,13 +97,14 @@ class EvidencePanel(QWidget):
         area.viewport().setAutoFillBackground(False)
         content.setAutoFillBackground(False)
         self._pages = QStackedLayout()
-        self._pages.addWidget(self._empty)
-        self._pages.addWidget(area)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addLayout(self._build_controls())
         outer.addLayout(self._pages, 1)
+        # Only now: the first page of a layout without a widget is shown as a window of its own.
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(area)
         self.setMinimumWidth(248)
 
     def _build_controls(self) -> QVBoxLayout:

@@ -96,7 +96,8 @@ class ImagesPanel(QWidget):
         row.addWidget(self._count, 1)
         row.addWidget(self._sort)
         row.addWidget(self._look)
-        self._sort.setVisible(self._queue is not None)
+        if self._queue is None:
+            self._sort.setVisible(False)
         head.addLayout(row)
         layout.addLayout(head)
         layout.addWidget(self._view, 1)

@@ -120,13 +120,14 @@ class PinsPanel(QWidget):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
         area.viewport().setAutoFillBackground(False)
-        self._pages.addWidget(self._empty)
-        self._pages.addWidget(area)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addLayout(tools)
         outer.addLayout(self._pages, 1)
+        # Only now: the first page of a layout without a widget is shown as a window of its own.
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(area)
         self.setMinimumWidth(248)
 
     def _connect(self) -> None:
