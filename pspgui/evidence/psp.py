@@ -182,17 +182,17 @@ class PSPEvidence:
         bins: list[tuple[int, int, int]] = []
         shares = []
         for level in self.reads.levels:
-            high, wide = extent(rows[level.place]), extent(columns[level.place])
-            bins += [
-                (level.bins, row, column)
-                for row in range(high.start, high.stop) for column in range(wide.start, wide.stop)
-            ]  # fmt: skip
+            by_row, by_column = rows[level.place], columns[level.place]
+            high, wide = extent(by_row), extent(by_column)
             found = self._shares(level, cells, high, wide, baseline)
-            shares.append(found.reshape(-1, *found.shape[2:]))
+            # A few cells under many bins skip some of those between the ones they read.
+            for row, column in np.argwhere(np.outer(by_row, by_column)).tolist():
+                bins.append((level.bins, row, column))
+                shares.append(found[row - high.start, column - wide.start])
         known = self.activations
         return Terms(
             cells, cells.of(known.fused_cells), self.base(cells, baseline),
-            cells.of(known.local_cells), tuple(bins), np.concatenate(shares),
+            cells.of(known.local_cells), tuple(bins), np.stack(shares),
         )  # fmt: skip
 
     def share(
@@ -329,6 +329,7 @@ class PSPEvidence:
             without = z - self._shares(level, cells, high, wide, baseline)
             left = np.maximum(without, 0, out=without).reshape(*without.shape[:2], -1)
             values[high, wide] = worth - left @ mixed.ravel()
+            values[~reach[place, place]] = 0  # exactly, where rounding would leave some 1e-7
             found[level.bins] = LevelReading(
                 values, weights[place, place], reach[place, place], level.regions
             )

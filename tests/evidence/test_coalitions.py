@@ -60,6 +60,20 @@ def test_curves_share_their_ends(explained):
     assert len(found.areas()) == 4
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (9, 17)])
+def test_a_few_cells_under_many_bins_do_not_read_all_between_the_outer_ones(shape):
+    network = predictor("pspnet")
+    evidence = evidence_of(network.set_image(picture(*shape)), network.weights)
+    target = evidence.margin_target((0, 0))
+    found = evidence.at((0, 0), target, "ablate")
+    reached = [(s.level, s.row, s.col) for s in found.sources[1:] if s.reachable]
+
+    assert list(evidence.terms((0, 0)).bins) == reached
+    assert not any(s.value for s in found.sources if not s.reachable)
+    said = worth(evidence, (0, 0), target, np.ones((1, 1 + len(reached)), bool))
+    assert said[0] == pytest.approx(found.logit, abs=1e-4)
+
+
 def test_correlations_are_those_of_the_textbook():
     assert ranks(np.array([3.0, 1.0, 3.0])).tolist() == [2.5, 1.0, 2.5]
     assert rank_correlation(np.array([1, 2, 9]), np.array([2, 3, 4])) == pytest.approx(1)
