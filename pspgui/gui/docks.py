@@ -54,6 +54,7 @@ def _what_if(parts: Parts, parent: QWidget) -> QWidget:
     from pspgui.gui.what_if_notes import WhatIfNotes
 
     notes = WhatIfNotes(parts.document, parts.session, parts.what_if, parts.what_if)
+    parts.canvas.window().closing.connect(notes.finish)
     panel = WhatIfPanel(parts.document, parts.what_if, notes, parent)
     panel.menu = parts.canvas.window().findChild(WhatIfMenu)
     return panel

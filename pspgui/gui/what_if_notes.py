@@ -15,6 +15,7 @@ from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Urgency
 from pspgui.jobs.what_if_notes import (
     FoundNotes,
+    NoteChanges,
     WhatIfNote,
     add_note,
     change_notes,
@@ -35,7 +36,8 @@ _KIND, _KEEP = "what_if_notes", "what_if_keep"
 class WhatIfNotes(QObject):
     """Lists, keeps, applies and deletes the notes of the image shown. GUI thread only.
 
-    `changed()` comes when there are other notes, or when they can be kept where they could not.
+    `changed()` comes when there are other notes, when they can be kept where they could not, and
+    when another model is in use.
     Files are read and written on the files lane.
     """
 
@@ -49,10 +51,12 @@ class WhatIfNotes(QObject):
         self._document, self._session, self._what_if = document, session, what_if
         self._notes: tuple[WhatIfNote, ...] = ()
         self._trouble = ""
+        self._changes = NoteChanges()
         session.answer_to(_KIND, self._found)
         session.answer_to(_KEEP, self._found)
         document.image_changed.connect(self._look)
         session.project.project_changed.connect(self._look)
+        session.model_changed.connect(self._model_changed)
         self._look()
 
     @property
@@ -77,9 +81,9 @@ class WhatIfNotes(QObject):
         return ""
 
     def is_of_this_model(self, note: WhatIfNote) -> bool:
-        """Whether the model in use is the one that a note was made with."""
-        evidence = self._what_if.evidence
-        return evidence is not None and evidence.activations.stamp.model == note.model
+        """Whether the model in use is the one that a note was made with; True for no model yet."""
+        model = self._session.model
+        return model is None or model.digest == note.model
 
     def keep(self, name: str) -> None:
         """Save what is altered, and what came of it, under a name."""
@@ -156,18 +160,29 @@ class WhatIfNotes(QObject):
             return
         beside = project is not None and project.root == image.parent
         may = project.demand_change if beside else partial(lambda: None)
-        job = change_notes(image, self._locate(image), change, may)
-        self._session.ask("files", _KEEP, job, Urgency.LOOK)
+        locate = self._locate(image)
+        self._changes.add(locate, change, may)
+        self._session.ask("files", _KEEP, change_notes(image, locate, self._changes), Urgency.LOOK)
+
+    @Slot()
+    def finish(self) -> None:
+        """Make at once what changes wait, before the window closes."""
+        for trouble in self._changes.carry_out():
+            self._session.notice.emit(Notice(trouble, about="what if"))
 
     def _found(self, found: FoundNotes) -> None:
-        if found.image != self._document.image_path:
-            return
-        self._take(found.notes, "" if found.changed else found.trouble)
-        if found.trouble and found.trouble.startswith("The note was not kept"):
+        shown = found.image == self._document.image_path
+        if shown:
+            self._take(found.notes, "" if found.changed else found.trouble)
+        if found.was_refused:
             self._session.notice.emit(Notice(found.trouble, about="what if"))
         elif found.changed:
             name = printable(found.image.name)
             self._document.message.emit(f"The notes of {name} are saved in its project.")
+
+    @Slot(object)
+    def _model_changed(self, _facts: object) -> None:
+        self.changed.emit()
 
     def _take(self, notes: tuple[WhatIfNote, ...], trouble: str) -> None:
         self._notes, self._trouble = notes, trouble

@@ -7,7 +7,9 @@ as it is when others are added or taken away.
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,12 +146,16 @@ Locate = Callable[[], Path]
 
 @dataclass(frozen=True, eq=False)
 class FoundNotes:
-    """The notes of an image, with a sentence where they could not be read or kept."""
+    """The notes of an image, with a sentence where they could not be read or kept.
+
+    `changed`: notes were kept or deleted; `was_refused`: some were to be and could not.
+    """
 
     image: Path
     notes: tuple[WhatIfNote, ...] = ()
     trouble: str = ""
     changed: bool = False
+    was_refused: bool = False
 
 
 def find_notes(image: Path, locate: Locate) -> Job:
@@ -162,24 +168,49 @@ def find_notes(image: Path, locate: Locate) -> Job:
     return job
 
 
-def change_notes(
-    image: Path, locate: Locate, change: Callable[[Path], None], may: Callable[[], None]
-) -> Job:
-    """Return a job that changes the notes of an image and gives those there are then.
+class NoteChanges:
+    """Changes of notes still to be made, in the order of asking, each exactly once. Any thread.
 
-    `may()` raises where the project cannot be changed. The job never fails: what kept it from
-    changing anything is told as `trouble`.
+    A job that was superseded or cancelled before it began loses nothing: the next one makes its
+    changes, or `carry_out` does when the window closes.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Locate, Callable[[Path], None], Callable[[], None]]] = deque()
+        self._lock = threading.Lock()
+
+    def add(
+        self, locate: Locate, change: Callable[[Path], None], may: Callable[[], None]
+    ) -> None:
+        """Have a file of notes changed; `may()` raises where the project cannot be."""
+        self._waiting.append((locate, change, may))
+
+    def carry_out(self) -> tuple[str, ...]:
+        """Make all changes that wait; return a sentence for each that could not be made."""
+        troubles = []
+        with self._lock:
+            while self._waiting:
+                locate, change, may = self._waiting.popleft()
+                try:
+                    may()
+                    change(locate())
+                except (ValueError, OSError, RuntimeError) as error:
+                    troubles.append(f"The note was not kept. {error}")
+        return tuple(troubles)
+
+
+def change_notes(image: Path, locate: Locate, changes: NoteChanges) -> Job:
+    """Return a job that makes the changes that wait and gives the notes of an image.
+
+    The job never fails: what kept it from changing anything is told as `trouble`.
     """
 
     def job(turn: Turn) -> Steps:
         yield Step("Keeping a note")
-        try:
-            may()
-            change(locate())
-        except (ValueError, OSError, RuntimeError) as error:
-            found = _found(image, locate)
-            return FoundNotes(image, found.notes, f"The note was not kept. {error}")
+        troubles = changes.carry_out()
         found = _found(image, locate)
+        if troubles:
+            return FoundNotes(image, found.notes, " ".join(troubles), was_refused=True)
         return FoundNotes(image, found.notes, found.trouble, changed=True)
 
     return job

@@ -10,7 +10,7 @@ from fakes import fake_image
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMenu
 from small_networks import head_activations, random_features, small_network
 from workplace import Workplace
 
@@ -468,6 +468,35 @@ def keep_note(place, monkeypatch, name):
     return notes
 
 
+def note_words(panel):
+    """Return what stands in the first row of notes."""
+    row = panel._notes_column.itemAt(0).widget()
+    return [label.text() for label in row.findChildren(QLabel)]
+
+
+def test_two_notes_kept_in_a_row_are_both_there_also_when_the_window_closes(place, folder):
+    place.what_if.set_factor((3,), 0.25)
+    answered(place)
+    notes = place.panel._notes
+    for name in ("one", "two"):
+        notes.keep(name)
+    place.window.closing.emit()
+    path = folder / ".pspgui" / "what_if" / "street1.json"
+    kept = json.loads(path.read_bytes())["notes"]
+    assert [note["note"] for note in kept] == ["one", "two"]
+
+
+def test_u_let_go_after_the_answer_went_is_held_no_longer(bench):
+    what_if, canvas = bench.what_if, bench.canvas
+    what_if.set_factor(LOCAL, 0.0)
+    answered(bench)
+    canvas.setFocus()
+    QTest.keyPress(canvas, Qt.Key.Key_U)
+    what_if.restore_all()
+    QTest.keyRelease(canvas, Qt.Key.Key_U)
+    assert not what_if.before_held
+
+
 def test_notes_are_kept_in_the_project_and_applied_by_a_click(
     place, folder, weights, monkeypatch
 ):
@@ -489,6 +518,14 @@ def test_notes_are_kept_in_the_project_and_applied_by_a_click(
     assert entry["changed_px"] == told.changed_px and entry["pixels"] == 96 * 128
     table = place.document.reading_table
     assert entry["gained"] == {table.name_of(i): int(n) for i, n in enumerate(told.gained) if n}
+
+    # a note of this model is not called another's when its image comes up again
+    for name in ("street0.png", "street1.png"):
+        place.session.show_image(folder / name)
+        place.wait(lambda name=name: place.document.image_path == folder / name)
+        place.wait(place.predicted)
+    place.wait(lambda: bool(notes.notes))
+    assert "other model" not in note_words(panel)
 
     what_if.restore_all()
     (row,) = panel.findChildren(type(panel._notes_column.itemAt(0).widget()))
@@ -520,6 +557,7 @@ def test_notes_are_kept_in_the_project_and_applied_by_a_click(
     said = []
     place.document.message.connect(said.append)
     assert not notes.is_of_this_model(notes.notes[0])
+    assert "other model" in note_words(panel)
     notes.apply(notes.notes[0])
     assert any("made with another model" in text for text in said)
     assert what_if.factor((3,)) == 0.25

@@ -21,6 +21,7 @@ from pspgui.jobs.what_if_notes import (
     NotesError,
     WhatIfNote,
     add_note,
+    NoteChanges,
     change_notes,
     drop_note,
     find_notes,
@@ -156,9 +157,27 @@ def test_a_project_that_cannot_be_changed_keeps_its_notes(tmp_path):
     def add(where):
         add_note(where, "a.jpg", WhatIfNote(WhatIf(note="mine")))
 
-    found = run(change_notes(image, lambda: path, add, refuse))
+    changes = NoteChanges()
+    changes.add(lambda: path, add, refuse)
+    found = run(change_notes(image, lambda: path, changes))
     assert found.trouble == "The note was not kept. Another window has this project."
-    assert not found.changed and not path.exists()
-    found = run(change_notes(image, lambda: path, add, lambda: None))
+    assert found.was_refused and not found.changed and not path.exists()
+    changes.add(lambda: path, add, lambda: None)
+    found = run(change_notes(image, lambda: path, changes))
     assert found.changed and [n.name for n in found.notes] == ["mine"]
     assert run(find_notes(image, lambda: path)).notes[0].name == "mine"
+
+
+def test_a_change_whose_job_was_superseded_is_made_by_the_next_one(tmp_path):
+    """Of jobs of one kind only the newest is run; two notes kept in a row are both kept."""
+    path, image, changes = tmp_path / "a.json", tmp_path / "a.jpg", NoteChanges()
+    for name in ("one", "two"):
+        note = WhatIfNote(WhatIf(note=name))
+        changes.add(
+            lambda: path, lambda where, note=note: add_note(where, "a.jpg", note), lambda: None
+        )
+        newest = change_notes(image, lambda: path, changes)
+    found = run(newest)
+    assert [note.name for note in found.notes] == ["one", "two"]
+    assert changes.carry_out() == ()
+    assert len(read_notes(path)) == 2

@@ -138,12 +138,15 @@ class WhatIfLayer:
 
     def takes_key(self, event: QKeyEvent) -> bool:
         """Show what there was before while U is held; whether it was U."""
-        if event.key() != BEFORE_KEY or self._what_if.told is None:
+        if event.key() != BEFORE_KEY:
             return False
-        if event.type() == QEvent.Type.KeyRelease:
+        held = self._what_if.before_held
+        if event.type() == QEvent.Type.KeyRelease and held:  # the answer may be gone by now
             if not event.isAutoRepeat():
                 self._what_if.hold_before(False)
             return True
+        if self._what_if.told is None:
+            return False
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
         if plain and event.type() == QEvent.Type.KeyPress:
             self._what_if.hold_before(True)
