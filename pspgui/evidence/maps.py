@@ -70,6 +70,19 @@ class PyramidShare(NamedTuple):
     evidence: float
     changed: float
 
+    def sentence(self, of: str = "On this image") -> str:
+        """Say it to a person."""
+        return (
+            f"{of} the pyramid carries {_percent(self.evidence)} of the margin’s "
+            f"evidence; silencing it would change {_percent(self.changed)} of the pixels."
+        )
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.0995 else f"{100 * share:.1f} %"
+
 
 class LevelStack:
     """What every level adds to the hidden layer over the whole grid, made once for an image.

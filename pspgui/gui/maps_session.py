@@ -14,7 +14,6 @@ from pspgui.jobs.maps import (
     MapRoom,
     make_map,
     measure_share,
-    share_text,
 )
 from pspgui.jobs.messages import Urgency
 
@@ -89,7 +88,7 @@ class MapsSession(QObject):
     @property
     def share_text(self) -> str:
         """The same in a sentence; empty while nothing is known."""
-        return "" if self._share is None else share_text(self._share)
+        return "" if self._share is None else self._share.sentence()
 
     def offers(self, kind: MapKind) -> bool:
         """Whether there is what a map needs."""

@@ -129,6 +129,26 @@ class Translation:
         found = np.flatnonzero(self.ids == label)
         return int(found[0]) if len(found) else None
 
+    def to_model(self, target: Target | None) -> Target | None:
+        """Return a target of `reading` in the model's numbers.
+
+        None, each place's own winner, for a class that the model does not know; of a margin over
+        a class that it does not know the logit alone is left.
+        """
+        from pspgui.evidence.readings import Target
+
+        one = None if target is None else self.model_class(target.class_id)
+        if target is None or one is None:
+            return None
+        return Target(one, None if target.versus is None else self.model_class(target.versus))
+
+    def from_model(self, target: Target) -> Target:
+        """Return a target of the model in the numbers of `reading`."""
+        from pspgui.evidence.readings import Target
+
+        one, versus = target
+        return Target(int(self.ids[one]), None if versus is None else int(self.ids[versus]))
+
     def to_labels(self, predicted: np.ndarray) -> np.ndarray:
         """Return (H, W) labels for the model's ids; classes without a label become ignored."""
         if self.is_identity:
@@ -203,7 +223,9 @@ class _Translated:
         baseline: LevelMeans | None = None,
     ) -> PixelEvidence:  # fmt: skip
         """Explain a class; one that the model does not know gives way to the winner."""
-        return self._renamed(ask(self._engine, pixel, self._wanted(target), reading, baseline))
+        own = self._translation.to_model(target)
+        found = ask(self._engine, pixel, own, reading, baseline)
+        return replace(found, target=self._translation.from_model(found.target))
 
     def open_source(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
@@ -211,27 +233,9 @@ class _Translated:
         """Open a source into cells; the target is numbered like the labels."""
         from pspgui.evidence import opened
 
-        return opened(self._engine, pixel, source, self._wanted(target))  # type: ignore[arg-type]
-
-    def _wanted(self, target: Target | None) -> Target | None:
-        """Return a target in the model's numbers; None for a class that it does not know."""
-        from pspgui.evidence.readings import Target
-
-        one = None if target is None else self._translation.model_class(target.class_id)
-        if target is None or one is None:
-            return None
-        versus = None if target.versus is None else self._translation.model_class(target.versus)
-        return Target(one, versus)
-
-    def _renamed(self, found: PixelEvidence) -> PixelEvidence:
-        """Number the target of evidence like the labels."""
-        from pspgui.evidence.readings import Target
-
-        ids, versus = self._translation.ids, found.target.versus
-        named = Target(
-            int(ids[found.target.class_id]), None if versus is None else int(ids[versus])
-        )
-        return replace(found, target=named)
+        own = self._translation.to_model(target)
+        found = opened(self._engine, pixel, source, own)  # type: ignore[arg-type]
+        return replace(found, target=self._translation.from_model(found.target))
 
 
 def ask(

@@ -35,12 +35,7 @@ class Inner(NamedTuple):
 
     def target(self, target: Target) -> Target | None:
         """Return a target of the labels' numbers in the model's; None for one it does not know."""
-        if self.translation is None:
-            return target
-        versus = target.versus
-        one = self.translation.model_class(target.class_id)
-        other = None if versus is None else self.translation.model_class(versus)
-        return None if one is None else target._replace(class_id=one, versus=other)
+        return target if self.translation is None else self.translation.to_model(target)
 
     def outside(self, region: Rect) -> Rect:
         """Return a rectangle of what was read as one of the image."""

@@ -62,20 +62,6 @@ MAPS: Final = (
 )  # fmt: skip
 
 
-def share_text(share: PyramidShare) -> str:
-    """Return in a sentence how much the pyramid matters in an image."""
-    return (
-        f"On this image the pyramid carries {_percent(share.evidence)} of the margin’s evidence; "
-        f"silencing it would change {_percent(share.changed)} of the pixels."
-    )
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.0005:
-        return "less than 0.1 %"
-    return f"{100 * share:.0f} %" if share == 0 or share >= 0.0995 else f"{100 * share:.1f} %"
-
-
 @dataclass(frozen=True)
 class MapChoice:
     """Which map a person wants: the name of one of MAPS, and of "evidence" which part.
@@ -167,7 +153,8 @@ class MapRoom:
         target = self._target(question.target)
         if question.choice.name == "context":
             share = self.share(stop)
-            meaning = kind.meaning if share is None else share_text(share)
+            of = "On this image" if self._frame is None else "In this window"
+            meaning = kind.meaning if share is None else share.sentence(of)
             values = self._pyramid_maps(target, stop).context_share
             return self._shown(kind, values, "share", self._of(target), meaning=meaning)
         if question.choice.name == "strongest":
@@ -222,27 +209,18 @@ class MapRoom:
         return cast("EvidenceMaps", self._maps(target, stop))
 
     def _target(self, target: tuple[int | None, int | None]) -> Target | None:
-        """Return a target in the model's numbers; None for a class that it does not know."""
+        """Return a target in the model's numbers, the one that the Evidence panel explains."""
         from pspgui.evidence.readings import Target
 
-        own = [self._model_class(c) for c in target]
-        if own[0] is None or (target[1] is not None and own[1] is None):
-            return None
-        return Target(own[0], own[1])
-
-    def _model_class(self, label: int | None) -> int | None:
-        if label is None or self._translation is None:
-            return label
-        return self._translation.model_class(label)
+        wanted = None if target[0] is None else Target(target[0], target[1])
+        return wanted if self._translation is None else self._translation.to_model(wanted)
 
     def _of(self, target: Target | None) -> str:
         """Return the words that say what a map is about."""
         if target is None:
             return "winner over runner-up"
-        ids = [target.class_id] if target.versus is None else [target.class_id, target.versus]
-        if self._translation is not None:
-            ids = [int(self._translation.ids[i]) for i in ids]
-        return " over ".join(self._table.name_of(i) for i in ids)
+        own = target if self._translation is None else self._translation.from_model(target)
+        return " over ".join(self._table.name_of(i) for i in own if i is not None)
 
     def _shown(
         self, kind: MapKind, values: np.ndarray, way: Kind, subject: str = "", **more: Any

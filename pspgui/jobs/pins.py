@@ -121,7 +121,6 @@ def _explain_region(
 ) -> RegionEvidence | None:
     from pspgui.evidence import PSPEvidence
     from pspgui.evidence.parts import CellsEvidence
-    from pspgui.evidence.readings import Target
     from pspgui.evidence.regions import region_evidence
 
     frame: Rect | None = getattr(engine, "frame", None)
@@ -132,20 +131,13 @@ def _explain_region(
     plain, translation = plain_evidence(engine)
     if not isinstance(plain, PSPEvidence | CellsEvidence):
         return None
-    wanted = target
-    if translation is not None and target is not None:
-        one = translation.model_class(target.class_id)
-        versus = None if target.versus is None else translation.model_class(target.versus)
-        wanted = None if one is None else Target(one, versus)
+    wanted = target if translation is None else translation.to_model(target)
     found = region_evidence(
         plain, region, wanted, question.reading, question.baseline, check
     )
     if translation is None:
         return found
-    one, other = found.target
-    ids = translation.ids
-    named = Target(int(ids[one]), None if other is None else int(ids[other]))
-    return replace(found, target=named)
+    return replace(found, target=translation.from_model(found.target))
 
 
 def _moved(found: RegionEvidence, frame: Rect) -> RegionEvidence:

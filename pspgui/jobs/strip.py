@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from pspgui.geometry import Pixel
-from pspgui.jobs.class_tables import Translation, plain_evidence
+from pspgui.jobs.class_tables import plain_evidence
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.raster import Stamp
 
@@ -188,7 +188,8 @@ def mean_words(engine: object) -> str:
 def knows_target(engine: Any, aim: Aim) -> bool:
     """Say whether the model has the class that channels are to be weighed for."""
     _, translation = plain_evidence(engine)
-    return _model_class(translation, aim.target[0]) is not None
+    one = aim.target[0]
+    return one is not None and (translation is None or translation.model_class(one) is not None)
 
 
 def _target(engine: Any, aim: Aim) -> Target | None:
@@ -196,12 +197,9 @@ def _target(engine: Any, aim: Aim) -> Target | None:
     from pspgui.evidence.readings import Target
 
     _, translation = plain_evidence(engine)
-    one, versus = (_model_class(translation, label) for label in aim.target)
-    return None if one is None else Target(one, None if versus == one else versus)
-
-
-def _model_class(translation: Translation | None, label: int | None) -> int | None:
-    return label if translation is None or label is None else translation.model_class(label)
+    one, versus = aim.target
+    wanted = None if one is None else Target(one, None if versus == one else versus)
+    return wanted if translation is None else translation.to_model(wanted)
 
 
 def _classes(engine: Any, evidence: Evidence, maps: ChannelMaps) -> tuple[int, ...]:

@@ -73,13 +73,6 @@ class Context:
     region: Rect
     whole: PyramidShare
 
-    def sentence(self) -> str:
-        """Say in a sentence how much the pyramid matters."""
-        return (
-            f"On this image the pyramid carries {self.whole.evidence:.1%} of the margin's "
-            f"evidence; silencing it would change {self.whole.changed:.1%} of the pixels."
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Contents:

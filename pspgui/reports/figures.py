@@ -396,7 +396,7 @@ def words(contents: Contents) -> Block:
     lines: list[tuple[str, str]] = []
     told = [*contents.facts, ("To make it again", contents.command)]
     if contents.context is not None:
-        told.insert(0, ("Context", contents.context.sentence()))
+        told.insert(0, ("Context", contents.context.whole.sentence()))
     for name, value in [*told, *(("Note", note) for note in contents.notes)]:
         wrapped = textwrap.wrap(value, _WRAP) or [""]
         lines += [(name if i == 0 else "", text) for i, text in enumerate(wrapped)]

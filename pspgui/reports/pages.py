@@ -55,7 +55,7 @@ def html_of(contents: Contents) -> str:
         _figure(pictures, "The image with its pins, the prediction, and its classes"),
     ]  # fmt: skip
     if contents.context is not None:
-        parts.append(f"<p>{escape(contents.context.sentence())}</p>")
+        parts.append(f"<p>{escape(contents.context.whole.sentence())}</p>")
     parts += [f'<p class="quiet">{escape(note)}</p>' for note in contents.notes]
     for pin in contents.pins:
         parts += _section(contents, pin)

@@ -74,6 +74,19 @@ def test_probabilities_stay_and_unknown_classes_have_none():
     assert Translation(STREET, STREET).prediction(found) is found
 
 
+@given(names, names)
+def test_targets_go_to_the_model_and_back(own, model):
+    way = Translation(made(model), made(own))
+    one, *rest = range(len(model))
+    for target in (Target(one), *(Target(one, other) for other in rest)):
+        assert way.to_model(way.from_model(target)) == target
+        assert way.reading.name_of(way.from_model(target).class_id) == model[one]
+    for label, name in enumerate(own):
+        if name not in model:
+            assert way.to_model(Target(label)) is None
+            assert way.to_model(way.from_model(Target(one))._replace(versus=label)) == Target(one)
+
+
 def test_case_and_dashes_make_no_other_class_and_the_ignore_label_moves_out_of_the_way():
     assert extended(STREET, OTHER).names == (*STREET.names, "zebra")
     assert same_classes(table(("A b", (0, 0, 0))), table(("a_B", (1, 1, 1))))

@@ -22,7 +22,6 @@ from pspgui.jobs.maps import (
     MapRoom,
     make_map,
     measure_share,
-    share_text,
 )
 from pspgui.jobs.messages import Turn
 from pspgui.jobs.windowed import WindowEvidence
@@ -145,10 +144,10 @@ def test_how_much_the_pyramid_matters_is_measured_once_and_told_plainly(room):
     answered, share = run(measure_share(room))
     assert answered is room and 0 < share.evidence < 1
     assert run(measure_share(room))[1] is share
-    assert shown(room, "context").meaning == share_text(share)
-    text = share_text(PyramidShare(0.141, 0.0199))
+    assert shown(room, "context").meaning == share.sentence()
+    text = PyramidShare(0.141, 0.0199).sentence()
     assert "carries 14 %" in text and "change 2.0 %" in text
-    assert "less than 0.1 %" in share_text(PyramidShare(0.0, 0.0004))
+    assert "less than 0.1 %" in PyramidShare(0.0, 0.0004).sentence()
 
 
 def test_an_fcn_shows_its_score_maps():
@@ -191,6 +190,12 @@ def test_targets_and_names_are_those_of_the_labels():
     assert np.allclose(found.values, LevelStack(evidence).maps(Target(4)).local)
     unknown = shown(room, "evidence", "local", (5, None))
     assert unknown.title == "Local features: winner over runner-up"
+    # A rival that it does not know is left out, as in what the panel says of a pixel.
+    rival = shown(room, "evidence", "local", (0, 5))
+    assert rival.title == "Local features: class 4"
+    told = translation.evidence(evidence).at((17, 23), Target(0, 5))
+    assert told.target == Target(0)
+    assert rival.value_at(17, 23) == pytest.approx(told.local, abs=1e-4)
 
     # A class that the model does not know takes no part in the doubt.
     own = MapRoom(evidence, prediction, table)
@@ -209,6 +214,7 @@ def test_of_an_image_read_through_windows_there_are_confidence_and_the_window_s_
     frame = Rect(30, 40, 75, 90)
     room = MapRoom(WindowEvidence(evidence, frame), prediction, table)
     found = shown(room, "context")
+    assert found.meaning.startswith("In this window the pyramid carries")
     assert found.value_at(30, 40) == pytest.approx(LevelStack(evidence).maps().context_share[0, 0])
     assert found.value_at(29, 40) is None
 

@@ -115,7 +115,7 @@ def test_text_is_escaped_and_nothing_comes_from_outside(contents, page):
     text = "".join(found.text)
     for wanted in (AWKWARD, "digest", "A note & more.", '{"a": "<b>"}', "SHA-256"):
         assert wanted in text
-    assert contents.context.sentence() in text
+    assert contents.context.whole.sentence() in text
     for _, given in found.tags:
         if "alt" in given:
             assert unescape(given["alt"])
