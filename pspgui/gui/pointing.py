@@ -218,8 +218,9 @@ class Pointing(Display):
         self.opening_wanted.emit(source)
 
     def set_opened(self, pixel: Pixel, opened: OpenedSource) -> None:
-        """Take the cells of a source of a pixel; too late if another pixel is explained now."""
-        if self._evidence is not None and self._evidence.pixel == pixel:
+        """Take the cells of a source; too late if another pixel or target is explained now."""
+        found = self._evidence
+        if found is not None and (found.pixel, found.target) == (pixel, opened.target):
             self._opened, self._opened_at = opened, pixel
             self.opened_changed.emit(opened)
 
@@ -290,11 +291,24 @@ class Pointing(Display):
     def _set_evidence(self, evidence: PixelEvidence | None) -> None:
         if evidence is not self._evidence:
             self._evidence = evidence
-            if self._opened is not None and (
-                evidence is None or evidence.pixel != self._opened_at
-            ):
-                self.close_source()
+            self._follow_opened()
             self.evidence_changed.emit(evidence)
+
+    def _follow_opened(self) -> None:
+        """Close the source that lies open with its pixel; open it anew for another target."""
+        opened, evidence = self._opened, self._evidence
+        if opened is None or (
+            evidence is not None and evidence.pixel == self._opened_at
+            and evidence.target == opened.target
+        ):  # fmt: skip
+            return
+        self.close_source()
+        if evidence is not None and evidence.pixel == self._opened_at == self.pin:
+            wanted = places_of(opened.source)
+            for source in evidence.sources:
+                if places_of(source) == wanted:
+                    self.opening_wanted.emit(source)
+                    return
 
 
 def places_of(source: Source) -> tuple[str, int, int, int]:

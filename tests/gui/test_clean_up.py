@@ -137,3 +137,14 @@ def test_cleaning_up_without_labels_says_why_not(qtbot):
     canvas.document.message.connect(said.append)
     clean_up(canvas.document, "islands", canvas)
     assert said == ["There are no labels to paint on before the image is predicted."]
+
+
+def test_an_image_that_comes_only_now_ends_the_asking(speckled, ask, qtbot):
+    """Opening is answered later, also while a dialog is open."""
+    document = speckled.document
+    dialog = ask("islands", amount=7)
+    dialog.show()
+    dialog.amount.setValue(3)
+    dialog._ask()
+    document.set_image(document.image.copy(), None, "another")
+    assert not dialog.isVisible() and not document.errands.is_busy("clean up")

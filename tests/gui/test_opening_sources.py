@@ -60,3 +60,19 @@ def test_local_features_are_opened_from_the_legend_and_closed_with_the_pixel(pla
     assert np.count_nonzero(found.values) <= 16
     document.set_pin(Pixel(70, 90))
     assert document.opened is None
+
+
+def test_an_opened_source_follows_the_target(place):
+    """The cells over the picture never speak for another class than the panel beside it."""
+    document = place.document
+    document.set_pin(Pixel(40, 60))
+    document.open_source(document.evidence.sources[1])
+    first = opened(place)
+    document.set_target((first.target.class_id + 1) % len(document.table))
+    assert document.opened is None
+    again = opened(place)
+    assert again.target == document.evidence.target != first.target
+    assert again.total == pytest.approx(document.evidence.sources[1].value, abs=1e-4)
+
+    document.set_opened(Pixel(40, 60), first)  # what comes too late is let go of
+    assert document.opened is again

@@ -18,10 +18,10 @@ from pspgui.jobs.messages import Turn
 from pspgui.jobs.modelling import ModelRoom
 from pspgui.jobs.what_if import WhatIfRoom, answering, lend
 from pspgui.jobs.what_if_notes import (
+    NoteChanges,
     NotesError,
     WhatIfNote,
     add_note,
-    NoteChanges,
     change_notes,
     drop_note,
     find_notes,

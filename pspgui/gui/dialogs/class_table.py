@@ -355,7 +355,9 @@ def edit_classes(parts: Parts) -> None:
     from pspgui.gui.class_session import ClassSession
 
     parts.document.finish_stroke()
-    ClassTableDialog(ClassSession(parts), parts.canvas.window()).exec()
+    dialog = ClassTableDialog(ClassSession(parts), parts.canvas.window())
+    dialog.exec()
+    dialog.deleteLater()
 
 
 __all__ = ["ClassTableDialog", "edit_classes"]

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from pspgui.geometry import Rect
 from pspgui.gui.dialogs.change_pane import ChangePane
 from pspgui.gui.dialogs.form import Choices, Form
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.theme import GRID_PX, QuietLabel
 from pspgui.jobs.cleaning import Cleaning, Found, Relabel, Sieve, find_changes
 from pspgui.jobs.messages import Step
@@ -72,6 +73,7 @@ class CleanUpDialog(QDialog):
         ):  # fmt: skip
             changed.connect(self._changed)
         self.what.activated.connect(self._changed)
+        document.image_changed.connect(self.reject)  # an image asked for before may come only now
 
     def _build(self) -> None:
         document = self._document
@@ -87,7 +89,7 @@ class CleanUpDialog(QDialog):
             places.append(("The selection", "selection"))
         self.scope.fill(places, places[-1][1] if document.selection is not None else "whole")
         self.what.activated.connect(self._show_words)
-        self.amount = QSpinBox()
+        self.amount = NumberBox()
         self.amount.setSuffix(" px")
         self.amount.setKeyboardTracking(False)
         self.amount.setMinimumHeight(3 * GRID_PX + 4)
@@ -224,4 +226,6 @@ def clean_up(document: Document, what: str, parent: QWidget, view: Rect | None =
     """Ask and do it; without labels, say so in the status bar."""
     document.finish_stroke()
     if document.may_change() and document.has_labels():
-        CleanUpDialog(document, what, view, parent).exec()
+        dialog = CleanUpDialog(document, what, view, parent)
+        dialog.exec()
+        dialog.deleteLater()  # with the patches that it found

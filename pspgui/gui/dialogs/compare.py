@@ -180,4 +180,5 @@ def ask_for_model(comparing: Comparing, session: Session, parent: QWidget) -> Pa
     rows = candidates(comparing.recent, tuple(in_use))
     dialog = CompareDialog(rows, str(session.choice.path.parent), parent)
     dialog.exec()
+    dialog.deleteLater()
     return dialog.path

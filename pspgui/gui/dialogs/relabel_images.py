@@ -135,7 +135,9 @@ def relabel_in_all(parts: Parts) -> None:
         document.message.emit("Open an image of the folder first.")
         return
     dialog = RelabelImagesDialog(parts, parts.canvas.window())
-    if dialog.exec():
+    accepted = dialog.exec()
+    dialog.deleteLater()
+    if accepted:
         target = dialog.target.value
         Relabelling(parts, parts.window).apply(
             str(dialog.source.value), None if target is None else str(target)
