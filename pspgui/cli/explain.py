@@ -15,6 +15,7 @@ from pspgui.cli.explaining import (
     evidence_from,
     read_image,
     region_option,
+    tell_reduction,
 )
 from pspgui.cli.options import (
     AssumeOption,
@@ -120,6 +121,7 @@ def explain(
                    "--precision": precision, "--backend": backend}  # fmt: skip
         return explain_report(asking, shown, predictor, report, options)
     evidence = evidence_from(predictor, shown, str(image))
+    tell_reduction(evidence, str(image))
     for number, place in enumerate(asking.places):
         if number and not as_json:
             print()

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pspgui.cli.explaining import Asking, check_pixel, evidence_from
+from pspgui.cli.explaining import Asking, check_pixel, evidence_from, tell_reduction
 from pspgui.durable import printable, write_durably
 from pspgui.imaging import DecodeError, decode_image
+from pspgui.inference.errors import ImageTooLargeError
 
 if TYPE_CHECKING:
     from pspgui.evidence import Evidence
@@ -59,11 +60,12 @@ def explain_points(
         path = asking.image / name
         try:
             pixels = decode_image(path).pixels
-        except (DecodeError, OSError) as error:
+            evidence = evidence_from(predictor, pixels, str(path))
+        except (DecodeError, ImageTooLargeError, OSError) as error:
             for point in wanted:
                 refused.tell(point.line, error)
             continue
-        evidence = evidence_from(predictor, pixels, str(path))
+        tell_reduction(evidence, str(path))
         for point in wanted:
             try:
                 check_pixel(point.pixel, pixels)
@@ -94,12 +96,14 @@ def write_table(
 def read_points(path: Path, refuse: Callable[[int, object], None]) -> Iterator[Point]:
     """Yield the points of a CSV file; lines that are none are told to `refuse`.
 
-    Raises ValueError for a file without the columns image, x and y, OSError.
+    Raises ValueError for a file without the columns image, x and y, or one not to be read.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{printable(path)} is not UTF-8 text") from error
+    except OSError as error:
+        raise ValueError(f"{printable(path)} cannot be read: {error.strerror}") from error
     lines = csv.DictReader(io.StringIO(text, newline=""))
     try:
         heads = [(name or "").strip().lower() for name in lines.fieldnames or ()]

@@ -26,14 +26,14 @@ def explain_report(
     options: Mapping[str, Any],
 ) -> int:  # fmt: skip
     """Write the report and say where; `options` are those that named the model."""
-    from pspgui.reports.contents import Contents, context_of, facts_of
+    from pspgui.reports.contents import Contents, context_of, facts_of, reduction_notes
     from pspgui.reports.files import write_report
 
     evidence = evidence_from(predictor, pixels, str(asking.image))
     known = evidence.activations
     labels = predictor.predict(known).labels
     pins = _pins(asking, evidence, predictor)
-    notes = [note for note in (predictor.precision_note,) if note]
+    notes = [note for note in (predictor.precision_note, *reduction_notes(known)) if note]
     contents = Contents(
         title=printable(asking.image.name), pixels=pixels, labels=labels,
         table=predictor.classes, pins=pins,

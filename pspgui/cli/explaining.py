@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import numpy as np
 import typer
 
+from pspgui.durable import printable
 from pspgui.geometry import Rect
 from pspgui.imaging import decode_image
 from pspgui.labels.raster import Stamp
@@ -125,3 +126,12 @@ def evidence_from(predictor: Predictor, pixels: np.ndarray, name: str) -> Eviden
     if evidence is None:
         raise ValueError(unexplained(predictor))
     return evidence
+
+
+def tell_reduction(evidence: Evidence, name: str) -> None:
+    """Say on standard error that an image was too large and seen reduced."""
+    from pspgui.inference.activations import reduction_note
+
+    if evidence.activations.reduction > 1:
+        note = reduction_note(evidence.activations.reduction)
+        typer.echo(f"pspgui: {printable(name)}: {note}", err=True)

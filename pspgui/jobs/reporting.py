@@ -124,8 +124,11 @@ def _context(wanted: ReportWanted) -> Context | None:
 
 def _notes(wanted: ReportWanted, told: int) -> list[str]:
     """Return what a reader must know of windows, baselines and pins left out."""
+    from pspgui.reports.contents import reduction_notes
+
     frame: Rect | None = getattr(wanted.engine, "frame", None)
-    notes = []
+    plain, _ = plain_evidence(wanted.engine)
+    notes = list(reduction_notes(getattr(plain, "activations", None)))
     if frame is not None:
         notes.append(
             f"The prediction is an average over windows; the evidence is of the one window from "
@@ -161,12 +164,28 @@ def _command(wanted: ReportWanted, path: Path) -> str:
             words += ["--region", f"{x0},{y0},{x1},{y1}"]
         else:
             words += ["--at", f"{place.pixel.x},{place.pixel.y}"]
-    target, reading = wanted.question.target, wanted.question.reading
-    if target is not None:
-        words += ["--class", wanted.table.name_of(target.class_id)]
-    if target is not None and target.versus is not None:
-        words += ["--versus", wanted.table.name_of(target.versus)]
+    reading = wanted.question.reading
+    words += _target_words(wanted)
     words += ["--reading", reading] if reading != "split" else []
     if not is_bundled(wanted.model.path):
         words += ["--weights", str(wanted.model.path)]
+    choice = wanted.model.choice
+    if choice is not None:  # how it was asked to run; what it came to is among the facts
+        how = {"device": choice.device, "precision": choice.precision, "backend": choice.backend}
+        words += [w for k, v in how.items() if v != "auto" for w in (f"--{k}", v)]
     return printable(shlex.join([*words, "--report", str(path)]))
+
+
+def _target_words(wanted: ReportWanted) -> list[str]:
+    """Return the options that name the target as the model does; none for the winner's margin."""
+    target, engine = wanted.question.target, wanted.engine
+    _, translation = plain_evidence(getattr(engine, "engine", engine))
+    if target is not None and translation is not None:
+        own = translation.to_model(target)
+        target = None if own is None else translation.from_model(own)
+    if target is None:
+        return []
+    words = ["--class", wanted.table.name_of(target.class_id)]
+    return words if target.versus is None else [
+        *words, "--versus", wanted.table.name_of(target.versus)
+    ]

@@ -17,12 +17,14 @@ from pspgui.evidence.maps import LevelStack, PyramidShare, pyramid_share
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import (
     RESIDUAL_LIMIT,
+    ZERO,
     OpenedSource,
     PixelEvidence,
     Reading,
     Source,
 )
 from pspgui.geometry import Rect
+from pspgui.inference.activations import reduction_note
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.raster import Stamp
 
@@ -54,6 +56,11 @@ class Pin:
     cells: tuple[OpenedSource, ...]
     residual: float
     place: Stamp | None = None
+
+    @property
+    def cells_as_told(self) -> bool:
+        """Whether `cells` open the very amounts of `found`: those of the split, against silence."""
+        return self.found.reading == "split" and getattr(self.found, "baseline", ZERO) == ZERO
 
     @property
     def adds_up(self) -> bool:
@@ -128,6 +135,13 @@ def stands_over(shape: tuple[int, ...], known: Activations) -> Rect:
         ends.append((round(-beyond), round(size + beyond)))
     (top, bottom), (left, right) = ends
     return Rect(top, left, bottom, right)
+
+
+def reduction_notes(known: Activations | None) -> tuple[str, ...]:
+    """Return the note that the network saw an image reduced; none where it saw all of it."""
+    if known is None or known.reduction == 1:
+        return ()
+    return (f"{reduction_note(known.reduction)} Places are those of the image all the same.",)
 
 
 def context_of(evidence: object) -> Context | None:

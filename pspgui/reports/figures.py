@@ -45,6 +45,9 @@ _TALLEST_IN = 3.6
 _SCALE_WIDTH_IN = 2.1
 _LEGEND_COLUMNS = 5
 _WRAP = 126
+_OTHER_CELLS = (
+    "Cells are of the split, against silence: the largest sources there, each with its amount there"
+)
 
 
 # -- the image --------------------------------------------------------------------------------
@@ -181,6 +184,8 @@ def pin_blocks(contents: Contents, pin: Pin) -> list[Block]:
             _grids(sheet, pin.found, WIDTH_IN - across + 0.08, top, side)
 
     blocks.append(Block(height, numbers))
+    if pin.cells and not pin.cells_as_told:
+        blocks.append(_line(_OTHER_CELLS, SMALL_PT + 0.5, color=QUIET))
     if pin.cells:
         blocks.append(_heat_maps(contents, pin))
     return blocks

@@ -123,6 +123,33 @@ def test_every_image_is_read_once(explained, images, tmp_path, monkeypatch):
     assert sorted(read) == [str(image) for image in images]
 
 
+def test_an_image_too_large_is_left_out_and_one_seen_reduced_told(
+    explained, images, tmp_path, monkeypatch
+):
+    from dataclasses import replace
+
+    from pspgui.inference.errors import ImageTooLargeError
+    from pspgui.inference.predictor import Predictor
+
+    plain = Predictor.set_image
+
+    def set_image(self, pixels, name, *more):
+        if name == str(images[0]):
+            raise ImageTooLargeError("the image is too large")
+        return replace(plain(self, pixels, name, *more), reduction=2)
+
+    monkeypatch.setattr(Predictor, "set_image", set_image)
+    lines = "".join(f"{image.name},1,3\n" for image in images[:2])
+    points = written(tmp_path / "points.csv", f"image,x,y\n{lines}")
+
+    code, out, err = explained(images[0].parent, "--points", points)
+
+    assert code == 1
+    assert len(out.splitlines()) == 1 and images[1].name in out
+    assert "line 2: the image is too large" in err
+    assert "1/2 of its size" in err
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"image,x\na.png,1\n", "no column y"), (b"", "no column image, x, y"),

@@ -10,12 +10,13 @@ from every_kind import CLASSES, predictor
 from oracles import picture
 
 from pspgui.evidence import evidence_of
+from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.jobs.class_tables import Translation
 from pspgui.jobs.messages import Turn
-from pspgui.jobs.model_choice import ModelFacts
+from pspgui.jobs.model_choice import ModelChoice, ModelFacts
 from pspgui.jobs.pins import PinPlace, PinQuestion
-from pspgui.jobs.reporting import ReportWanted, write_report_of
+from pspgui.jobs.reporting import ReportWanted, _pin, write_report_of
 from pspgui.jobs.windowed import WindowEvidence
 from pspgui.labels.classes import table
 from pspgui.labels.raster import Stamp
@@ -102,3 +103,40 @@ def test_regions_are_outlined_and_without_any_pin_in_reach_it_fails(found, tmp_p
     engine = WindowEvidence(found[1], Rect(40, 60, 85, 130))
     with pytest.raises(ValueError, match="No pin lies in the window"):
         written(wanted(found, tmp_path, engine, places=places), tmp_path / "out.html")
+
+
+def test_the_command_runs_as_the_window_did_and_asks_what_the_model_knows(found, tmp_path):
+    own = table(("elsewhere", (9, 9, 9)), *((n, (1, 1, 1)) for n in reversed(CLASSES.names)))
+    engine = Translation(CLASSES, own).evidence(found[1])
+    asked = wanted(found, tmp_path, engine, own)
+    choice = ModelChoice(asked.model.path, precision="bf16", backend="torch")
+    asked = replace(
+        asked, model=replace(asked.model, choice=choice),
+        question=QUESTION._replace(target=Target(1, 0)),
+    )  # fmt: skip
+
+    _, page = written(asked, tmp_path / "out.html")
+
+    assert f"--class &#x27;{CLASSES.names[3]}&#x27; --weights" in page
+    assert "--precision bf16 --backend torch --report" in page
+    assert "--versus" not in page
+
+
+def test_an_image_that_was_seen_reduced_is_said_to_be(found, tmp_path):
+    network = replace(found[0], max_pixels=2000)
+    activations = network.set_image(picture(45, 70))
+    assert activations.reduction == 2
+    evidence = evidence_of(activations, network.weights)
+    asked = wanted((network, evidence, network.predict(activations)), tmp_path)
+
+    _, page = written(asked, tmp_path / "out.html")
+
+    assert "at 1/2 of its size" in page
+
+
+def test_cells_are_said_to_be_of_the_split(found, tmp_path):
+    asked = wanted(found, tmp_path)
+    other = replace(asked, question=QUESTION._replace(reading="ig"))
+    for one, said in ((asked, False), (other, True)):
+        pin = _pin(one, "1", PinPlace(Pixel(20, 33), None), Turn(lambda s: None, lambda: False))
+        assert pin.cells_as_told is not said
