@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import unicodedata
@@ -24,7 +25,7 @@ from pspgui.imaging import (
 )
 from pspgui.imaging.label_files import DecodedLabels
 from pspgui.labels.classes import ClassTable
-from pspgui.project import backups, class_files, database, remarks, schema
+from pspgui.project import backups, class_files, database, pins, remarks, schema
 from pspgui.project.errors import ProjectError
 from pspgui.project.lock import owner_of
 from pspgui.project.png_check import png_faults
@@ -33,6 +34,7 @@ from pspgui.project.statistics import Owners, count_labels
 
 FOLDERS: Final = (
     "", "labels", "provenance", "provenance-next", "classes", "strokes", "strokes/lost", "backups",
+    "pins", "what_if",
 )  # fmt: skip
 
 
@@ -67,6 +69,8 @@ KINDS: Final = {
     "remarks": "damaged lines of remarks",
     "journal": "a damaged stroke journal",
     "torn": "a journal whose last stroke was cut short",
+    "pins": "pins of an image that cannot be read",
+    "notes": "notes of what-ifs that cannot be read",
     "backup": "a damaged backup",
     "pending": "a change of many labels that was interrupted",
 }
@@ -116,6 +120,7 @@ def check_project(
     _check_folder_classes(report)
     _check_parts(report)
     _check_journals(report)
+    _check_pins_and_notes(report)
     _check_backups(report)
     _check_remarks(report)
     _check_index(report, images, checked)
@@ -310,6 +315,30 @@ def _check_journals(report: CheckReport) -> None:
             elif journal.has_more_than(max(journal.saved, journal.header.first)):
                 image = printable(journal.header.image)
                 report.notes.append(f"{image} has strokes to recover: open it in the window")
+
+
+def _check_pins_and_notes(report: CheckReport) -> None:
+    """Name files that the window leaves alone, and keeps no pins or notes beside."""
+    for path in files_in(report.home / "pins", ".json"):
+        fault = pins.fault_of(path)
+        if fault:
+            report.problems.append(Problem("pins", path, fault, repairable=True))
+    for path in files_in(report.home / "what_if", ".json"):
+        fault = _fault_of_notes(path)
+        if fault:
+            report.problems.append(Problem("notes", path, fault, repairable=True))
+
+
+def _fault_of_notes(path: Path) -> str:
+    """Return why no note can be read or kept in a file; single notes may be of another version."""
+    try:
+        told = json.loads(path.read_bytes())
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    except (ValueError, RecursionError) as error:
+        return f"its notes cannot be read ({error})"
+    sound = isinstance(told, dict) and isinstance(told.get("notes"), list)
+    return "" if sound else "it is no file of notes"
 
 
 def _check_backups(report: CheckReport) -> None:

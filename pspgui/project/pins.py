@@ -73,6 +73,24 @@ def read_pins(label_file: Path) -> tuple[KeptPin, ...]:
         ) from error
 
 
+def fault_of(path: Path) -> str:
+    """Return why a file of pins cannot be read, one clause; "" for a sound or a newer one."""
+    try:
+        told = json.loads(path.read_bytes())
+        version = told["version"]
+        if type(version) is int and version > _VERSION:
+            return ""  # it is another pspgui's to judge
+        if version != _VERSION or len(told["pins"]) > _MOST_PINS:
+            return "it is no file of pins"
+        for pin in told["pins"]:
+            _from_json(pin)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"its pins cannot be read ({error})"
+    return ""
+
+
 def _to_json(pin: KeptPin) -> dict[str, Any]:
     found: dict[str, Any] = {
         "number": pin.number, "name": pin.name, "x": pin.pixel.x, "y": pin.pixel.y,

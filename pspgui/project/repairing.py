@@ -78,6 +78,8 @@ _REMEDIES = {
     "index": "make again from labels and remarks",
     "remarks": "keep the lines that are whole",
     "journal": "set aside",
+    "pins": "set aside",
+    "notes": "set aside",
     "torn": "cut off the torn end",
     "pending": "take back",
 }
@@ -105,7 +107,8 @@ class _Repair:
             self._report.done += project.notes
             mend: dict[str, Callable[[Path], str]] = {
                 "labels": self._labels, "provenance": self._provenance, "classes": self._classes,
-                "journal": self._journal, "torn": self._torn,
+                "journal": self._set_aside, "pins": self._set_aside, "notes": self._set_aside,
+                "torn": self._torn,
             }  # fmt: skip
             for problem in problems:
                 if problem.kind in mend:
@@ -212,7 +215,7 @@ class _Repair:
 
     # -- the rest -------------------------------------------------------------------------------
 
-    def _journal(self, path: Path) -> str:
+    def _set_aside(self, path: Path) -> str:
         kept = backups.back_up(self._home, "repair", [path])
         path.unlink()
         return f"set aside in {kept.name}: nothing in it can be read"

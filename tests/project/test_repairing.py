@@ -1,6 +1,7 @@
 """Repairing a project: what can be put right without loss is, and what was there is kept."""
 
 import hashlib
+import json
 import os
 import sqlite3
 
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 from project_case import SHAPE, label, make_images, tree
 
+from pspgui.geometry import Pixel
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import IMPORTED, PERSON
 from pspgui.project import journal
 from pspgui.project.backups import back_up
 from pspgui.project.checking import check_project
 from pspgui.project.errors import ProjectError
+from pspgui.project.pins import KeptPin, read_pins, write_pins
 from pspgui.project.project import open_project
 from pspgui.project.repairing import repair_project
 from pspgui.project.statistics import measure_labels
@@ -199,6 +202,30 @@ def test_damaged_classes_come_back_from_a_backup_or_are_left_to_a_person(folder)
     path.write_bytes(before[:50])
     mended(folder)
     assert path.read_bytes() == before
+
+
+def test_damaged_pins_and_notes_are_set_aside_and_sound_ones_stay(folder):
+    home = folder / ".pspgui"
+    write_pins(home / "labels" / "a.png", [KeptPin(1, Pixel(2, 3), None, "kerb")])
+    (home / "what_if").mkdir()
+    sound = home / "what_if" / "a.json"
+    sound.write_text(json.dumps({"image": "a.png", "notes": [{"of": "a later version"}]}))
+    newer = home / "pins" / "c.json"
+    newer.write_text(json.dumps({"version": 2, "marks": []}))
+    assert check_project(folder).problems == []
+
+    broken = [home / "pins" / "b.json", home / "what_if" / "b.json"]
+    contents = [b'{"version": 1, "pins": [{"number": 1}]}', b"[]"]
+    for path, content in zip(broken, contents, strict=True):
+        path.write_bytes(content)
+    (home / "pins" / ".saving-abc.part").write_bytes(b"x")
+    kinds = sorted(problem.kind for problem in check_project(folder).problems)
+    assert kinds == ["notes", "part", "pins"]
+    mended(folder)
+    assert not any(path.exists() for path in broken)
+    assert all(in_backups(home, content) for content in contents)
+    assert read_pins(home / "labels" / "a.png")[0].name == "kerb"
+    assert sound.exists() and newer.exists()
 
 
 def test_what_needs_a_person_is_left_alone_and_named(folder):
