@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QListView,
-    QSpinBox,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -30,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.icons import draw_icon
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, quiet_font, text_font
 
@@ -255,7 +255,8 @@ class DifferencesPanel(QWidget):
         self.verdicts.setAccessibleName("Which regions")
         self.verdicts.addItems([_ALL, "Fixed", "Broke", "Both wrong", "Not labelled"])
         self.verdicts.activated.connect(self._show)
-        self.least = QSpinBox(toolTip="Smaller regions are left out")
+        self.least = NumberBox()
+        self.least.setToolTip("Smaller regions are left out")
         self.least.setAccessibleName("Smallest region")
         self.least.setRange(1, 1_000_000)
         self.least.setMinimumHeight(_FIELD_PX)

@@ -220,6 +220,9 @@ def _marks(theme: Theme) -> str:
         ("chevron-down", 'QToolButton::menu-indicator {{ image: url("{url}"); width: 10px;'
          " subcontrol-position: right center; right: 6px; }}"),
         ("chevron-down", 'QToolButton::menu-arrow {{ image: url("{url}"); width: 10px; }}'),
+        ("chevron-up", 'QAbstractSpinBox::up-arrow {{ image: url("{url}"); width: 8px; }}'),
+        ("chevron-down", 'QAbstractSpinBox::down-arrow {{ image: url("{url}"); width: 8px; }}'),
+        ("check", 'QCheckBox::indicator:checked {{ image: url("{url}"); }}'),
         ("close", 'QDockWidget {{ titlebar-close-icon: url("{url}"); }}'),
         ("float", 'QDockWidget {{ titlebar-normal-icon: url("{url}"); }}'),
     )
@@ -283,6 +286,26 @@ def _style_sheet(t: Theme) -> str:
         background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; selection-background-color: {t.accent}; }}
     QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {t.accent}; }}
+    QAbstractSpinBox {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
+        padding: 3px 4px; selection-background-color: {t.accent}; }}
+    QAbstractSpinBox:focus {{ border-color: {t.accent}; }}
+    QAbstractSpinBox:disabled {{ color: {t.disabled}; background: transparent; }}
+    QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{
+        subcontrol-origin: border; width: 16px; border: 0; background: transparent; }}
+    QAbstractSpinBox::up-button {{ subcontrol-position: top right; top: 2px; }}
+    QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; bottom: 2px; }}
+    QCheckBox, QRadioButton {{ spacing: 8px; }}
+    QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px;
+        background: {t.field}; border: 1px solid {t.quiet}; border-radius: 3px; }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QCheckBox::indicator:hover, QRadioButton::indicator:hover,
+    QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
+    QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {t.accent};
+        background: {t.on_accent}; }}
+    QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{
+        border-color: {t.line}; background: transparent; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; }}
     QComboBox::drop-down {{ border: 0; width: 20px; }}

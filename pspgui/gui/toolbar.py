@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QSizePolicy,
     QSlider,
-    QSpinBox,
     QToolBar,
     QToolButton,
     QWidget,
@@ -27,6 +26,7 @@ from pspgui.gui.display import VIEW_MODES, VIEW_TEXTS
 from pspgui.gui.document import Document
 from pspgui.gui.icons import ICON_PX, icon
 from pspgui.gui.label_session import MAX_BRUSH_PX
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.session import Session
 from pspgui.gui.theme import GRID_PX, QuietLabel
 from pspgui.gui.tool_buttons import RuleButton, ToolGroup
@@ -100,7 +100,7 @@ class MainToolBar(QToolBar):
         self._size.setFixedWidth(64)
         self._size.setToolTip("Brush size ([ and ], Shift+wheel)")
         self._size.valueChanged.connect(self._size_slid)
-        self._diameter = QSpinBox()
+        self._diameter = NumberBox()
         self._diameter.setRange(1, MAX_BRUSH_PX)
         self._diameter.setSuffix(" px")
         self._diameter.setKeyboardTracking(False)

@@ -61,7 +61,7 @@ class CleanUpDialog(QDialog):
         self._document = document
         self._view = view or Rect(0, 0, *document.label_map.shape)
         self._found: Found | None = None
-        self._revision = -1
+        self._asked_of: tuple[object, int] = (None, -1)
         self._build()
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
         self._pause.timeout.connect(self._ask)
@@ -73,7 +73,9 @@ class CleanUpDialog(QDialog):
         ):  # fmt: skip
             changed.connect(self._changed)
         self.what.activated.connect(self._changed)
-        document.image_changed.connect(self.reject)  # an image asked for before may come only now
+        # An image or a model that was asked for before may come only now.
+        document.image_changed.connect(self.reject)
+        document.prediction_changed.connect(self._follow_labels)
 
     def _build(self) -> None:
         document = self._document
@@ -166,20 +168,32 @@ class CleanUpDialog(QDialog):
         document = self._document
         self._found = None
         self._ok.setEnabled(False)
-        self._revision = document.label_map.revision
+        if document.label_map is None:
+            self.reject()
+            return
+        self._asked_of = document.label_map, document.label_map.revision
         document.errands.ask(
             "clean up",
             find_changes(document.label_map.labels, self.cleaning, self.within, document.locks),
             self._take, self._tell,
         )  # fmt: skip
 
+    def _moved_on(self) -> bool:
+        labels, (asked, revision) = self._document.label_map, self._asked_of
+        return labels is None or labels is not asked or labels.revision != revision
+
+    @Slot()
+    def _follow_labels(self) -> None:
+        if self._moved_on():
+            self._ask()
+
     def _tell(self, step: Step) -> None:
         done = "" if step.fraction is None else f" {step.fraction:.0%}"
         self.effect.setText(f"{step.text}…{done}")
 
     def _take(self, found: Found) -> None:
-        if self._document.label_map.revision != self._revision:
-            self._ask()  # the labels moved on while it was computed
+        if self._moved_on():
+            self._ask()  # the labels are others than when it began
             return
         self._found = found
         self.pane.show_changes(found.patches)
@@ -206,7 +220,7 @@ class CleanUpDialog(QDialog):
     def accept(self) -> None:
         """Make the edit."""
         found = self._found
-        if found is None or not found.pixels:
+        if found is None or not found.pixels or self._moved_on():
             return
         super().accept()
         what, table = str(self.what.value), self._document.table

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QSpinBox,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -29,6 +28,7 @@ from pspgui.formats import FORMATS, ExportFormat, ExportOptions
 from pspgui.formats.options import SplitChooser
 from pspgui.gui.dialogs.form import Choices, Form, Text
 from pspgui.gui.dialogs.plain_table import number
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.settings import Settings
 from pspgui.gui.theme import GRID_PX, current_theme, heading_font, quiet_font
 from pspgui.jobs.exporting import Exportable, ExportRequest
@@ -127,10 +127,9 @@ class ExportDialog(QDialog):
 
     def _build_splits(self) -> Form:
         self.split, self.group = Choices(), Choices()
-        self.share = QSpinBox()
+        self.share = NumberBox()
         self.share.setRange(1, 99)
         self.share.setSuffix(" % train")
-        self.share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.share.setMinimumHeight(_FIELD_PX)
         self.name = QLineEdit()
         self.name.setPlaceholderText("the format's own, mostly train")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from pspgui.gui.dialogs.form import Form, Text
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.theme import GRID_PX
 
 if TYPE_CHECKING:
@@ -60,11 +61,10 @@ class HistoryRoomDialog(QDialog):
         super().accept()
 
 
-def _megabytes(value: int) -> QSpinBox:
-    box = QSpinBox()
+def _megabytes(value: int) -> NumberBox:
+    box = NumberBox()
     box.setRange(LEAST_MB, MOST_MB)
     box.setSingleStep(64)
     box.setSuffix(" MB")
-    box.setGroupSeparatorShown(True)
     box.setValue(value)
     return box

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from pspgui.durable import printable
 from pspgui.gui.dialogs.assumptions import AssumptionsForm
 from pspgui.gui.dialogs.form import Choices, ElidedText, Form, Text
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.theme import GRID_PX, current_theme
 from pspgui.jobs.agreeing import Agreement
 from pspgui.jobs.model_choice import LEAST_CROP, ModelChoice, ModelFacts
@@ -138,7 +138,7 @@ class ModelDialog(QDialog):
 
     def _add_running(self) -> None:
         self.device, self.backend, self.precision, self.reading = (Choices() for _ in range(4))
-        self.crop = QSpinBox()
+        self.crop = NumberBox()
         self.crop.setRange(LEAST_CROP, _MAX_CROP)
         self.crop.setSuffix(" px")
         self.crop.setMinimumHeight(_FIELD_PX)

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QSizePolicy,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
 
 from pspgui.gui.icons import icon
+from pspgui.gui.number_box import NumberBox
 from pspgui.gui.panels.drawing import draw_elided
 from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
 from pspgui.jobs.strip import MOST_CHANNEL, MOST_TOP, SHAPES, SHOWS, Shape, Show, StripMode
@@ -148,8 +148,8 @@ class StripHeader(QWidget):
         button.clicked.connect(self._show_chosen)
         return button
 
-    def _number(self) -> QSpinBox:
-        box = QSpinBox(self)
+    def _number(self) -> NumberBox:
+        box = NumberBox(self)
         box.setKeyboardTracking(False)
         box.setFixedHeight(_BUTTON)
         box.setMinimumWidth(104)
