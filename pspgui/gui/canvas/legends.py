@@ -1,6 +1,7 @@
 """Legends on the canvas: what colours mean, one above the other in the lower left corner.
 
-Whatever needs one hands the canvas a `Legend` (`canvas.legends.add`); they never overlap.
+Whatever needs one hands the canvas a `Legend` (`canvas.legends.add`); they never overlap. Where
+they would hide what an opened source pools from, they stand in the lower right corner.
 """
 
 from __future__ import annotations
@@ -72,7 +73,20 @@ class LegendStack(QObject):
                 break
             found.append((legend, QRectF(left, bottom - height, width, height)))
             bottom -= height + _GAP
-        return found
+        return self._beside_opened(found)
+
+    def _beside_opened(self, found: list[tuple[Legend, QRectF]]) -> list[tuple[Legend, QRectF]]:
+        """Return the areas, moved to the right where they hide less there of what lies open."""
+        document, camera = self._document, self._camera
+        if document.opened is None or not camera.shows_all:  # the minimap is on the right then
+            return found
+        place = camera.to_widget_rect(document.opened.source.region)
+        right = camera.viewport.right() - _EDGE
+        moved = [
+            (legend, QRectF(right - area.width(), area.top(), area.width(), area.height()))
+            for legend, area in found
+        ]
+        return min(found, moved, key=lambda areas: sum(_shared(a, place) for _, a in areas))
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw those that are shown."""
@@ -94,3 +108,9 @@ class LegendStack(QObject):
     def _on_hover(self, _pixel: object) -> None:
         for _, area in self.areas():
             self._canvas.update(area.toAlignedRect())
+
+
+def _shared(area: QRectF, other: QRectF) -> float:
+    """Return how many square units two areas share."""
+    both = area.intersected(other)
+    return both.width() * both.height()
