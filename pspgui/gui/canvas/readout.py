@@ -16,6 +16,7 @@ class ZoomReadout(QuietText):
 
     def __init__(self, canvas: Canvas, parent: QWidget | None = None) -> None:
         super().__init__("Zoom", Qt.AlignmentFlag.AlignLeft, parent)
+        self._camera = canvas.camera
         canvas.zoom_changed.connect(self._show)
         self._show(canvas.zoom)
 
@@ -26,7 +27,9 @@ class ZoomReadout(QuietText):
 
     @Slot(float)
     def _show(self, zoom: float) -> None:
-        self.set_text(zoom_text(zoom), "Zoom (wheel; F fits, Ctrl+1 is actual size)")
+        # A camera without a picture holds a single pixel.
+        shown = "" if self._camera.image_shape == (1, 1) else zoom_text(zoom)
+        self.set_text(shown, "Zoom (wheel; Ctrl+0 fits, Ctrl+1 is actual size)")
 
 
 def zoom_text(zoom: float) -> str:

@@ -354,7 +354,7 @@ class BinGrids(QWidget):
             return ""
         own, level = self._marks.get(tuple(place)), self._marks.get((place.level,))
         words = [own.words] if own is not None else []
-        if level is not None:
+        if level is not None and (own is None or place.level > 1):
             words.append(f"its level {level.words}")
         return between + ", ".join(words) if words else ""
 
@@ -394,7 +394,7 @@ class BinGrids(QWidget):
             f"{level}×{level}",
         )
         mark = self._marks.get((level,))
-        if mark is not None:
+        if mark is not None and level > 1:  # a single bin carries the mark itself
             title = self.title_rect(level)
             draw_mark(p, QRectF(title.right() - 16, title.top(), 16, 16), mark, theme)
         if not reading.reachable.all():
@@ -452,13 +452,15 @@ class BinGrids(QWidget):
         line.translate(0, metrics.height() + 2)
         r = source.region
         place = f"pools x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
-        draw_elided(p, line, f"{place} · read {source.weight:.2f}" if source.reachable else place)
+        draw_elided(p, line, f"{place} · weight {source.weight:.2f}" if source.reachable else place)
 
 
 def describe(source: Source) -> str:
     """Return what there is to say of a bin: its value, where it is pooled, how it is read."""
     r = source.region
-    name = f"{source.level}×{source.level} row {source.row + 1}, column {source.col + 1}"
+    name = f"{source.level}×{source.level}"
+    if source.level > 1:
+        name += f" row {source.row + 1}, column {source.col + 1}"
     value = signed(source.value, 3) if source.reachable else "cannot reach this pixel"
     where = f"pooled from x {r.x0} to {r.x1}, y {r.y0} to {r.y1} (pixels)"
     read = f"read here with weight {source.weight:.2f}" if source.reachable else "not read here"

@@ -84,11 +84,12 @@ class RowDelegate(QStyledItemDelegate):
         painter.setFont(text_font(widget))
         painter.setPen(QColor(theme.text))
         top = rect.top() + 9
-        # Names of one folder differ at their ends, so the middle is what can go.
-        draw_elided(
-            painter, QRectF(left, top, right - 6 - left, 20), printable(path.name),
-            mode=Qt.TextElideMode.ElideMiddle,
-        )  # fmt: skip
+        # Names of one folder differ before the suffix: that goes first, and then the middle.
+        room = QRectF(left, top, right - 6 - left, 20)
+        name = printable(path.name)
+        if painter.fontMetrics().horizontalAdvance(name) > room.width():
+            name = printable(path.stem)
+        draw_elided(painter, room, name, mode=Qt.TextElideMode.ElideMiddle)
         painter.setFont(quiet_font(widget))
         painter.setPen(QColor(theme.quiet))
         words = detail_text(known, mark, model.sort)

@@ -85,11 +85,16 @@ class ImageDetails(QWidget):
         for button in (self._tag_button, self._note_button, self._flag):
             top.addWidget(button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, GRID_PX // 2, 12, GRID_PX)
+        # Buttons have padding of their own; in a narrow list the status needs the room.
+        column.setContentsMargins(GRID_PX // 2, GRID_PX // 2, GRID_PX // 2, GRID_PX)
         column.setSpacing(GRID_PX // 2)
         column.addLayout(top)
-        column.addWidget(self._tags)
-        column.addWidget(self._note)
+        fields = QVBoxLayout()
+        fields.setContentsMargins(GRID_PX, 0, GRID_PX, 0)
+        fields.setSpacing(GRID_PX // 2)
+        fields.addWidget(self._tags)
+        fields.addWidget(self._note)
+        column.addLayout(fields)
 
     @property
     def tags_field(self) -> QLineEdit:

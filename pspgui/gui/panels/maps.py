@@ -135,7 +135,9 @@ class MapsPanel(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setAccessibleName(words)
-            form.addRow(QuietLabel(words), box)
+            label = QuietLabel(words)
+            label.setMinimumHeight(box.sizeHint().height())  # forms put labels at the top
+            form.addRow(label, box)
         self._target.setToolTip("Which class the evidence is for, as in the Evidence panel")
         self._part.setToolTip("Which source “Evidence by source” shows")
         return form
