@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
@@ -14,11 +14,18 @@ from pspgui.gui.panels.start import RecentRow
 
 
 class Actions(QObject):
-    """The table as QActions, kept in step with the document. GUI thread only."""
+    """The table as QActions, kept in step with the document. GUI thread only.
+
+    An image that is opened changes many things at once, so that `refresh` only notes that there
+    is something to bring up to date: that happens once, before whatever the event loop does next.
+    """
+
+    _stale = Signal()
 
     def __init__(self, parts: Parts, parent: QObject) -> None:
         super().__init__(parent)
         self._parts = parts
+        self._is_stale = False
         self.rows = action_rows()
         self._actions = {row.id: self._build(row) for row in self.rows}
         document = parts.document
@@ -28,17 +35,31 @@ class Actions(QObject):
             document.active_class_changed, document.picture_changed, document.aids_changed,
         ):  # fmt: skip
             signal.connect(self.refresh)
+        self._stale.connect(self.catch_up, Qt.ConnectionType.QueuedConnection)
         self.refresh()
+        self.catch_up()
 
     def __getitem__(self, name: str) -> QAction:
+        self.catch_up()
         return self._actions[name]
 
     def __iter__(self):
+        self.catch_up()
         return iter(self._actions.values())
 
     @Slot()
     def refresh(self) -> None:
-        """Bring checks, texts and availability up to date; cheap."""
+        """Have checks, texts and availability brought up to date."""
+        if not self._is_stale:
+            self._is_stale = True
+            self._stale.emit()
+
+    @Slot()
+    def catch_up(self) -> None:
+        """Bring them up to date now, if anything has changed."""
+        if not self._is_stale:
+            return
+        self._is_stale = False
         for row in self.rows:
             action = self._actions[row.id]
             if row.checked is not None:
@@ -46,8 +67,10 @@ class Actions(QObject):
             if row.enabled is not None:
                 action.setEnabled(row.enabled(self._parts))
             if row.live is not None:
-                action.setText(row.live(self._parts))
-                action.setToolTip(_tooltip(action.text(), row.keys))
+                text = row.live(self._parts)
+                if text != action.text():
+                    action.setText(text)
+                    action.setToolTip(_tooltip(text, row.keys))
 
     def _build(self, row: ActionRow) -> QAction:
         action = QAction(row.text, self)
@@ -67,6 +90,7 @@ class Actions(QObject):
         if row.group != "Edit" or self._parts.canvas.isVisible():
             row.verb(self._parts)
         self.refresh()
+        self.catch_up()  # a toggle that was clicked has turned already, whatever became of it
 
 
 def takes_enter(widget: QWidget | None) -> bool:

@@ -27,9 +27,8 @@ from pspgui.gui.banner import Banner
 from pspgui.gui.batch_session import BatchSession
 from pspgui.gui.canvas.canvas import Canvas
 from pspgui.gui.canvas.readout import ZoomReadout
-from pspgui.gui.commands.maps import GROUP as MAPS_MENU
+from pspgui.gui.commands import SUBMENUS
 from pspgui.gui.commands.row import Parts
-from pspgui.gui.commands.strip import GROUP as STRIP_MENU
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.comparing_stage import CompareStage
 from pspgui.gui.docks import DOCKS
@@ -166,8 +165,8 @@ class MainWindow(QMainWindow):
         menus: dict[str, QMenu] = {}
         for row in actions.rows:
             if row.group not in menus:
-                inner = row.group in ("Theme", MAPS_MENU, STRIP_MENU)
-                parent = menus["View"] if inner else self.menuBar()
+                around = SUBMENUS.get(row.group)
+                parent = self.menuBar() if around is None else menus[around]
                 menus[row.group] = parent.addMenu(row.group)
             if row.line:
                 menus[row.group].addSeparator()
@@ -331,6 +330,7 @@ class MainWindow(QMainWindow):
         and PySide ends the process when exceptions meet there.
         """
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            self.actions_table.catch_up()
             is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
             if is_enter and takes_enter(QApplication.focusWidget()):
                 event.accept()
