@@ -123,11 +123,11 @@ def test_the_pane_shows_what_would_change(speckled, ask):
 def test_labels_that_moved_on_are_looked_at_again(speckled, ask, qtbot):
     dialog = ask("islands", amount=7)
     document = speckled.document
-    dialog._revision -= 1  # as if a stroke had come in between
+    dialog._asked_of = document.label_map, -1  # as if a stroke had come in between
     dialog._take(dialog._found)
     assert not dialog._ok.isEnabled()
     qtbot.waitUntil(lambda: dialog._found is not None and dialog._ok.isEnabled())
-    assert dialog._revision == document.label_map.revision
+    assert dialog._asked_of[1] == document.label_map.revision
 
 
 def test_cleaning_up_without_labels_says_why_not(qtbot):
@@ -148,3 +148,14 @@ def test_an_image_that_comes_only_now_ends_the_asking(speckled, ask, qtbot):
     dialog._ask()
     document.set_image(document.image.copy(), None, "another")
     assert not dialog.isVisible() and not document.errands.is_busy("clean up")
+
+
+def test_labels_of_another_model_end_the_asking(speckled, ask):
+    """Labels that were a prediction only go with it."""
+    document = speckled.document
+    dialog = ask("islands", amount=7)
+    dialog.show()
+    document._label_map = None
+    document.prediction_changed.emit()
+    dialog.accept()
+    assert not dialog.isVisible() and dialog.result() == 0

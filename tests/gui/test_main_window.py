@@ -500,3 +500,16 @@ def test_panels_lie_one_behind_the_other_so_that_the_window_keeps_its_size(opene
     QApplication.processEvents()
 
     assert window.size() == before
+
+
+def test_no_menu_is_higher_than_a_small_screen(opened):
+    """Long menus are grouped; the key list still shows all keys under the menus' names."""
+    from pspgui.gui.dialogs.shortcuts import key_groups
+
+    window = opened().window
+    menus = [action.menu() for action in window.menuBar().actions()]
+    assert all(menu.sizeHint().height() < 700 for menu in menus)
+    names = {menu.title() for menu in menus}
+    groups = {group.title: group.hints for group in key_groups(window.actions_table.rows)}
+    assert set(groups) - {"On the image"} <= names
+    assert any(hint.text.startswith("Split view") for hint in groups["View"])

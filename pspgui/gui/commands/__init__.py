@@ -45,9 +45,16 @@ TOPICS: Final = (
 )
 
 
+# Groups that are menus within another one, which would outgrow the screen.
+SUBMENUS: Final = {
+    viewing.VIEWS: "View", viewing.AIDS: "View", "Theme": "View", maps.GROUP: "View",
+    strip.GROUP: "View", tools.PAINTING_OVER: "Tools",
+}  # fmt: skip
+
+
 def action_rows() -> tuple[ActionRow, ...]:
     """Return the whole table, in the order of menus and of the key list."""
     return tuple(row for topic in TOPICS for row in topic.ROWS)
 
 
-__all__ = ["TOPICS", "ActionRow", "action_rows"]
+__all__ = ["SUBMENUS", "TOPICS", "ActionRow", "action_rows"]

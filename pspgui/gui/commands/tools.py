@@ -22,6 +22,7 @@ _SMOOTHERS: Final = {
     "shrink": ("Shrinking brush", (), "mdi6.arrow-collapse-all"),
     "close": ("Gap-closing brush", (), "mdi6.arrow-collapse-horizontal"),
 }
+PAINTING_OVER: Final = "Painting over"
 
 
 def action_ids(tool: type[Tool]) -> tuple[str, ...]:
@@ -98,14 +99,14 @@ def _rule_rows() -> tuple[ActionRow, ...]:
         *(
             ActionRow(
                 f"over_{rule}", text, (), lambda p, rule=rule: p.document.set_paint_over(rule),
-                "Tools", checked=lambda p, rule=rule: p.document.paint_over == rule,
-                line=rule == PAINT_OVER[0],
+                PAINTING_OVER, checked=lambda p, rule=rule: p.document.paint_over == rule,
             )
             for rule, text in PAINT_OVER_TEXTS.items()
         ),
-        ActionRow("next_over", "Next rule of painting over", ("M",), _next_rule, "Tools"),
+        ActionRow("next_over", "Next rule of painting over", ("M",), _next_rule,
+                  PAINTING_OVER, line=True),
         ActionRow("choose_over", "Choose the active class to paint over", ("Shift+M",),
-                  _toggle_chosen, "Tools",
+                  _toggle_chosen, PAINTING_OVER,
                   checked=lambda p: p.document.table.name_of(p.document.active_class)
                   in p.document.chosen_names),
         ActionRow("lock", "Lock the active class", ("K",), _toggle_lock, "Tools",

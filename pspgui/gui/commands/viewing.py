@@ -10,6 +10,8 @@ from pspgui.gui.display import OUTLINE_WIDTHS, VIEW_MODES, VIEW_TEXTS
 from pspgui.gui.settings import THEMES
 from pspgui.imaging.adjusting import NEUTRAL
 
+VIEWS: Final = "Views"
+AIDS: Final = "Aids"
 _AID_TEXTS: Final = (
     ("split", "Split view: image | labels", ("Shift+V",), "mdi6.arrow-split-vertical"),
     ("minimap", "Minimap while zoomed in", ("N",), "mdi6.map-outline"),
@@ -76,14 +78,14 @@ ROWS: Final = (
     *(
         ActionRow(f"view_{mode}", texts[1], (),
                   lambda p, mode=mode: p.document.set_view_mode(mode),
-                  "View", checked=lambda p, mode=mode: p.document.view_mode == mode,
+                  VIEWS, checked=lambda p, mode=mode: p.document.view_mode == mode,
                   enabled=lambda p, mode=mode: _can_view(p, mode))
         for mode, texts in VIEW_TEXTS.items()
     ),
     *(
         ActionRow(aid, text, keys,
-                  lambda p, aid=aid: p.document.set_aid(aid, not p.document.has_aid(aid)), "View",
-                  icon, checked=lambda p, aid=aid: p.document.has_aid(aid), line=aid == "split")
+                  lambda p, aid=aid: p.document.set_aid(aid, not p.document.has_aid(aid)), AIDS,
+                  icon, checked=lambda p, aid=aid: p.document.has_aid(aid))
         for aid, text, keys, icon in _AID_TEXTS
     ),
     ActionRow("outline", "Outlines only", ("\\",),

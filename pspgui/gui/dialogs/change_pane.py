@@ -49,7 +49,9 @@ class ChangePane(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the picture, in the middle."""
+        """Draw the picture, in the middle; none where the labels are gone."""
+        if self._document.label_map is None:
+            return
         if self._picture is None or self._picture.size() != self._room():
             self._picture = self._rendered(self._room())
         with QPainter(self) as painter:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
+from pspgui.gui.commands import SUBMENUS
 from pspgui.gui.commands.gestures import GESTURES
 from pspgui.gui.icons import icon
 from pspgui.gui.panels.drawing import draw_empty
@@ -29,7 +30,7 @@ def key_groups(rows: Sequence[ActionRow]) -> tuple[KeyGroup, ...]:
     for row in rows:
         if not row.keys:
             continue
-        hints = groups.setdefault(row.group, [])
+        hints = groups.setdefault(SUBMENUS.get(row.group, row.group), [])
         if row.group == "Classes":
             if not hints:
                 hints.append(KeyHint("1 … 9 / 0", "Choose the class to paint"))
