@@ -113,10 +113,12 @@ def _cell(
     opened: OpenedSource, known: Activations, row: int, column: int
 ) -> tuple[int, int, int, int]:
     """Return the image pixels x0, y0, x1, y1 that a cell stands over, padding included."""
-    y0, x0, y1, x1 = opened.region or (0, 0, *known.padded_shape)
+    from pspgui.inference.shown_map import Lattice
+
     height, width = opened.values.shape
-    ys = [y0 + round((y1 - y0) * (row + i) / height) for i in (0, 1)]
-    xs = [x0 + round((x1 - x0) * (column + i) / width) for i in (0, 1)]
+    y0, x0, y1, x1 = opened.region or Lattice.of(known).extent((height, width))
+    ys = [round(y0 + (y1 - y0) * (row + i) / height) for i in (0, 1)]
+    xs = [round(x0 + (x1 - x0) * (column + i) / width) for i in (0, 1)]
     return xs[0], ys[0], xs[1], ys[1]
 
 

@@ -22,7 +22,7 @@ from pspgui.evidence.targets import aim, offset_of, row_of
 from pspgui.geometry import Pixel
 from pspgui.inference.activations import Activations
 from pspgui.inference.channels import Form, pooled
-from pspgui.inference.shown_map import axis_extent
+from pspgui.inference.shown_map import Lattice
 from pspgui.labels.raster import Stamp
 
 # Pixels a side that stand for an image where not every cell is computed.
@@ -77,18 +77,6 @@ def lattice(shape: tuple[int, int]) -> list[Pixel]:
         sorted({int((i + 0.5) * size / LATTICE) for i in range(LATTICE)}) for size in shape
     )
     return [Pixel(y, x) for y in rows for x in columns]
-
-
-def cells_inside(known: Activations) -> tuple[int, int]:
-    """Return how many rows and columns of the grid have their middle on the image."""
-    found = []
-    for cells, padded, size in zip(
-        known.grid, known.padded_shape, known.image_shape, strict=True
-    ):
-        low, high = axis_extent(cells, padded, known.align_corners)
-        middles = low + (np.arange(cells) + 0.5) * (high - low) / cells
-        found.append(max(1, int(np.count_nonzero(middles < size))))
-    return found[0], found[1]
 
 
 def _title_of(known: Activations, name: str) -> str:
@@ -154,7 +142,7 @@ def _over_image(evidence: PSPEvidence, target: Target | None) -> _Pull:
     """Return the mean over the image's cells, each with its own margin where none is asked for."""
     known, classifier = evidence.activations, evidence.weights.classifier
     height, width = known.grid
-    rows, columns = cells_inside(known)
+    rows, columns = (inside.stop for inside in Lattice.of(known).visible(known.grid))
     weight = 1 / (rows * columns)
     hidden = np.zeros(known.fused_cells.shape, known.fused_cells.dtype)
     for band in (slice(y, y + 1) for y in range(rows)):

@@ -17,6 +17,7 @@ from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import Source
 from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.inference.activations import Activations
+from pspgui.inference.shown_map import Lattice
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +77,7 @@ def lost_text(found: Footprint) -> str:
 
 def middles(known: Activations, cells: np.ndarray) -> np.ndarray:
     """Return the middles (y, x) in image pixels of cells (P, 2), those of the padding included."""
-    found = np.empty((len(cells), 2))
-    for axis, (size, count) in enumerate(zip(known.padded_shape, known.grid, strict=True)):
-        if known.align_corners and count > 1:
-            found[:, axis] = cells[:, axis] * ((size - 1) / (count - 1)) + 0.5
-        else:
-            found[:, axis] = (cells[:, axis] + 0.5) * (size / count)
+    top, left, bottom, right = Lattice.of(known).extent(known.grid)
+    pitch = (bottom - top) / known.grid[0], (right - left) / known.grid[1]
+    found: np.ndarray = (cells + 0.5) * pitch + (top, left)
     return found

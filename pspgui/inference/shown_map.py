@@ -79,6 +79,10 @@ class Lattice(NamedTuple):
         left, right = axis_extent(cells[1], self.padded_shape[1], self.align_corners)
         return top + y, left + x, bottom + y, right + x
 
+    def region(self, cells: tuple[int, int]) -> Rect:
+        """Return what a map of cells stands over, to the nearest pixel; it may pass the image."""
+        return Rect(*(round(end) for end in self.extent(cells)))
+
     def visible(self, cells: tuple[int, int]) -> tuple[slice, slice]:
         """Return the cells of a map whose middle lies in the image, not in the padding."""
         found = []

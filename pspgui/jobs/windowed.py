@@ -139,25 +139,17 @@ class WindowEvidence:
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
     ) -> OpenedSource:
         """Open a source into cells; the map stands over the window, its padding included."""
+        from pspgui.inference.shown_map import Lattice
         from pspgui.jobs.opening_sources import opened_by
 
         found = opened_by(self.engine, self.inside(pixel), source, target)
-        down, across = self.frame.y0, self.frame.x0
-        region = found.region or _cells_region(found.values.shape, self.engine)
-        return replace(found, source=source, region=region.moved(down, across))
-
-
-def _cells_region(shape: tuple[int, ...], engine: Explains) -> Rect:
-    """Return what the cells of a map stand over, to the nearest pixel: all that was padded."""
-    plain, _ = plain_evidence(engine)
-    known = plain.activations  # type: ignore[union-attr]
-    ends = []
-    for cells, size in zip(shape, known.padded_shape, strict=True):
-        # Cells in the corners reach half a pitch beyond what they are aligned with.
-        over = (size - 1) / (cells - 1) / 2 - 0.5 if known.align_corners and cells > 1 else 0.0
-        ends.append((round(-over), round(size + over)))
-    (top, bottom), (left, right) = ends
-    return Rect(top, left, bottom, right)
+        plain, _ = plain_evidence(self.engine)
+        height, width = found.values.shape
+        lattice = Lattice.of(plain.activations)  # type: ignore[union-attr]
+        region = found.region or lattice.region((height, width))
+        return replace(
+            found, source=source, region=region.moved(self.frame.y0, self.frame.x0)
+        )
 
 
 def moved_evidence(

@@ -25,6 +25,7 @@ from pspgui.evidence.readings import (
 )
 from pspgui.geometry import Rect
 from pspgui.inference.activations import reduction_note
+from pspgui.inference.shown_map import Lattice
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.raster import Stamp
 
@@ -121,20 +122,8 @@ def placed(found: OpenedSource, known: Activations) -> OpenedSource:
     """Return cells with their region: what the network saw, unless they have one of their own."""
     if found.region is not None:
         return found
-    return replace(found, region=stands_over(found.values.shape, known))
-
-
-def stands_over(shape: tuple[int, ...], known: Activations) -> Rect:
-    """Return the image pixels that the cells of a map stand over, to the nearest.
-
-    Aligned corners are the middles of the outer cells, which so reach past the image.
-    """
-    ends = []
-    for cells, size in zip(shape, known.padded_shape, strict=True):
-        beyond = (size - 1) / (cells - 1) / 2 - 0.5 if known.align_corners and cells > 1 else 0.0
-        ends.append((round(-beyond), round(size + beyond)))
-    (top, bottom), (left, right) = ends
-    return Rect(top, left, bottom, right)
+    height, width = found.values.shape
+    return replace(found, region=Lattice.of(known).region((height, width)))
 
 
 def reduction_notes(known: Activations | None) -> tuple[str, ...]:
@@ -150,8 +139,8 @@ def context_of(evidence: object) -> Context | None:
         return None
     stack = LevelStack(evidence)
     share = stack.maps().context_share
-    region = stands_over(share.shape, evidence.activations)
-    return Context(share, region, pyramid_share(stack))
+    known = evidence.activations
+    return Context(share, Lattice.of(known).region(known.grid), pyramid_share(stack))
 
 
 def facts_of(

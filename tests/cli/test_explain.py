@@ -47,8 +47,10 @@ def test_an_opened_source_is_the_sum_of_its_cells(explained, name):
 
     assert opened["source"] in found["sources"]
     assert opened["constant"] + values.sum() == pytest.approx(opened["source"]["value"], abs=1e-4)
-    assert (x0, y0) == (0, 0)
-    assert x1 / y1 == pytest.approx(values.shape[1] / values.shape[0], rel=0.2)
+    # Corners are aligned: the middle of the first cell is that of the first pixel.
+    assert abs(x0 + (x1 - x0) / values.shape[1] / 2) <= 1
+    assert abs(y0 + (y1 - y0) / values.shape[0] / 2) <= 1
+    assert (x1 - x0) / (y1 - y0) == pytest.approx(values.shape[1] / values.shape[0], rel=0.2)
     assert "strongest cells" in explained("--open", name)[1]
 
 

@@ -9,7 +9,7 @@ from oracles import picture
 from small_networks import head_activations, random_features, small_network
 
 from pspgui.evidence import evidence_of
-from pspgui.evidence.channels import cells_inside, channel_shares, lattice
+from pspgui.evidence.channels import channel_shares, lattice
 from pspgui.evidence.maps import LevelStack
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import Target
@@ -17,6 +17,7 @@ from pspgui.evidence.regions import region_evidence
 from pspgui.geometry import Rect
 from pspgui.inference.activations import ClassifierWeights
 from pspgui.inference.channels import channel_names
+from pspgui.inference.shown_map import Lattice
 from pspgui.labels.raster import Stamp
 from pspgui.models.dilated_fcn import DilatedFCNSpec
 
@@ -110,7 +111,8 @@ def test_pooled_channels_are_gradient_times_value():
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_without_a_pixel_it_is_the_mean_over_the_cells_of_the_image(align_corners, classifier):
     *_, evidence = psp(classifier, align_corners)
-    rows, columns = cells_inside(evidence.activations)
+    known = evidence.activations
+    rows, columns = (inside.stop for inside in Lattice.of(known).visible(known.grid))
     assert rows < 7 or columns < 6  # some cells are padding alone
     stack = LevelStack(evidence)
     for target in TARGETS:
