@@ -47,6 +47,11 @@ _ARROWS = {
     Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0),
 }  # fmt: skip
+_HINTS = (
+    "Point at a bin to see where it looks; click to open it",
+    "Double-click or M mutes it; right-click for more",
+)
+_ALTERED = ("Amounts are those of the network as it is;", "marks show what the what-if alters")
 
 
 class Place(NamedTuple):
@@ -441,9 +446,9 @@ class BinGrids(QWidget):
         line = QRectF(0, top, self.width(), metrics.height() + 2)
         if source is None:
             p.setPen(QColor(theme.quiet))
-            draw_elided(p, line, "Point at a bin to see where it looks; click to open it")
-            line.translate(0, metrics.height() + 2)
-            draw_elided(p, line, "Double-click or M mutes it; right-click for more")
+            for words in _ALTERED if self._marks else _HINTS:
+                draw_elided(p, line, words)
+                line.translate(0, metrics.height() + 2)
             return
         p.setPen(QColor(theme.text))
         altered = self._altered(self._pointed, " · ")

@@ -29,6 +29,7 @@ from pspgui.gui.panels.evidence_reading import ReadingButton
 from pspgui.gui.panels.evidence_sums import Part, source_of, sums_of, target_words
 from pspgui.gui.panels.evidence_targets import TargetChooser
 from pspgui.gui.panels.evidence_views import ViewSwitch
+from pspgui.gui.panels.evidence_words import most_words
 from pspgui.gui.panels.source_list import SourceList
 from pspgui.gui.panels.waterfall import Waterfall
 from pspgui.gui.theme import ICON_PX, QuietLabel, current_theme
@@ -255,6 +256,7 @@ class EvidencePanel(QWidget):
             pin = self._document.pins.current
             where, more = pin.place, _OF_REGION
             sure = self._document.pins.sureness_of(pin)
+        self._header.show_reason(*most_words(sums_of(evidence), hasattr(evidence, "level_sums")))
         self._header.show_lines(
             QColor(*colour),
             table.name_of(label),

@@ -17,20 +17,25 @@ _NOTE: Final = 18
 class EvidenceHeader(QWidget):
     """The class explained, its probability and the amount; the pixel; how it is read.
 
-    The third line is there for readings and baselines other than the usual ones.
+    The third line says in words what speaks most for the class; a fourth is there for readings and
+    baselines other than the usual ones.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colour = QColor()
         self._name = self._probability = self._amount = self._words = self._where = ""
-        self._note = ""
+        self._note = self._reason = self._reasons = ""
         self._waiting = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """Two lines of text, or three."""
-        return QSize(288, 42 + (_NOTE if self._note else 0))
+        """Three lines of text, or four."""
+        return QSize(288, 42 + _NOTE + (_NOTE if self._note else 0))
+
+    def show_reason(self, first: str, second: str) -> None:
+        """Show in words what counts most, and in the tooltip what comes against it."""
+        self._reason, self._reasons = first, "\n".join(filter(None, (first, second)))
 
     def show_lines(
         self, colour: QColor, name: str, probability: str, amount: str, words: str, where: str,
@@ -43,9 +48,10 @@ class EvidenceHeader(QWidget):
             self._note = note
             self.updateGeometry()
         self._note = note
-        below = f"\n{note}" if note else ""
+        below = "".join(f"\n{line}" for line in (self._reasons, note) if line)
         self.setToolTip(f"{name} {probability}\n{words} {amount}\n{where}{below}{more}")
         self.setAccessibleName(f"{name} {probability}, {words} {amount}, {where}")
+        self.setAccessibleDescription(self._reasons)
         self.update()
 
     @Slot(bool)
@@ -79,7 +85,9 @@ class EvidenceHeader(QWidget):
             draw_elided(p, QRectF(0, 22, where, 20), self._where)
             words = QRectF(where, 22, self.width() - room - where - 8, 20)
             draw_elided(p, words, self._words, right)
-            draw_elided(p, QRectF(0, 42, self.width(), _NOTE), self._note)
+            draw_elided(p, QRectF(0, 42 + _NOTE, self.width(), _NOTE), self._note)
+            p.setPen(QColor(theme.text))
+            draw_elided(p, QRectF(0, 42, self.width(), _NOTE), self._reason)
 
 
 class EmptyEvidence(QWidget):

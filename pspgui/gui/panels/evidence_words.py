@@ -1,0 +1,34 @@
+"""The sum of a pixel's evidence in words, for a person who has never seen a pyramid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pspgui.gui.panels.evidence_sums import Part, Sums
+
+
+def most_words(sums: Sums, of_pyramid: bool) -> tuple[str, str]:
+    """Return what speaks most for the class and what most against it, in words; "" for nothing.
+
+    Which comes first is what the number shown tells: of a class that loses, what is against it.
+    """
+    most = max(sums.parts, key=lambda part: part.value)
+    least = min(sums.parts, key=lambda part: part.value)
+    above = f"Most for it: {_what(most, of_pyramid)}" if most.value > 0 else ""
+    below = f"Most against it: {_what(least, of_pyramid)}" if least.value < 0 else ""
+    return (above, below) if sums.total >= 0 else (below, above)
+
+
+def _what(part: Part, of_pyramid: bool) -> str:
+    """Return what a part looks at, and the name that it has elsewhere."""
+    if part.kind == "constant":
+        return "biases, whatever is seen (constant)"
+    if part.kind == "together":
+        return "what sources do only together (rest)"
+    if part.kind == "local":
+        return "what lies around the pixel (local)"
+    if not of_pyramid:
+        return part.name
+    seen = "the whole picture" if part.level == 1 else "parts of the picture"
+    return f"{seen} ({part.name})"

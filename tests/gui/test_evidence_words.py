@@ -1,0 +1,38 @@
+"""What the evidence panel says in words of a sum."""
+
+import pytest
+
+from pspgui.gui.panels.evidence_sums import Part, Sums
+from pspgui.gui.panels.evidence_words import most_words
+
+
+def sums(local, whole, fine, constant):
+    amounts = (("local", local, 0), ("level", whole, 1), ("level", fine, 6))
+    parts = [
+        Part(kind, kind if kind == "local" else f"{level}×{level}", value, value, level)
+        for kind, value, level in amounts
+    ]
+    parts.append(Part("constant", "constant", constant, constant))
+    return Sums(tuple(parts), local + whole + fine + constant, "shown margin")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "first", "second"),
+    [
+        ((3, -1, 1, 0), "for it: what lies around the pixel (local)", "the whole picture (1×1)"),
+        ((1, 0, 2, -1), "for it: parts of the picture (6×6)", "(constant)"),
+        ((1, 0, 0, -4), "against it: biases", "for it: what lies around"),
+    ],
+)
+def test_the_largest_amount_on_the_side_that_wins_comes_first(amounts, first, second):
+    said = most_words(sums(*amounts), of_pyramid=True)
+    assert first in said[0] and second in said[1]
+
+
+def test_nothing_is_said_of_a_side_without_amounts():
+    first, second = most_words(sums(1, 1, 1, 1), of_pyramid=True)
+    assert first and not second
+
+
+def test_branches_and_scores_go_by_their_names():
+    assert most_words(sums(0, 5, 1, 0), of_pyramid=False)[0].endswith(": 1×1")
