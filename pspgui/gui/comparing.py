@@ -51,6 +51,9 @@ _JUDGE_AFTER_MS: Final = 400
 _ABOUT: Final = "beside"
 
 
+_Shared = tuple[ModelReading, tuple[tuple["OtherModel", ModelReading], ...]]
+
+
 @dataclass(eq=False)
 class OtherModel:
     """A model compared with the one in use.
@@ -115,6 +118,7 @@ class Comparing(QObject):
         session.answer_to("beside_compare", self._on_compared)
         session.answer_to("beside_end", lambda _result: None)
         session.cancelled.connect(self._on_cancelled)
+        session.notice.connect(self._on_notice)
         session.model_changed.connect(self._remember)
         document.image_changed.connect(self._forget_image)
         document.prediction_changed.connect(self.refresh)
@@ -342,7 +346,8 @@ class Comparing(QObject):
         if self._first is None or not read:
             return
         readings = [o.reading for o in read]
-        self._ask("files", "beside_shares", marked(tuple(read), agreements(self._first, readings)))
+        about = self._first, tuple(zip(read, readings, strict=True))
+        self._ask("files", "beside_shares", marked(about, agreements(self._first, readings)))
         chosen = self._chosen
         if chosen is not None and chosen.reading is not None:
             job = compare(self._first, chosen.reading, self._truth(), self._least_px)
@@ -410,10 +415,12 @@ class Comparing(QObject):
             return
         self.readings_changed.emit()
 
-    def _on_shares(self, answer: tuple[tuple[OtherModel, ...], tuple[float, ...]]) -> None:
+    def _on_shares(self, answer: tuple[_Shared, tuple[float, ...]]) -> None:
         self._awaited["beside_shares"] -= 1
-        for other, share in zip(*answer, strict=True):
-            other.agreement = share
+        (first, compared), shares = answer
+        for (other, reading), share in zip(compared, shares, strict=True):
+            if first is self._first and other.reading is reading:  # else of the image before
+                other.agreement = share
         self.readings_changed.emit()
 
     def _on_compared(self, found: Comparison) -> None:
@@ -437,6 +444,12 @@ class Comparing(QObject):
                 other.reading = None
                 other.fault = "Reading the image was stopped."
                 self.readings_changed.emit()
+
+    @Slot(object)
+    def _on_notice(self, notice: Notice) -> None:
+        """Wait no longer for what failed."""
+        if self._awaited[notice.about] > 0:
+            self._awaited[notice.about] -= 1
 
     def _set_comparison(self, found: Comparison | None) -> None:
         if found is None:

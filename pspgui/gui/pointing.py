@@ -56,6 +56,7 @@ class Pointing(Display):
         self._opened: OpenedSource | None = None
         self._opened_at: Pixel | None = None
         self.later.answered.connect(self._set_evidence)
+        self.later.failed.connect(self.message)
         self.pins.current_changed.connect(self._pin_chosen)
         self.pins.evidence_changed.connect(self._pins_explained)
 

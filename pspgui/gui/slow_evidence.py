@@ -42,16 +42,18 @@ class Question(NamedTuple):
 class SlowEvidence(QObject):
     """Answers the last question asked; `answered(PixelEvidence)` unless it was let go of.
 
-    `waits(bool)` says that an answer is to come, or came or is not wanted any more. GUI thread
-    only.
+    `waits(bool)` says that an answer is to come, or came or is not wanted any more. Where there is
+    none to be had `answered(None)` comes, and `failed(str)` with a sentence. GUI thread only.
     """
 
     answered = Signal(object)
+    failed = Signal(str)
     waits = Signal(bool)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._errands = Errands(self)
+        self._errands.failed.connect(self._on_failed)
         self._question: Question | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -72,6 +74,13 @@ class SlowEvidence(QObject):
             self._timer.stop()
             self._errands.cancel("evidence")
             self.waits.emit(False)
+
+    @Slot(str)
+    def _on_failed(self, text: str) -> None:
+        if self._question is not None and not self._errands.is_busy("evidence"):
+            self.forget()
+            self.answered.emit(None)  # what was shown is another question's
+        self.failed.emit(text)
 
     @Slot()
     def _ask(self) -> None:

@@ -115,6 +115,10 @@ class WhatIfSession(QObject):
         found = {*self._what.bins, *self._what.borrowed, *self.lenders.waiting}
         return tuple(sorted(place for place in found if place[0] > 1))
 
+    def has(self, key: Key) -> bool:
+        """Whether there is this source: a menu may still offer one of the model before."""
+        return not key or (key[0] in self.levels and all(0 <= at < key[0] for at in key[1:]))
+
     def factor(self, key: Key) -> float:
         """Return the factor of a source: 1 as it is, 0 muted."""
         key = _own(key)
@@ -143,7 +147,7 @@ class WhatIfSession(QObject):
     def set_factor(self, key: Key, factor: float) -> None:
         """Scale a source; 0 mutes it, 1 leaves it as it is."""
         key = _own(key)
-        if self._what is None or factor == self.factor(key):
+        if self._what is None or factor == self.factor(key) or not self.has(key):
             return
         if not key:
             self._take(replace(self._what, local=factor))
@@ -162,7 +166,7 @@ class WhatIfSession(QObject):
 
     def borrow(self, key: Key, image: Path) -> None:
         """Let a bin be that of another image, once the model has read it."""
-        if self._what is None:
+        if self._what is None or not self.has(key):
             return
         used = {Path(lender.image_id) for lender in self._what.borrowed.values()}
         self.lenders.ask(_place(key), image, used)

@@ -322,3 +322,16 @@ def test_windows_are_compared_without_evidence(place, weights):
     words = words_of(reading, Pixel(3, 4), 0)
     assert words.sums is None and 0 < words.probability <= 1
     assert {r.support for r in comparing.comparison.judged} <= {None}
+
+
+def test_a_share_about_the_image_before_is_let_go_of(place, weights):
+    comparing = start(place, weights[1])
+    (other,) = comparing.others
+    place.wait(lambda: other.agreement is not None)
+    first, reading, share = comparing.first, other.reading, other.agreement
+    place.session.show_image(place.document.image_path.with_name("street1.png"))
+    place.wait(lambda: comparing.comparison is not None and comparing.first is not first)
+    place.wait(lambda: other.agreement is not None)
+    now = other.agreement
+    comparing._on_shares(((first, ((other, reading),)), (share - 1,)))
+    assert other.agreement == now

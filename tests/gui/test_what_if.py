@@ -486,6 +486,16 @@ def test_two_notes_kept_in_a_row_are_both_there_also_when_the_window_closes(plac
     assert [note["note"] for note in kept] == ["one", "two"]
 
 
+def test_sources_that_this_pyramid_does_not_have_are_not_altered(bench):
+    """A menu opened with another model may still offer them."""
+    what_if = bench.what_if
+    for key in ((7,), (3, 0, 3), (3, -1, 0)):
+        what_if.set_factor(key, 0.0)
+        what_if.toggle_mute(key)
+    what_if.borrow((7, 0, 0), "elsewhere.png")
+    assert what_if.is_plain and not what_if.lenders.waiting
+
+
 def test_u_let_go_after_the_answer_went_is_held_no_longer(bench):
     what_if, canvas = bench.what_if, bench.canvas
     what_if.set_factor(LOCAL, 0.0)
