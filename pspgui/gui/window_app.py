@@ -22,6 +22,7 @@ from pspgui.gui.main_window import MainWindow
 from pspgui.gui.remembered import recall
 from pspgui.gui.session import Notice, Session
 from pspgui.gui.settings import Settings
+from pspgui.gui.warming import Warming
 
 DEFAULT_SIZE = (1440, 900)
 _SETTLE_MS = 400  # for thumbnails and mip levels, before a picture is taken
@@ -47,6 +48,9 @@ class WindowApp(QObject):
         self.session.predicted.connect(self._predicted)
         self.session.failed.connect(self._failed)
         self.session.model_changed.connect(self.garbage.settle)
+        self._warming = Warming(parent=self)
+        if options.screenshot is None:
+            self.session.predicted.connect(self._warming.begin)
 
     def show(self) -> None:
         """Show the window; nothing slow has begun before it is painted."""
