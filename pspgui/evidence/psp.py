@@ -16,12 +16,12 @@ from typing import ClassVar, NamedTuple, overload
 import numpy as np
 
 from pspgui.evidence.psp_reads import (
+    BinsRead,
     Cells,
     LevelReads,
     PyramidReads,
     cells_of,
     checked_pixel,
-    extent,
     kernel_taps,
 )
 from pspgui.evidence.readings import (
@@ -37,7 +37,7 @@ from pspgui.evidence.readings import (
     SourceReading,
     Target,
 )
-from pspgui.evidence.targets import aim, offset_of, row_of
+from pspgui.evidence.targets import aim, best_two, offset_of, row_of
 from pspgui.geometry import Pixel
 from pspgui.inference.activations import ClassifierWeights, PSPActivations
 
@@ -73,6 +73,21 @@ class Terms(NamedTuple):
     shares: np.ndarray
 
 
+class _Parts(NamedTuple):
+    """What all readings of a pixel begin with; cells and hidden units side by side, M in all.
+
+    z, base and mixed (M,): as in `Terms`, and d logit / d hidden; shares (1 + r, M): what the local
+    features add to z, and then every bin that is read.
+    """
+
+    cells: Cells
+    near: BinsRead
+    z: np.ndarray
+    base: np.ndarray
+    mixed: np.ndarray
+    shares: np.ndarray
+
+
 class PSPEvidence:
     """Answers for one image. Immutable after construction: any thread may ask."""
 
@@ -86,7 +101,9 @@ class PSPEvidence:
         self.reads = PyramidReads(activations)
         self.kernel = weights.classifier.shape[-1]
         self._taps = dict(zip(activations.levels, activations.level_taps, strict=True))
-        self._by_bin = {bins: _by_bins(taps) for bins, taps in self._taps.items()}
+        # (n, k k, K): every bin's taps in one piece, level by level.
+        self._bins = np.concatenate([_by_bins(taps) for taps in activations.level_taps])
+        self._beyond: tuple[LevelMeans | None, np.ndarray] = None, self._bins
 
     # -- one pixel ----------------------------------------------------------------------------
 
@@ -114,32 +131,32 @@ class PSPEvidence:
         Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
         class compared with itself.
         """
-        if reading == SHAPLEY:
-            from pspgui.evidence.shapley import group_shapley
+        return self.at_all(pixel, target, (reading,), baseline)[0]
 
-            return group_shapley(self, pixel, target, baseline)
+    def at_all(
+        self,
+        pixel: tuple[int, int],
+        target: Target | None = None,
+        readings: Sequence[Reading] = READINGS,
+        baseline: LevelMeans | None = None,
+    ) -> tuple[PixelEvidence, ...]:
+        """Take a logit apart in several readings, which share nearly all of the work.
+
+        In the order of `readings`, each as `at` gives it alone, all of one target. Raises as `at`.
+        """
         place = checked_pixel(self.activations, pixel)
         goal, logit = aim(self.activations, place, target)
-        cells = self.cells(place)
-        z, base = cells.of(self.activations.fused_cells), self.base(cells, baseline)
-        local = cells.of(self.activations.local_cells)
-        constant = offset_of(self.weights.classifier_bias, goal)
-        mixed = cells.pull(row_of(self.weights.classifier, goal))
-        if reading == "ablate":
-            constant += float((mixed * np.maximum(base, 0)).sum())
-            fall = np.maximum(z, 0) - np.maximum(z - local, 0)
-            own, levels = float((mixed * fall).sum()), self._falls(cells, mixed, z, baseline)
-        else:
-            gates = gates_between(z, base, reading)
-            gradient = mixed * gates
-            kept = np.maximum(base, 0) if reading == "ig" else base * gates
-            constant += float((mixed * kept).sum())
-            own = float(gradient.ravel() @ local.ravel())
-            levels = self._read(cells, gradient, baseline)
-        return PyramidEvidence(
-            place, goal, logit, constant, own, self.reads.local_region(cells), levels, reading,
-            ZERO if baseline is None else baseline.name,
-        )  # fmt: skip
+        parts: _Parts | None = None
+        found: list[PixelEvidence] = []
+        for reading in readings:
+            if reading == SHAPLEY:
+                from pspgui.evidence.shapley import group_shapley
+
+                found.append(group_shapley(self, pixel, goal, baseline))
+            else:
+                parts = parts or self._parts(place, goal, baseline)
+                found.append(self._told(parts, (place, goal, logit), reading, baseline))
+        return tuple(found)
 
     def takes(self, baseline: LevelMeans) -> bool:
         """Say whether a baseline is of this network: its levels, and its weights where told."""
@@ -178,21 +195,16 @@ class PSPEvidence:
     def terms(self, pixel: tuple[int, int], baseline: LevelMeans | None = None) -> Terms:
         """Return the hidden pre-activation of a pixel's cells, taken apart."""
         cells = self.cells(checked_pixel(self.activations, pixel))
-        rows, columns = self.reads.reached(cells)
-        bins: list[tuple[int, int, int]] = []
-        shares = []
-        for level in self.reads.levels:
-            by_row, by_column = rows[level.place], columns[level.place]
-            high, wide = extent(by_row), extent(by_column)
-            found = self._shares(level, cells, high, wide, baseline)
-            # A few cells under many bins skip some of those between the ones they read.
-            for row, column in np.argwhere(np.outer(by_row, by_column)).tolist():
-                bins.append((level.bins, row, column))
-                shares.append(found[row - high.start, column - wide.start])
-        known = self.activations
+        near, known = self.reads.read_by(cells), self.activations
+        bins = [
+            (level.bins, *divmod(place, level.bins))
+            for level in self.reads.levels
+            for place in near.reach[level.all].nonzero()[0].tolist()
+        ]
         return Terms(
             cells, cells.of(known.fused_cells), self.base(cells, baseline),
-            cells.of(known.local_cells), tuple(bins), np.stack(shares),
+            cells.of(known.local_cells), tuple(bins),
+            near.taps @ self._bins_beyond(baseline)[near.places],
         )  # fmt: skip
 
     def share(
@@ -200,8 +212,11 @@ class PSPEvidence:
         baseline: LevelMeans | None = None,
     ) -> np.ndarray:  # fmt: skip
         """Return what a bin adds to z at the cells, beyond the baseline, (m, K)."""
-        here = slice(row, row + 1), slice(column, column + 1)
-        found: np.ndarray = self._shares(level, cells, *here, baseline)[0, 0]
+        rows = level.rows[cells.rows][:, :, row]
+        columns = level.columns[cells.columns][:, :, column]
+        read = rows[:, None, :, None] * columns[None, :, None, :]
+        taps = self._bins_beyond(baseline)[level.all.start + row * level.bins + column]
+        found: np.ndarray = read.reshape(len(rows) * len(columns), -1) @ taps
         return found
 
     def level(self, bins: int) -> LevelReads:
@@ -292,8 +307,8 @@ class PSPEvidence:
         classifier = self.weights.classifier
         if target is not None or len(classifier) < 2:
             return row_of(classifier, target or Target(0))
-        order = np.argpartition(self.activations.scores[:, band], -2, axis=0)
-        rows: np.ndarray = classifier[order[-1]] - classifier[order[-2]]
+        best, second = best_two(self.activations.scores[:, band])
+        rows: np.ndarray = classifier[best] - classifier[second]
         return rows
 
     def base(self, cells: Cells, baseline: LevelMeans | None) -> np.ndarray:
@@ -315,91 +330,70 @@ class PSPEvidence:
     def _mean(self, bins: int, baseline: LevelMeans) -> np.ndarray:
         return baseline.taps[self.activations.levels.index(bins)]
 
-    def _falls(
-        self, cells: Cells, mixed: np.ndarray, z: np.ndarray, baseline: LevelMeans | None
-    ) -> dict[int, LevelReading]:
-        """Read every reachable bin by taking it alone to the baseline."""
-        row_used, column_used = self.reads.reached(cells)
-        reach, weights = self._reading_of(cells)
-        worth = float(mixed.ravel() @ np.maximum(z, 0).ravel())
-        found = {}
-        for level in self.reads.levels:
-            place, values = level.place, np.zeros((level.bins, level.bins), mixed.dtype)
-            high, wide = extent(row_used[place]), extent(column_used[place])
-            without = z - self._shares(level, cells, high, wide, baseline)
-            left = np.maximum(without, 0, out=without).reshape(*without.shape[:2], -1)
-            values[high, wide] = worth - left @ mixed.ravel()
-            values[~reach[place, place]] = 0  # exactly, where rounding would leave some 1e-7
-            found[level.bins] = LevelReading(
-                values, weights[place, place], reach[place, place], level.regions
-            )
-        return found
+    def _bins_beyond(self, baseline: LevelMeans | None) -> np.ndarray:
+        """Return the taps of every bin, less the baseline's, (n, k k, K)."""
+        if baseline is None:
+            return self._bins
+        kept = self._beyond  # in one piece: another thread may put another there
+        if kept[0] is not baseline:
+            means = [
+                np.repeat(mean.reshape(1, -1, mean.shape[-1]), bins * bins, axis=0)
+                for bins, mean in zip(self.activations.levels, baseline.taps, strict=True)
+            ]
+            kept = self._beyond = baseline, self._bins - np.concatenate(means)
+        return kept[1]
 
-    def _shares(
-        self, level: LevelReads, cells: Cells, high: slice, wide: slice,
+    def _parts(self, place: Pixel, goal: Target, baseline: LevelMeans | None) -> _Parts:
+        """Return what all readings of a pixel begin with."""
+        known, cells = self.activations, self.cells(place)
+        near = self.reads.read_by(cells)
+        parts = np.empty((1 + len(near.places), *near.taps.shape[1:2], self._bins.shape[2]),
+                         self._bins.dtype)  # fmt: skip
+        parts[0] = cells.of(known.local_cells)
+        np.matmul(near.taps, self._bins_beyond(baseline)[near.places], out=parts[1:])
+        return _Parts(
+            cells, near, cells.of(known.fused_cells).ravel(), self.base(cells, baseline).ravel(),
+            cells.pull(row_of(self.weights.classifier, goal)).ravel(),
+            parts.reshape(len(parts), -1),
+        )  # fmt: skip
+
+    def _told(
+        self, parts: _Parts, question: tuple[Pixel, Target, float], reading: SourceReading,
         baseline: LevelMeans | None,
-    ) -> np.ndarray:  # fmt: skip
-        """Return what the bins of a block add to z at the cells, beyond the baseline.
-
-        (rows, columns, m, K): one product of small matrices a bin.
-        """
-        rows = level.rows[cells.rows][:, :, high]
-        columns = level.columns[cells.columns][:, :, wide]
-        read = np.einsum("itb,jsd->bdijts", rows, columns)
-        read = read.reshape(*read.shape[:2], len(cells.rows) * len(cells.columns), -1)
-        shares: np.ndarray = read @ self._by_bin[level.bins][high, wide]
-        if baseline is not None:
-            mean = self._mean(level.bins, baseline)
-            shares -= read @ mean.reshape(-1, mean.shape[-1])
-        return shares
-
-    def _reading_of(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-        """Return which bins of all levels the cells read, and how strongly, (B, B) both.
-
-        Every level's block on the diagonal holds its own bins.
-        """
-        rows, columns = self.reads.rows, self.reads.columns
-        weights = np.outer(
-            cells.row_weights @ rows.means[cells.rows],
-            cells.column_weights @ columns.means[cells.columns],
-        )
-        return np.outer(*self.reads.reached(cells)), weights
-
-    def _read(
-        self, cells: Cells, gradient: np.ndarray, baseline: LevelMeans | None
-    ) -> dict[int, LevelReading]:
-        """Split all levels over their bins for the mixed gradient (m, K) at the cells."""
-        rows, columns = self.reads.rows, self.reads.columns
-        row_used, column_used = self.reads.reached(cells)
-        reach, weights = self._reading_of(cells)
-        row_taps, column_taps = rows.taps[cells.rows], columns.taps[cells.columns]
-        found = {}
+    ) -> PyramidEvidence:  # fmt: skip
+        """Return one reading of a pixel."""
+        cells, near, z, base, mixed, shares = parts
+        if reading == "ablate":
+            # Every source alone is taken to the baseline.
+            left = np.subtract(z, shares)
+            np.maximum(left, 0, out=left)
+            amounts = mixed @ np.maximum(z, 0) - left @ mixed
+            kept = np.maximum(base, 0)
+        else:
+            gates = gates_between(z, base, reading)
+            amounts = shares @ (mixed * gates)
+            kept = np.maximum(base, 0) if reading == "ig" else base * gates
+        constant = offset_of(self.weights.classifier_bias, question[1]) + float(mixed @ kept)
+        values = np.zeros(len(near.reach), amounts.dtype)
+        values[near.places] = amounts[1:]
+        levels = {}
         for level in self.reads.levels:
-            place, taps = level.place, self._taps[level.bins]
-            # Bins that reach one pixel lie together: the slices keep the taps in place.
-            high, wide = extent(row_used[place]), extent(column_used[place])
-            responses = taps[:, high, :, wide] @ gradient.T
-            if baseline is not None:
-                mean = self._mean(level.bins, baseline) @ gradient.T
-                responses = responses - mean[:, None, :, None]
-            values = np.zeros((level.bins, level.bins), gradient.dtype)
-            values[high, wide] = np.einsum(
-                "itb,jsd,tbsdij->bd",
-                row_taps[:, :, place][:, :, high],
-                column_taps[:, :, place][:, :, wide],
-                responses.reshape(*responses.shape[:-1], len(cells.rows), len(cells.columns)),
-            )
-            found[level.bins] = LevelReading(
-                values, weights[place, place], reach[place, place], level.regions
-            )
-        return found
+            bins, here = level.bins, level.all
+            levels[bins] = LevelReading(
+                values[here].reshape(bins, bins), near.weights[here].reshape(bins, bins),
+                near.reach[here].reshape(bins, bins), level.regions,
+            )  # fmt: skip
+        return PyramidEvidence(
+            *question, constant, float(amounts[0]), self.reads.local_region(cells), levels, reading,
+            ZERO if baseline is None else baseline.name,
+        )  # fmt: skip
 
 
 def _by_bins(taps: np.ndarray) -> np.ndarray:
-    """Return a level's taps (k, b, k, b, K) bin by bin, each one's in one piece, (b, b, k k, K)."""
+    """Return a level's taps (k, b, k, b, K) bin by bin, each one's in one piece, (b b, k k, K)."""
     kernel, bins = taps.shape[:2]
     found: np.ndarray = np.ascontiguousarray(taps.transpose(1, 3, 0, 2, 4))
-    return found.reshape(bins, bins, kernel * kernel, -1)
+    return found.reshape(bins * bins, kernel * kernel, -1)
 
 
 def gates_between(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarray:
@@ -411,9 +405,11 @@ def gates_between(z: np.ndarray, base: np.ndarray, reading: Reading) -> np.ndarr
     if reading == "split":
         return (z > 0).astype(z.dtype)
     way = z - base
-    still = np.abs(way) < np.finfo(z.dtype).tiny
-    slope = (np.maximum(z, 0) - np.maximum(base, 0)) / np.where(still, 1, way)
-    mean: np.ndarray = np.where(still, base > 0, np.clip(slope, 0, 1)).astype(z.dtype)
+    moved = np.abs(way) >= np.finfo(z.dtype).tiny
+    mean: np.ndarray = (base > 0).astype(z.dtype)
+    np.divide(np.maximum(z, 0) - np.maximum(base, 0), way, out=mean, where=moved)
+    np.maximum(mean, 0, out=mean)
+    np.minimum(mean, 1, out=mean)
     return mean
 
 

@@ -52,7 +52,8 @@ class Cells(NamedTuple):
 
     def of(self, maps: np.ndarray) -> np.ndarray:
         """Return the cells' values of a map (h, w, K), row by row, (m, K)."""
-        found: np.ndarray = maps[self.rows][:, self.columns]
+        rows, columns = _span(self.rows), _span(self.columns)
+        found: np.ndarray = maps[rows, columns]
         return found.reshape(-1, found.shape[-1])
 
 
@@ -67,18 +68,38 @@ class Axis(NamedTuple):
     means: np.ndarray
     used: np.ndarray
 
+    def of(self, places: np.ndarray) -> Axis:
+        """Return the axis with other rows (or columns) of bins side by side, each in one piece."""
+        return Axis(*(np.ascontiguousarray(part[..., places]) for part in self))
+
 
 class LevelReads(NamedTuple):
-    """One level: its bins, its place among all levels' bins, its parts of the axes, regions.
+    """One level: its bins, their places, its parts of the axes, regions.
 
-    rows (h, k, b) and columns (w, k, b) are its parts of the two axes; regions in image pixels.
+    `place` is where its rows (and columns) of bins lie among those of all levels, `all` where its
+    bins do. rows (h, k, b) and columns (w, k, b) are its parts of the two axes; regions in image
+    pixels.
     """
 
     bins: int
     place: slice
+    all: slice
     rows: np.ndarray
     columns: np.ndarray
     regions: tuple[tuple[Rect, ...], ...]
+
+
+class BinsRead(NamedTuple):
+    """Which bins some cells read, level by level and row by row; n in all.
+
+    reach (n,) bool; weights (n,): the mean weight over the taps, mixed over the cells; places (r,)
+    of those that are reached; taps (r, m, k k): the weight of every tap at each of the m cells.
+    """
+
+    reach: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+    taps: np.ndarray
 
 
 class PyramidReads:
@@ -90,16 +111,36 @@ class PyramidReads:
         self.rows = self._axis(activations.grid[0])
         self.columns = self._axis(activations.grid[1])
         ends = np.cumsum(activations.levels).tolist()
+        beyond = np.cumsum(np.square(activations.levels)).tolist()
         self.levels = tuple(
-            self._level(bins, slice(end - bins, end))
-            for bins, end in zip(activations.levels, ends, strict=True)
+            self._level(bins, slice(end - bins, end), slice(last - bins * bins, last))
+            for bins, end, last in zip(activations.levels, ends, beyond, strict=True)
         )
+        places = [np.arange(end - b, end) for b, end in zip(activations.levels, ends, strict=True)]
+        # Bin by bin, so that a pixel's bins of all levels are found at once.
+        self._by_row = self.rows.of(np.concatenate([np.repeat(p, len(p)) for p in places]))
+        self._by_column = self.columns.of(np.concatenate([np.tile(p, len(p)) for p in places]))
 
     def reached(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Return which rows and which columns of all levels' bins any of the cells reads, (B,)."""
         rows: np.ndarray = np.logical_or.reduce(self.rows.used[cells.rows])
         columns: np.ndarray = np.logical_or.reduce(self.columns.used[cells.columns])
         return rows, columns
+
+    def read_by(self, cells: Cells) -> BinsRead:
+        """Return which bins of all levels the cells read, and how strongly."""
+        down, across = _span(cells.rows), _span(cells.columns)
+        rows, columns = self._by_row, self._by_column
+        reach = np.logical_or.reduce(rows.used[down]) & np.logical_or.reduce(columns.used[across])
+        weights = (cells.row_weights @ rows.means[down]) * (
+            cells.column_weights @ columns.means[across]
+        )
+        places = reach.nonzero()[0]
+        high = rows.taps[down].take(places, axis=2).transpose(2, 0, 1)
+        wide = columns.taps[across].take(places, axis=2).transpose(2, 0, 1)
+        taps = high[:, :, None, :, None] * wide[:, None, :, None, :]
+        count = len(cells.rows) * len(cells.columns)
+        return BinsRead(reach, weights, places, taps.reshape(len(places), count, -1))
 
     def local_region(self, cells: Cells) -> Rect:
         """Return the image pixels behind the cells that the bottleneck reads there."""
@@ -116,7 +157,7 @@ class PyramidReads:
         taps = np.concatenate(matrices, axis=2).astype(known.level_taps[0].dtype)
         return Axis(taps, taps.mean(axis=1), (taps != 0).any(axis=1))
 
-    def _level(self, bins: int, place: slice) -> LevelReads:
+    def _level(self, bins: int, place: slice, everything: slice) -> LevelReads:
         height, width = self._known.grid
         regions = tuple(
             tuple(
@@ -126,7 +167,7 @@ class PyramidReads:
             for row in range(bins)
         )
         rows, columns = self.rows.taps[:, :, place], self.columns.taps[:, :, place]
-        return LevelReads(bins, place, rows, columns, regions)
+        return LevelReads(bins, place, everything, rows, columns, regions)
 
 
 def pixels_of(
@@ -226,6 +267,11 @@ def _mean(taps: np.ndarray) -> np.ndarray:
     """Return the mean over the last axis; most classifiers have one tap, and are asked often."""
     found: np.ndarray = taps[:, 0] if taps.shape[1] == 1 else taps.mean(axis=1)
     return found
+
+
+def _span(places: list[int]) -> slice:
+    """Return the slice of neighbouring cells; indexing by a list would copy all of a map's rows."""
+    return slice(places[0], places[-1] + 1)
 
 
 def extent(used: np.ndarray) -> slice:

@@ -31,6 +31,14 @@ def aim(known: Activations, pixel: Pixel, target: Target | None) -> tuple[Target
     return target, float(logits[target.class_id] - logits[target.versus])
 
 
+def best_two(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every cell's winner and runner-up, (h, w) both, of two or more classes' scores."""
+    best = scores.argmax(axis=0)
+    rest = scores.copy()  # two passes of argmax take a third of the time of a partition
+    np.put_along_axis(rest, best[None], -np.inf, axis=0)
+    return best, rest.argmax(axis=0)
+
+
 def row_of(classifier: np.ndarray, target: Target) -> np.ndarray:
     """Return the weights of a target, (K, ...), from those of all classes, (N, K, ...)."""
     row: np.ndarray = classifier[target.class_id]

@@ -7,6 +7,7 @@ computed in the precision of the array too, where `geometry` keeps to float64.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,10 +48,12 @@ def tap_at(
     position: int, out_size: int, in_size: int, align_corners: bool, dtype: DTypeLike
 ) -> tuple[int, int, float]:
     """Return (low, high, weight of high) of one output position, as `axis_taps` would."""
-    real: Any = np.dtype(dtype).type
-    source = _source(real(position), out_size, in_size, align_corners, real)
-    low = min(int(source), in_size - 1)
-    return low, min(low + 1, in_size - 1), float(min(source - real(low), real(1)))
+    taps = _kept_taps(out_size, in_size, align_corners, np.dtype(dtype))
+    return taps.low.item(position), taps.high.item(position), taps.weight.item(position)
+
+
+# A pointer asks for one position after another of few axes.
+_kept_taps = lru_cache(maxsize=16)(axis_taps)
 
 
 def _source(positions: Any, out_size: int, in_size: int, align_corners: bool, real: Any) -> Any:

@@ -12,9 +12,11 @@ from small_networks import head_activations, random_features, small_network
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, mean_bins
 from pspgui.evidence.readings import Target
 from pspgui.evidence.shapley import group_shapley, sampled_shapley
+from pspgui.labels.classes import table
 
 PLACES = ((0, 0), (48, 56), (0, 56), (21, 30), (48, 3))
 PADDED = (49, 57)
+TABLE = table(*((f"class {i}", (0, 0, i)) for i in range(9)))
 
 
 class Case:
@@ -185,3 +187,16 @@ def test_unknown_groups_are_refused():
     case = Case(levels=tuple(range(1, 14)))
     with pytest.raises(ValueError, match="13 levels"):
         group_shapley(case.evidence, (0, 0))
+
+
+@pytest.mark.parametrize("mean", [False, True])
+def test_readings_asked_together_are_those_asked_alone(case, mean):
+    baseline = mean_bins([case.activations], "this image's own mean") if mean else None
+    readings = ("ablate", "split", "shapley", "ig")
+    for place in PLACES:
+        together = case.evidence.at_all(place, None, readings, baseline)
+        assert [found.reading for found in together] == list(readings)
+        for found in together:
+            alone = case.evidence.at(place, None, found.reading, baseline)
+            assert found.to_json(TABLE) == alone.to_json(TABLE)
+    assert len({found.target for found in together}) == 1
