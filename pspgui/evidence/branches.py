@@ -184,8 +184,9 @@ class TapEvidence(PartsEvidence):
         found = np.zeros((len(wire.reads), len(places.rows), len(first.bias)), features.dtype)
         for part, read in zip(found, wire.reads, strict=True):
             part[read.outputs] = read.forward(features)[0]
-        self._last = key, Parts(found, first.bias)
-        return self._last[1]
+        parts = Parts(found, first.bias)
+        self._last = key, parts  # by now another thread may have kept others: these are returned
+        return parts
 
     def _reached(self, places: Places, count: int) -> np.ndarray:
         """Return which taps do not always fall into the padding."""

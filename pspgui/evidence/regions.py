@@ -48,8 +48,9 @@ class RegionPyramid(PyramidEvidence):
     """The mean evidence of the pixels of a region, of a network with a pyramid.
 
     `pixel` is the one of the region nearest its middle, `pixels` how many there are, `rect` the
-    rectangle around them. A bin's weight is the mean over the pixels too; it is reachable if any
-    pixel reads it.
+    rectangle around them. A bin's weight is the mean over the pixels too, or where stages of
+    upsampling lie behind the pyramid over all cells that they read; it is reachable if any pixel
+    reads it.
     """
 
     pixels: int = 1
@@ -172,6 +173,11 @@ def region_target(known: Activations, region: Stamp, reads: Reads | None = None)
     best = int(_counts(known, region).argmax())
     means[best] = -np.inf
     return Target(best, int(means.argmax()))
+
+
+def mean_logits(known: Activations, region: Stamp) -> np.ndarray:
+    """Return every class's mean logit over a region's pixels, (N,); they must be the image's."""
+    return _mean_scores(known.scores, reads_of(known, region))
 
 
 # -- how a region reads the scores ------------------------------------------------------------

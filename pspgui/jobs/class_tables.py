@@ -129,18 +129,40 @@ class Translation:
         found = np.flatnonzero(self.ids == label)
         return int(found[0]) if len(found) else None
 
-    def to_model(self, target: Target | None) -> Target | None:
+    @cached_property
+    def merges(self) -> bool:
+        """Whether some of the model's classes are one class of `reading`."""
+        return len(set(self.ids.tolist())) < len(self.ids)
+
+    def to_model(self, target: Target | None, logits: np.ndarray | None = None) -> Target | None:
         """Return a target of `reading` in the model's numbers.
 
         None, each place's own winner, for a class that the model does not know; of a margin over
-        a class that it does not know the logit alone is left.
+        a class that it does not know the logit alone is left. Of the model's classes that became
+        one the best by `logits` (N,) is meant, those of a place, or the first.
         """
         from pspgui.evidence.readings import Target
 
-        one = None if target is None else self.model_class(target.class_id)
+        def known(label: int) -> int | None:
+            same = np.flatnonzero(self.ids == label)
+            best = 0 if logits is None or not len(same) else int(logits[same].argmax())
+            return int(same[best]) if len(same) else None
+
+        one = None if target is None else known(target.class_id)
         if target is None or one is None:
             return None
-        return Target(one, None if target.versus is None else self.model_class(target.versus))
+        return Target(one, None if target.versus is None else known(target.versus))
+
+    def margin(self, logits: np.ndarray, winner: int | None = None) -> Target:
+        """Return the margin of a place's winner over the best class that is another in `reading`.
+
+        In the model's numbers, by the logits (N,) of the place.
+        """
+        from pspgui.evidence.readings import Target
+
+        best = int(logits.argmax()) if winner is None else winner
+        others = np.flatnonzero(self.ids != self.ids[best])
+        return Target(best, int(others[logits[others].argmax()]) if len(others) else None)
 
     def from_model(self, target: Target) -> Target:
         """Return a target of the model in the numbers of `reading`."""
@@ -223,7 +245,7 @@ class _Translated:
         baseline: LevelMeans | None = None,
     ) -> PixelEvidence:  # fmt: skip
         """Explain a class; one that the model does not know gives way to the winner."""
-        own = self._translation.to_model(target)
+        own = own_target(self._engine, self._translation, pixel, target)
         found = ask(self._engine, pixel, own, reading, baseline)
         return replace(found, target=self._translation.from_model(found.target))
 
@@ -233,9 +255,28 @@ class _Translated:
         """Open a source into cells; the target is numbered like the labels."""
         from pspgui.evidence import opened
 
-        own = self._translation.to_model(target)
+        own = own_target(self._engine, self._translation, pixel, target)
         found = opened(self._engine, pixel, source, own)  # type: ignore[arg-type]
         return replace(found, target=self._translation.from_model(found.target))
+
+
+def own_target(
+    engine: Explains, translation: Translation, pixel: tuple[int, int], target: Target | None
+) -> Target | None:
+    """Return what a target at a pixel is in the numbers of the engine; None for its winner.
+
+    Where classes of the model became one, that is settled by the logits of the pixel: a class is
+    never compared with itself. Raises IndexError for a pixel outside the image.
+    """
+    known = getattr(engine, "activations", None)
+    if known is None or not translation.merges:
+        return translation.to_model(target)
+    from pspgui.evidence.psp_reads import checked_pixel
+    from pspgui.inference.resampling import sample
+
+    place = checked_pixel(known, pixel)
+    logits = sample(known.scores, *place, known.padded_shape, known.align_corners)
+    return translation.to_model(target, logits) or translation.margin(logits)
 
 
 def ask(
@@ -309,6 +350,7 @@ __all__ = [
     "difference_text",
     "extended",
     "folder_classes_beside",
+    "own_target",
     "plain_evidence",
     "put_together",
     "read_classes",

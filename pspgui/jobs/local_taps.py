@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pspgui.geometry import Pixel, Rect
-from pspgui.jobs.class_tables import Translation, plain_evidence
+from pspgui.jobs.class_tables import Translation, own_target, plain_evidence
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.jobs.windowed import WindowEvidence
 
@@ -33,9 +33,14 @@ class Inner(NamedTuple):
             return Pixel(*pixel)
         return Pixel(pixel[0] - self.frame.y0, pixel[1] - self.frame.x0)
 
-    def target(self, target: Target) -> Target | None:
-        """Return a target of the labels' numbers in the model's; None for one it does not know."""
-        return target if self.translation is None else self.translation.to_model(target)
+    def target(self, target: Target, pixel: tuple[int, int]) -> Target | None:
+        """Return what a target of the labels' numbers is at a pixel of the image in the model's.
+
+        None for a class that it does not know.
+        """
+        if self.translation is None:
+            return target
+        return own_target(self.plain, self.translation, self.pixel(pixel), target)
 
     def outside(self, region: Rect) -> Rect:
         """Return a rectangle of what was read as one of the image."""
@@ -82,10 +87,10 @@ def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -
         behind = inner(engine)
         if not isinstance(behind.plain, PSPEvidence):
             return ()
+        target = behind.target(found.target, found.pixel)
         taps: tuple[Source, ...] = taps_of_local(
-            behind.plain, behind.pixel(found.pixel), behind.target(found.target), found.reading,
-            baseline,
-        )  # fmt: skip
+            behind.plain, behind.pixel(found.pixel), target, found.reading, baseline
+        )
         return tuple(tap._replace(region=behind.outside(tap.region)) for tap in taps)
 
     return job

@@ -121,7 +121,7 @@ def _explain_region(
 ) -> RegionEvidence | None:
     from pspgui.evidence import PSPEvidence
     from pspgui.evidence.parts import CellsEvidence
-    from pspgui.evidence.regions import region_evidence
+    from pspgui.evidence.regions import mean_logits, region_evidence, region_target
 
     frame: Rect | None = getattr(engine, "frame", None)
     if frame is not None:
@@ -132,6 +132,11 @@ def _explain_region(
     if not isinstance(plain, PSPEvidence | CellsEvidence):
         return None
     wanted = target if translation is None else translation.to_model(target)
+    if translation is not None and translation.merges:
+        logits = mean_logits(plain.activations, region)
+        wanted = translation.to_model(target, logits) or translation.margin(
+            logits, region_target(plain.activations, region).class_id
+        )
     found = region_evidence(
         plain, region, wanted, question.reading, question.baseline, check
     )

@@ -11,10 +11,12 @@ from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import Target
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Prediction, Stamp
+from pspgui.inference.resampling import sample
 from pspgui.jobs.class_tables import Translation
 from pspgui.jobs.messages import JobCancelled, Turn
 from pspgui.jobs.pins import PinPlace, PinQuestion, explain_pins, sureness
 from pspgui.jobs.windowed import WindowEvidence
+from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import table
 from pspgui.labels.raster import Stamp as Region
 
@@ -75,6 +77,34 @@ def test_targets_are_numbered_like_the_labels(engine):
     (own,) = answers(told, None, [place_of(20, 30)])
     (plain,) = answers(engine, None, [place_of(20, 30)])
     assert own.own.target.class_id == 4 - plain.own.target.class_id
+
+
+def test_classes_that_became_one_are_never_compared_with_each_other(engine):
+    own = ClassDraft.of(CLASSES)
+    for label in (3, 2, 1):
+        own = own.merged(label, 0)
+    translation = Translation(CLASSES, own.table())
+    told = translation.evidence(engine)
+    assert translation.merges and translation.reading.names == ("class 0", "class 4")
+    for row, column in np.ndindex(5, 6):
+        pixel = (row * 8, column * 9)
+        known = engine.activations
+        logits = sample(known.scores, *pixel, PADDED, known.align_corners)
+        best = [max(logits[:4]), logits[4]]
+        found = told.at(pixel)
+        assert found.target in (Target(0, 1), Target(1, 0))
+        # A class scores what the best of those that it was made of does, as in the prediction.
+        one, other = found.target
+        assert found.logit == pytest.approx(best[one] - best[other], abs=1e-5)
+        again = told.at(pixel, found.target)
+        assert again.logit == found.logit and again.target == found.target
+        opened = told.open_source(pixel, found.sources[0], found.target)
+        assert opened.target == found.target
+        assert opened.total == pytest.approx(found.sources[0].value, abs=1e-5)
+    (region,) = answers(told, None, [place_of(20, 30)])
+    again = PinQuestion(region.own.target, None, "split", None)
+    assert region.own.target in (Target(0, 1), Target(1, 0))
+    assert answers(told, None, [place_of(20, 30)], again)[0].own.logit == region.own.logit
 
 
 @pytest.mark.parametrize("reading", ["split", "shapley"])
