@@ -84,12 +84,11 @@ class RowDelegate(QStyledItemDelegate):
         painter.setFont(text_font(widget))
         painter.setPen(QColor(theme.text))
         top = rect.top() + 9
-        # Names of one folder differ before the suffix: that goes first, and then the middle.
-        room = QRectF(left, top, right - 6 - left, 20)
-        name = printable(path.name)
-        if painter.fontMetrics().horizontalAdvance(name) > room.width():
-            name = printable(path.stem)
-        draw_elided(painter, room, name, mode=Qt.TextElideMode.ElideMiddle)
+        # Names of one folder differ at their ends, before the suffix: the middle is what can go.
+        draw_elided(
+            painter, QRectF(left, top, right - 6 - left, 20), printable(path.stem),
+            mode=Qt.TextElideMode.ElideMiddle,
+        )  # fmt: skip
         painter.setFont(quiet_font(widget))
         painter.setPen(QColor(theme.quiet))
         words = detail_text(known, mark, model.sort)
