@@ -269,6 +269,7 @@ class Comparing(QObject):
         if not shown and self._document.shown_map == MAP_NAME:
             self._document.show_map(None)
         elif shown:
+            self._document.close_source()
             self._document.show_map(None)
             self._show_map()
 

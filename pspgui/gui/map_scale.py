@@ -89,8 +89,9 @@ def map_of_opened(opened: OpenedSource, placed: Placed) -> ShownMap:
     region, source = opened.region, opened.source
     name = source.title or (
         "Local features" if source.level == 0
-        else f"{source.level} × {source.level}, all bins" if source.kind == "level"
-        else f"{source.level} × {source.level}, row {source.row + 1}, column {source.col + 1}"
+        else f"{source.level}×{source.level}, all bins" if source.kind == "level"
+        else "1×1" if source.level == 1
+        else f"{source.level}×{source.level} row {source.row + 1}, column {source.col + 1}"
     )
     cells = signed(float(opened.values.sum()), 3)
     parts = f"{cells} cells {signed(opened.constant, 3)} biases"

@@ -110,6 +110,7 @@ class MapsSession(QObject):
         if not self.offers(choice.kind):
             self._document.message.emit(self._why_not(choice.kind))
         self._choice = choice
+        self._document.close_source()  # whose cells would lie over the map
         self._ask()
         if self.waits_for_bin or not self.offers(choice.kind):
             self._shown = None  # nothing else may stand for what was asked for

@@ -153,7 +153,7 @@ def channel_maps(
 def _of_level(
     known: PSPActivations, level: int, prior: np.ndarray, form: Form, pool: str
 ) -> ChannelMaps:
-    name, title = f"level-{level}", f"{level} × {level}"
+    name, title = f"level-{level}", f"{level}×{level}"
     if form == "pooled":
         return ChannelMaps(name, title, pooled(known.features, level, pool), form)
     spread = (known.grid, known.align_corners) if form == "upsampled" else None

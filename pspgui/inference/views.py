@@ -60,7 +60,7 @@ def _level_tiles(activations: PSPActivations) -> list[LevelView]:
     for level, prior in zip(activations.levels, activations.level_priors, strict=True):
         after = channel_maps(activations, f"level-{level}", "upsampled").norm()
         tiles.append(
-            LevelView(f"level-{level}", f"{level} × {level}", channel_norm(prior), after)
+            LevelView(f"level-{level}", f"{level}×{level}", channel_norm(prior), after)
         )
     fused = np.maximum(activations.fused_cells, 0)
     norm = np.sqrt(np.einsum("hwk,hwk->hw", fused, fused))

@@ -120,7 +120,7 @@ class MapRoom:
     def parts(self) -> tuple[tuple[str, str], ...]:
         """The parts that "evidence" can show: their name in `MapChoice` and a title."""
         if self.offers("pyramid"):
-            levels = ((f"level-{bins}", f"{bins} × {bins} bins") for bins in self.levels)
+            levels = ((f"level-{bins}", f"{bins}×{bins} bins") for bins in self.levels)
             own = (("pyramid", "Pyramid, all levels"), ("local", "Local features"), *levels)
         elif self.offers("sources"):
             own = tuple(
@@ -243,7 +243,7 @@ class MapRoom:
         from pspgui.inference.shown_map import Part
 
         if isinstance(maps, EvidenceMaps):
-            names, own = [f"{b} × {b}" for b in maps.levels], [Part("Local features", "local")]
+            names, own = [f"{b}×{b}" for b in maps.levels], [Part("Local features", "local")]
         else:
             names, own = [title.capitalize() for title in maps.parts], []
         parts = (*own, *(Part(name, f"level-{i}") for i, name in enumerate(names)))
@@ -282,7 +282,9 @@ class MapRoom:
         if question.bin is None:
             raise KeyError("no bin was pointed at")
         level, row, column = question.bin
-        title = f"{level} × {level}, row {row + 1}, column {column + 1}"
+        title = f"{level}×{level}"
+        if level > 1:
+            title += f" row {row + 1}, column {column + 1}"
         if kind.name == "reach":
             values = self._plain.reach_map(level, row, column)
             return self._shown(kind, values, "share", title, title="Reach of a bin")
@@ -331,7 +333,7 @@ def _by_part(maps: EvidenceMaps | ScoreMapSplit) -> dict[str, tuple[str, np.ndar
     if isinstance(maps, EvidenceMaps):
         own = {
             "pyramid": ("Pyramid", maps.pyramid), "local": ("Local features", maps.local),
-            **{f"level-{b}": (f"{b} × {b}", part) for b, part in maps.levels.items()},
+            **{f"level-{b}": (f"{b}×{b}", part) for b, part in maps.levels.items()},
         }  # fmt: skip
     else:
         own = {

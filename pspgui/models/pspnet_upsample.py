@@ -117,7 +117,7 @@ class PSPUpsample(Segmenter):
     @property
     def titles(self) -> tuple[str, ...]:
         """The names of the levels' maps, in order."""
-        return tuple(f"level {bins} × {bins}" for bins in self.spec.levels)
+        return tuple(f"level {bins}×{bins}" for bins in self.spec.levels)
 
 
 def _level(channels: int, bins: int) -> nn.Sequential:

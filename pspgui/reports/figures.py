@@ -195,7 +195,7 @@ def _steps(found: PixelEvidence) -> list[tuple[str, float, float]]:
     """Return the waterfall's bars from constant to logit: name, start, end."""
     if isinstance(found, PyramidEvidence):
         parts = [("local", found.local)]
-        parts += [(f"{level} × {level}", total) for level, total in found.level_sums.items()]
+        parts += [(f"{level}×{level}", total) for level, total in found.level_sums.items()]
     else:
         parts = [(_said(source), source.value) for source in found.sources]
     bars, at = [("constant", 0.0, found.constant)], found.constant
@@ -208,7 +208,7 @@ def _steps(found: PixelEvidence) -> list[tuple[str, float, float]]:
 
 
 def _said(source: Source) -> str:
-    return f"{source.level} × {source.level}" if source.kind == "level" else name_of(source)
+    return f"{source.level}×{source.level}" if source.kind == "level" else name_of(source)
 
 
 def _waterfall(
@@ -251,7 +251,7 @@ def _grids(sheet: Sheet, found: PixelEvidence, left: float, top: float, side: fl
 
     limit = _limit([reading.values for reading in found.grids.values()])
     for level, reading in found.grids.items():
-        title = f"{level} × {level}" if isinstance(found, PyramidEvidence) else "taps"
+        title = f"{level}×{level}" if isinstance(found, PyramidEvidence) else "taps"
         total = reading.values.sum()
         sheet.text(left, top, f"{title}  {signed(total)}", fontsize=SMALL_PT + 0.5, color=QUIET)
         axes = sheet.axes(left, top + 0.18, side, side)

@@ -58,7 +58,7 @@ def four_views():
     """Return views of features, every level, and a signed score."""
     rng = np.random.default_rng(5)
     cells = rng.random((6, 8), np.float32)
-    levels = [LevelView(f"level-{b}", f"{b} × {b}", rng.random((b, b)), cells * b) for b in LEVELS]
+    levels = [LevelView(f"level-{b}", f"{b}×{b}", rng.random((b, b)), cells * b) for b in LEVELS]
     return (
         LevelView("features", "Features", None, cells),
         *levels,

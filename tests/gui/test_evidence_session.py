@@ -121,7 +121,7 @@ def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
     expected = document.evidence.grid(2).sum()
     assert document.opened.total == pytest.approx(expected, abs=1e-4)
     assert np.count_nonzero(document.opened.values) > 0
-    assert map_of_opened(document.opened, document.prediction).title.startswith("2 × 2, all bins")
+    assert map_of_opened(document.opened, document.prediction).title.startswith("2×2, all bins")
 
 
 def test_ctrl_c_after_a_click_into_the_panel_copies_its_evidence(place):

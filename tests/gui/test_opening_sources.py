@@ -76,3 +76,18 @@ def test_an_opened_source_follows_the_target(place):
 
     document.set_opened(Pixel(40, 60), first)  # what comes too late is let go of
     assert document.opened is again
+
+
+def test_a_map_that_is_asked_for_is_not_hidden_under_opened_cells(place):
+    document, maps = place.document, place.window.maps
+    document.set_pin(Pixel(40, 60))
+    for choose in (
+        lambda: maps.choose("confidence"),
+        lambda: place.window.pyramid.strip.tile_chosen.emit("features"),
+    ):
+        document.show_map(None)
+        document.open_source(document.evidence.sources[1])
+        opened(place)
+        choose()
+        place.wait(lambda: document.shown_map is not None)
+        assert document.opened is None and document.pin == Pixel(40, 60)

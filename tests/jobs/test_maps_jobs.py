@@ -114,7 +114,7 @@ def test_a_value_under_the_pointer_is_the_pixel_s_own_evidence(room):
 def test_the_strongest_source_is_named_with_its_share(room):
     found = shown(room, "strongest", target=(2, None))
     maps = LevelStack(predicted()[0]).maps(Target(2))
-    assert [part.name for part in found.parts] == ["Local features", "1 × 1", "2 × 2", "3 × 3"]
+    assert [part.name for part in found.parts] == ["Local features", "1×1", "2×2", "3×3"]
     assert np.array_equal(found.values, maps.strongest())
     assert found.shares.sum() == pytest.approx(1)
 

@@ -167,7 +167,7 @@ def test_a_picture_of_an_odd_size_is_predicted_as_there(tmp_path):
     assert_predicts(predictor, pixels, expected)
     titles = [m.title for m in predictor.set_image(pixels).maps]
     assert titles == [
-        "level 1 × 1", "level 2 × 2", "level 3 × 3", "level 6 × 6", "bottleneck",
+        "level 1×1", "level 2×2", "level 3×3", "level 6×6", "bottleneck",
         "upsampling 1", "upsampling 2",
     ]  # fmt: skip
 

@@ -184,6 +184,7 @@ class PyramidPanel(QWidget):
         if self.maps.tile_shown() == name and not self._browses():
             self._document.set_shown_map(None)
             return
+        self._document.close_source()  # whose cells would lie over the map
         self._show_tile(next(tile for tile in self._strip.tiles if tile.name == name))
 
     def _show_tile(self, tile: Tile) -> None:

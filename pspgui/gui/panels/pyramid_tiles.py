@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 # Shown before the first prediction, so that one sees what will be here.
 PLACEHOLDERS = (
     ("features", "Features", False),
-    ("level-1", "1 × 1", True),
-    ("level-2", "2 × 2", True),
-    ("level-3", "3 × 3", True),
-    ("level-6", "6 × 6", True),
+    ("level-1", "1×1", True),
+    ("level-2", "2×2", True),
+    ("level-3", "3×3", True),
+    ("level-6", "6×6", True),
     ("fused", "Fused", False),
     ("score", "Score", False),
     ("confidence", "Confidence", False),
