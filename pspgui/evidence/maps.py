@@ -6,15 +6,15 @@ winner; which part is largest; how sure the network is; where two networks disag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.psp_reads import kernel_taps
-from pspgui.evidence.readings import LOCAL, Target
-from pspgui.evidence.targets import offset_of, row_of
+from pspgui.evidence.psp_reads import KernelTap, LevelReads, kernel_taps
+from pspgui.evidence.readings import Target
+from pspgui.evidence.targets import best_two, offset_of, row_of
 from pspgui.geometry import interpolation_taps
 from pspgui.inference.activations import CellScores, Prediction
 from pspgui.inference.argmax import full_resolution_labels
@@ -22,7 +22,10 @@ from pspgui.inference.resampling import Taps, resample
 from pspgui.inference.shown_map import Lattice
 
 _BAND_VALUES = 1 << 21
-_MOST_BYTES = 256 << 20
+# Fresh memory costs more to come by than its numbers to make: of larger images little is kept.
+_MOST_BYTES = 20 << 20
+# Cells' hidden values handled at once: what fits the processor's own memory.
+_BLOCK_VALUES = 1 << 18
 _MOST_PIXELS = 1 << 23
 _MOST_VALUES = 1 << 25
 
@@ -87,9 +90,10 @@ def _percent(share: float) -> str:
 class LevelStack:
     """What every level adds to the hidden layer over the whole grid, made once for an image.
 
-    After that the maps of one class are a product each. Takes the memory of one hidden map a
-    level, or nothing where that were more than `most_bytes`: then levels are spread out anew for
-    every question. `stop` is called between pieces of work and may raise. Immutable, any thread.
+    Interpolation is separable: levels are kept spread out along the rows alone, a few MB, and
+    spread along the columns anew for every question, some columns at a time; those of most bins are
+    kept whole while they take no more than `most_bytes`. `stop` is called between pieces of work
+    and may raise. Immutable, any thread.
     """
 
     def __init__(
@@ -101,31 +105,34 @@ class LevelStack:
         self.evidence = evidence
         known = evidence.activations
         self._gates = known.fused_cells > 0
-        self._taps = dict(zip(known.levels, known.level_taps, strict=True))
-        self._kept: dict[int, np.ndarray] = {}
-        if known.fused_cells.nbytes * (1 + len(known.levels)) <= most_bytes:
-            for bins in (LOCAL, *known.levels):
-                if stop is not None:
-                    stop()
-                self._kept[bins] = self._part(bins)
+        self._parts: dict[int, _Part] = {}
+        left = most_bytes
+        for level in sorted(evidence.reads.levels, key=lambda level: -level.bins):
+            if stop is not None:
+                stop()
+            taps = known.level_taps[known.levels.index(level.bins)]
+            part = _spread_across(level, taps)
+            if known.local_cells.nbytes <= left:
+                left -= known.local_cells.nbytes
+                part = part.whole(known.local_cells.shape)
+            self._parts[level.bins] = part
 
     def maps(self, target: Target | None = None) -> EvidenceMaps:
         """Return the split of a target's logit at every cell; without one each cell's own margin.
 
         Raises IndexError for an unknown class.
         """
-        weights = self.evidence.weights
+        evidence = self.evidence
+        known, weights = evidence.activations, evidence.weights
         if target is None and len(weights.classifier) < 2:
             target = Target(0)
-        rows = self._rows(target)
-        bias = weights.bottleneck_bias
-        constant = self._read(self._gates, rows, bias) + self._offset(target, rows)
-        levels = {
-            bins: self._read(self._part(bins), rows) for bins in self.evidence.activations.levels
-        }
+        rows, levels = self._rows(target), known.levels
+        parts = [_Part(None, known.local_cells), *(self._parts[bins] for bins in levels)]
+        constant, local, *found = self._read(parts, rows, weights.bottleneck_bias)
         return EvidenceMaps(
-            self._logit(target, rows), constant, self._read(self._part(LOCAL), rows), levels
-        )
+            self._logit(target, rows), constant + self._offset(target, rows), local,
+            dict(zip(levels, found, strict=True)),
+        )  # fmt: skip
 
     def bin(
         self, level: int, row: int, column: int, target: Target | None = None
@@ -134,38 +141,24 @@ class LevelStack:
 
         Raises KeyError for an unknown level, IndexError for an unknown bin or class.
         """
-        reads = self.evidence.level(level)
+        evidence = self.evidence
+        reads, known = evidence.level(level), evidence.activations
         if not (0 <= row < level and 0 <= column < level):
             raise IndexError(f"level {level} has no bin {row},{column}")
-        alone = np.zeros_like(self._taps[level])
-        alone[:, row, :, column] = self._taps[level][:, row, :, column]
-        if target is None and len(self.evidence.weights.classifier) < 2:
+        if target is None and len(evidence.weights.classifier) < 2:
             target = Target(0)
-        stack = self.evidence.spread(reads, alone)
-        stack *= self._gates
-        return self._read(stack, self._rows(target))
+        taps = known.level_taps[known.levels.index(level)][:, row, :, column]
+        across = reads.columns[:, :, column] @ taps
+        (found,) = self._read([_Part(reads.rows[:, :, row], across)], self._rows(target))
+        return found
 
     # -- inside -------------------------------------------------------------------------------
-
-    def _part(self, bins: int) -> np.ndarray:
-        """Return what the local features or a level add to z, gated, (h, w, K)."""
-        kept = self._kept.get(bins)
-        if kept is not None:
-            return kept
-        evidence = self.evidence
-        if bins == LOCAL:
-            local: np.ndarray = evidence.activations.local_cells * self._gates
-            return local
-        stack = evidence.spread(evidence.level(bins), self._taps[bins])
-        stack *= self._gates
-        return stack
 
     def _rows(self, target: Target | None) -> np.ndarray:
         """Return the row (K, c, c) of a target, or (winner, runner-up) of every cell, integers."""
         weights, scores = self.evidence.weights, self.evidence.activations.scores
         if target is None:
-            order = np.argpartition(scores, -2, axis=0)
-            return np.stack([order[-1], order[-2]])
+            return np.stack(best_two(scores))
         for class_id in (target.class_id, target.versus):
             if class_id is not None and not 0 <= class_id < len(scores):
                 raise IndexError(f"there is no class {class_id}")
@@ -187,30 +180,83 @@ class LevelStack:
         return row_of(scores, target)
 
     def _read(
-        self, stack: np.ndarray, rows: np.ndarray, scale: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Return the product of (h, w, K) with one row (K, c, c), or each cell's pair of rows.
+        self, parts: Sequence[_Part], rows: np.ndarray, bias: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """Return what each part adds through the gates at every cell, (h, w).
 
-        `scale` (K,) multiplies the rows.
+        rows: one (K, c, c), or each cell's pair of classes; of a `bias` (K,), too, first of all.
         """
-        kernel, grid = self.evidence.kernel, (stack.shape[0], stack.shape[1])
-        classifier = self.evidence.weights.classifier
-        found = np.zeros(grid, classifier.dtype)
-        pairs = rows.dtype.kind != "f"
-        if scale is not None:
-            scale = scale[:, None, None]
-        step = max(1, _BAND_VALUES // (grid[1] * classifier[0].size))
-        for start in range(0, grid[0], step):
-            band = slice(start, start + step)
-            row = classifier[rows[0, band]] - classifier[rows[1, band]] if pairs else rows
-            if scale is not None:
-                row = row * scale
-            for tap in kernel_taps(kernel, grid, band):
-                one, read = row[..., tap.row, tap.column], stack[tap.there]
-                found[band][tap.here] += (
-                    np.einsum("hwk,hwk->hw", read, one[tap.here]) if pairs else read @ one
-                )
-        return found
+        known, kernel = self.evidence.activations, self.evidence.kernel
+        height, width, hidden = known.fused_cells.shape
+        kind = self.evidence.weights.classifier.dtype
+        found = np.zeros(((bias is not None) + len(parts), height, width), kind)
+        step = max(1, _BLOCK_VALUES // (height * hidden))
+        for tap in kernel_taps(kernel, known.grid, slice(None)):
+            for start in range(0, width, step):
+                block = slice(start, min(start + step, width))
+                gradient = self._gradient(tap, rows, block)
+                sums = [] if bias is None else [gradient @ bias]
+                sums += [np.vecdot(part.within(block), gradient) for part in parts]
+                _add_behind(found, np.stack(sums), tap, block)
+        return list(found)
+
+    def _gradient(self, tap: KernelTap, rows: np.ndarray, block: slice) -> np.ndarray:
+        """Return d logit / d z at columns of cells, of what one tap of the classifier reads there.
+
+        (h, block, K); where no cell's tap reads, it means nothing.
+        """
+        classifier, gates = self.evidence.weights.classifier, self._gates[:, block]
+        if rows.dtype.kind == "f":
+            one: np.ndarray = gates * rows[:, tap.row, tap.column]
+            return one
+        readers = rows
+        if tap.here != tap.there:
+            readers = np.zeros_like(rows)
+            readers[:, *tap.there] = rows[:, *tap.here]
+        own = classifier[:, :, tap.row, tap.column]
+        pull: np.ndarray = own[readers[0, :, block]]
+        pull -= own[readers[1, :, block]]
+        pull *= gates
+        return pull
+
+
+class _Part(NamedTuple):
+    """What a source adds to z at every cell: down (h, r) @ across (r, w, K), or all of it.
+
+    Without `down` `across` is (h, w, K) itself.
+    """
+
+    down: np.ndarray | None
+    across: np.ndarray
+
+    def within(self, block: slice) -> np.ndarray:
+        """Return it at some columns of cells, (h, block, K)."""
+        part = self.across[:, block]
+        if self.down is None:
+            return part
+        spread: np.ndarray = self.down @ part.reshape(len(part), -1)
+        return spread.reshape(len(spread), *part.shape[1:])
+
+    def whole(self, shape: tuple[int, ...]) -> _Part:
+        """Return the same part, kept whole."""
+        return _Part(None, self.within(slice(None)).reshape(shape))
+
+
+def _spread_across(level: LevelReads, taps: np.ndarray) -> _Part:
+    """Return a level of taps (k, b, k, b, K) spread out along the rows of cells."""
+    height, width = len(level.rows), len(level.columns)
+    side = level.rows.shape[1] * level.bins
+    across = level.columns.reshape(width, side) @ taps.reshape(side, side, -1)
+    return _Part(level.rows.reshape(height, side), across)
+
+
+def _add_behind(found: np.ndarray, sums: np.ndarray, tap: KernelTap, block: slice) -> None:
+    """Add sums (n, h, block) at cells to those (n, h, w) whose tap reads them."""
+    shift = tap.here[1].start - tap.there[1].start
+    first, last = max(block.start, tap.there[1].start), min(block.stop, tap.there[1].stop)
+    if first < last:
+        inside = sums[:, tap.there[0], first - block.start : last - block.start]
+        found[:, tap.here[0], first + shift : last + shift] += inside
 
 
 def pyramid_share(
