@@ -33,8 +33,8 @@ def street(shared_frames: list[Path], folder: Path) -> list[ExportItem]:
     items = []
     for seed in range(3):
         scene = render_scene(seed, 96, 128)
-        path = folder / f"scene{seed}.png"
-        Image.fromarray(scene.image).save(path)
+        path = folder / f"scene{seed}.jpg"  # as VOC has it
+        Image.fromarray(scene.image).save(path, quality=95)
         labels = scene.labels.astype(np.uint8)
         labels[:4] = IGNORE
         items.append(ExportItem(path, labels))

@@ -76,7 +76,7 @@ def test_a_network_without_bins_works_and_back_again(place, models):
     assert shown.between == "branches"
     assert [part.name for part in shown.parts][-2:] == ["Image pool", "constant"]
     assert not window.evidence.grids.isVisible()
-    assert window.evidence._class_box.isEnabled()
+    assert window.evidence.targets.class_box.isEnabled()
     names = [tile.name for tile in window.pyramid.strip.tiles]
     assert names[0] == "features" and "map-0" in names and "confidence" in names
     place.key(Qt.Key.Key_B)
@@ -89,7 +89,7 @@ def test_a_network_without_bins_works_and_back_again(place, models):
     place.wait(lambda: document.image_title == "street1.png" and place.predicted())
     use(place, models[0])
     document.set_hover(Pixel(20, 20))
-    assert document.evidence is not None and window.evidence._class_box.isEnabled()
+    assert document.evidence is not None and window.evidence.targets.class_box.isEnabled()
 
 
 def test_painted_labels_keep_their_meaning_under_another_models_classes(place, models):
