@@ -303,7 +303,7 @@ class MainWindow(QMainWindow):
         images, classes, evidence, pyramid = self.docks
         width, height = self.width(), self.height()
         beside = max(200, height - 110)
-        few = max(152, min(40 + 28 * len(self.document.table) + 24, beside - 400))
+        few = max(152, min(40 + 28 * len(self.document.table) + 24, beside - 472))
         strip = 108 + max(32, min(128, (width - 500) // 17))
         self.resizeDocks([images, evidence], [232, 320], Qt.Orientation.Horizontal)
         self.resizeDocks([classes, evidence], [few, beside - few], Qt.Orientation.Vertical)
