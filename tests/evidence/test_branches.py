@@ -194,3 +194,27 @@ def test_other_readings_are_refused():
     model = fcn(convolutions=2)
     with pytest.raises(ValueError, match="split"):
         evidence_of(model, features_of(model)).at((0, 0), None, "ig")
+
+
+def test_what_another_thread_asks_meanwhile_is_not_mixed_up():
+    model = fcn()
+    features = features_of(model)
+    evidence, plain = evidence_of(model, features), evidence_of(model, features)
+    plain.at((0, 0))
+    theirs = plain._last
+
+    class Meddled(type(evidence)):
+        """Somebody else's taps are kept the moment ours were."""
+
+        @property
+        def _last(self):
+            return theirs
+
+        @_last.setter
+        def _last(self, kept):
+            assert kept is None or kept[0] != theirs[0]
+
+    meddled = Meddled(evidence.activations, evidence.weights)
+    pixel = IMAGE[0] - 1, IMAGE[1] - 1
+    mine, own = meddled.at(pixel), evidence.at(pixel)
+    assert [s.value for s in mine.sources] == [s.value for s in own.sources]
