@@ -148,11 +148,7 @@ class _Rows:
         from pspgui.evidence.tables import rows_of
 
         for row in rows_of(found, predictor.classes, pin):
-            cells = [
-                "" if c is None else str(c).lower() if isinstance(c, bool) else
-                repr(float(c)) if isinstance(c, float) else c for c in row.cells
-            ]  # fmt: skip
-            self._writer.writerow((printable(name), *cells))
+            self._writer.writerow((printable(name), *row.texts))
 
     def write(self, path: Path) -> None:
         write_durably(path, self._out.getvalue().encode("utf-8"))

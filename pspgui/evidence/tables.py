@@ -84,6 +84,11 @@ class Row(NamedTuple):
             self.weight, self.reachable, *(self.region or (None,) * 4),
         )  # fmt: skip
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The cells as a file has them, each on one line."""
+        return tuple(map(_cell, self.cells))
+
 
 def rows_of(
     evidence: PixelEvidence, table: ClassTable, pin: str = ""
@@ -169,7 +174,7 @@ def _written(rows: Iterable[Row], between: str, end: str) -> str:
     writer = csv.writer(out, delimiter=between, lineterminator=end)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(cell) for cell in row.cells])
+        writer.writerow(row.texts)
     return out.getvalue()
 
 
