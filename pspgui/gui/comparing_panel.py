@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.icons import draw_icon
 from pspgui.gui.number_box import NumberBox
-from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent, signed
+from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_empty, draw_swatch, percent, signed
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, quiet_font, text_font
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def evidence_text(region: JudgedRegion) -> str:
         return "no evidence"
     share = support.pyramid_share
     margin = f"margin {signed(support.margin)}"
-    return margin if share is None else f"pyramid {100 * share:.0f}{_THIN}% of {margin[7:]}"
+    if share is None:
+        return margin
+    percentage = f"{100 * share:.0f}".replace("-", MINUS)
+    return f"pyramid {percentage}{_THIN}% of {margin[7:]}"
 
 
 def explanation(region: JudgedRegion, names: Names) -> str:

@@ -77,8 +77,9 @@ def map_of_view(view: LevelView, views: Sequence[LevelView], placed: Placed) -> 
     _, low, high = map_scale(view, views)
     kind: Kind = "share" if view.name in _FROM_0_TO_1 else "signed" if low < 0 else "plain"
     unit = "logits" if view.name == "score" else ""
+    title = "Context share" if view.name == "share" else view.title  # as among the maps
     return ShownMap(
-        view.name, view.title, view.after, kind, Lattice.of(placed), unit=unit, limits=(low, high)
+        view.name, title, view.after, kind, Lattice.of(placed), unit=unit, limits=(low, high)
     )
 
 

@@ -279,6 +279,8 @@ def test_a_region_in_words():
     assert verdict_text(region("neither", 2), NAMES) == "both miss Quay"
     assert verdict_text(region("unknown", None), NAMES) == "differs, not labelled"
     assert evidence_text(region(support=support)) == "pyramid 83\u202f% of +7.26"
+    against = Support(0, 1, 8.0, 9.0, -1.0, 0.0)
+    assert evidence_text(region(support=against)) == "pyramid \u221212\u202f% of +8.00"
     assert evidence_text(region(support=Support(0, 1, 1.5))) == "margin +1.50"
     assert evidence_text(region()) == "no evidence"
     told = explanation(region(support=support), NAMES)
