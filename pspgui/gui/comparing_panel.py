@@ -268,9 +268,9 @@ class DifferencesPanel(QWidget):
         self.least.setValue(self._comparing.least_px)
         self.least.setKeyboardTracking(False)
         self.least.valueChanged.connect(self._comparing.set_least_px)
-        self.by_pyramid = QCheckBox("Only where the pyramid carries the margin (> 50 %)")
+        self.by_pyramid = QCheckBox("Only margins that the pyramid carries")
         self.by_pyramid.setToolTip(
-            "Regions whose mean margin comes to more than half from the pyramid's bins"
+            "Regions whose mean margin comes to more than half (> 50 %) from the pyramid's bins"
         )
         self.by_pyramid.toggled.connect(self._show)
         self.summary = QuietLabel()
