@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -155,13 +156,21 @@ class ASPPEvidence(PartsEvidence):
         return region, float(inside.sum() / (len(inside) * len(step) ** 2))
 
 
+class _Taps(NamedTuple):
+    """A dilated FCN's first convolution at some cells: reads, parts, sources without values."""
+
+    wire: Wire
+    parts: Parts
+    sources: tuple[Source, ...]
+
+
 class TapEvidence(PartsEvidence):
     """What each tap of a dilated FCN's first convolution adds: nine neighbours of the pixel."""
 
     def __init__(self, activations: Activations, weights: ConvolutionWeights) -> None:
         super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
-        self._last: tuple[bytes, Parts] | None = None
+        self._last: tuple[bytes, _Taps] | None = None
 
     @property
     def _rectifiers(self) -> int:
@@ -175,18 +184,33 @@ class TapEvidence(PartsEvidence):
 
     def _parts(self, places: Places) -> Parts:
         """Return what every tap of the first convolution brings to the places."""
+        return self._taps(places).parts
+
+    def _taps(self, places: Places) -> _Taps:
+        """Return the first convolution at the places."""
         # Reading all its weights is most of the work, and a pointer stays among the same cells.
         key, last = places.rows.tobytes() + places.columns.tobytes(), self._last
         if last is not None and last[0] == key:
             return last[1]
-        first, wire = self.weights.layers[0], self._wire(places)
+        first, wire = self.weights.layers[0], Wire(self.weights.layers[0], places,
+                                                   self.activations.grid)  # fmt: skip
         features = wire.inputs.of(self.activations.features)[None]
         found = np.zeros((len(wire.reads), len(places.rows), len(first.bias)), features.dtype)
         for part, read in zip(found, wire.reads, strict=True):
             part[read.outputs] = read.forward(features)[0]
-        parts = Parts(found, first.bias)
-        self._last = key, parts  # by now another thread may have kept others: these are returned
-        return parts
+        kernel, sources = self._kernel, []
+        for index, read in enumerate(wire.reads):
+            row, column = divmod(index, kernel)
+            share = len(read.outputs) / len(places.rows)
+            rows, columns = wire.inputs.rows[read.inputs], wire.inputs.columns[read.inputs]
+            region = self._around(Places(rows, columns, places.shape))
+            title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+            sources.append(
+                Source("local", kernel, row, column, 0.0, share, share > 0, region, title)
+            )
+        taps = _Taps(wire, Parts(found, first.bias), tuple(sources))
+        self._last = key, taps  # by now another thread may have kept others: these are returned
+        return taps
 
     def _reached(self, places: Places, count: int) -> np.ndarray:
         """Return which taps do not always fall into the padding."""
@@ -195,18 +219,10 @@ class TapEvidence(PartsEvidence):
     def _found(
         self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
     ) -> PixelEvidence:
-        kernel, wire, sources = self._kernel, self._wire(places), []
-        for index, (read, value) in enumerate(zip(wire.reads, values.tolist(), strict=True)):
-            row, column = divmod(index, kernel)
-            share = len(read.outputs) / len(places.rows)
-            region = self._around(
-                Places(wire.inputs.rows[read.inputs], wire.inputs.columns[read.inputs],
-                       places.shape)
-            )  # fmt: skip
-            title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
-            sources.append(
-                Source("local", kernel, row, column, value, share, share > 0, region, title)
-            )
+        sources = [
+            source._replace(value=value)
+            for source, value in zip(self._taps(places).sources, values.tolist(), strict=True)
+        ]
         return branches(aimed, sources, constant, reading)
 
     def _opened(
@@ -239,7 +255,7 @@ class TapEvidence(PartsEvidence):
         return int(self.weights.layers[0].weight.shape[2])
 
     def _wire(self, places: Places) -> Wire:
-        return Wire(self.weights.layers[0], places, self.activations.grid)
+        return self._taps(places).wire
 
 
 class JointEvidence(PartsEvidence):

@@ -201,15 +201,11 @@ class PartsEvidence(CellsEvidence):
         """
         aimed = self._aim(pixel, target, reading)
         chain = self._chain(aimed.places)
-        parts = self._parts(chain.start)
-        if reading == "ablate":
-            values, constant = silenced(chain, parts, aimed.gradient)
-        elif reading == "ig":
-            values, constant = rescaled(chain, parts, aimed.gradient)
+        if reading == "split":
+            values, constant = self._split(chain, aimed)
         else:
-            pull, biases = chain.back(aimed.gradient, self._gates(chain, aimed.places, parts))
-            values = np.einsum("spc,pc->s", parts.parts, pull)
-            constant = biases + float(pull.sum(axis=0) @ parts.base)
+            read = silenced if reading == "ablate" else rescaled
+            values, constant = read(chain, self._parts(chain.start), aimed.gradient)
         return self._found(aimed, chain.start, values, aimed.offset + constant, reading)
 
     def open(
@@ -267,6 +263,13 @@ class PartsEvidence(CellsEvidence):
         self, title: str, places: Places, gradient: np.ndarray
     ) -> ChannelShares:
         """Return the channels of a part's map, or of the features for "", from where parts meet."""
+
+    def _split(self, chain: Chain, aimed: Aimed) -> tuple[np.ndarray, float]:
+        """Return every part's gradient times value, (S,), and what the biases add."""
+        parts = self._parts(chain.start)
+        pull, biases = chain.back(aimed.gradient, self._gates(chain, aimed.places, parts))
+        values: np.ndarray = np.einsum("spc,pc->s", parts.parts, pull)
+        return values, biases + float(pull.sum(axis=0) @ parts.base)
 
     @abstractmethod
     def _chain(self, outputs: Places) -> Chain:

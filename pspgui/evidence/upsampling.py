@@ -91,11 +91,38 @@ class UpsamplingEvidence(PartsEvidence):
                 found.append(read[:, row, column, None] * level.shares[row, column])
         return Parts(np.stack(found), self.weights.bias)
 
+    def _split(self, chain: Chain, aimed: Aimed) -> tuple[np.ndarray, float]:
+        """Return every part's gradient times value, (S,), and what the biases add.
+
+        Of bins that differ by their weights alone nothing is written out cell by cell.
+        """
+        if not self._signs_tell:
+            return super()._split(chain, aimed)
+        pull, biases = chain.back(aimed.gradient, self._read_off(chain, aimed.places))
+        features = chain.start.of(self.activations.features)
+        local = np.vdot(pull @ self.weights.local, features)
+        found = [np.array([local], pull.dtype)]
+        for level in self._levels.values():
+            read = level.read(chain.start)
+            reached = read.any(axis=0)
+            shares = pull @ level.shares[reached].T
+            found.append((read[:, reached] * shares).sum(axis=0))
+        return np.concatenate(found), biases + float(pull.sum(axis=0) @ self.weights.bias)
+
+    @property
+    def _signs_tell(self) -> bool:
+        """Whether all gates but the last can be read off what passed them."""
+        return not any((stage.rectifier.slope <= 0).any() for stage in self.weights.stages[:-1])
+
     def _gates(self, chain: Chain, outputs: Places, parts: Parts) -> list[np.ndarray]:
         """Return how far the gates are open, read off the maps where their signs tell."""
-        *stages, last = self.weights.stages
-        if any((stage.rectifier.slope <= 0).any() for stage in stages):
+        if not self._signs_tell:
             return super()._gates(chain, outputs, parts)
+        return self._read_off(chain, outputs)
+
+    def _read_off(self, chain: Chain, outputs: Places) -> list[np.ndarray]:
+        """Return how far the gates are open by the maps; the last are computed."""
+        *stages, last = self.weights.stages
         steps = (RELU, *(stage.rectifier for stage in stages))
         titles = ("bottleneck", *(f"upsampling {n}" for n in range(1, len(steps))))
         found = [
