@@ -73,6 +73,7 @@ class PinsSession(QObject):
         self._not_kept.connect(self._tell, Qt.ConnectionType.QueuedConnection)
         self._kept.connect(self._note_kept, Qt.ConnectionType.QueuedConnection)
         session.image_saved.connect(self._image_saved)
+        session.project.project_changed.connect(self._project_changed)
         for signal in (
             document.target_changed, document.reading_changed, document.window_changed,
             self._pins.changed,
@@ -190,12 +191,13 @@ class PinsSession(QObject):
     def keep_now(self) -> None:
         """Write what changed to the project, if there is one, on the project's own thread."""
         self._later.stop()
+        project = self._session.project
+        if project.project is None or project.read_only:
+            return  # kept once it is open, or may be changed
         unkept, self._unkept = self._unkept, {}
-        if self._session.project.read_only:
-            return
         for image, pins in unkept.items():
             kept = tuple(KeptPin(pin.number, pin.pixel, pin.region, pin.name) for pin in pins)
-            self._session.project.change(
+            project.change(
                 lambda _index, image=image, kept=kept: self._keep(image, kept)
             )
             self._on_disk = (image, pins)
@@ -221,6 +223,10 @@ class PinsSession(QObject):
         if pins and image not in self._written and image in self._read:
             self._unkept.setdefault(image, pins)
             self._later.start()
+
+    @Slot(object)
+    def _project_changed(self, _project: object) -> None:
+        self.keep_now()
 
     @Slot(str)
     def _tell(self, text: str) -> None:

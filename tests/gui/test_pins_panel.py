@@ -276,6 +276,20 @@ def test_pins_survive_other_images_and_the_project_keeps_them(opened, folder):
     assert len(read_pins(LabelStore().path_for(folder / "street0.png"))) == 3
 
 
+def test_pins_set_before_the_project_is_open_are_kept_once_it_is(opened, folder):
+    label_file = LabelStore().path_for(folder / "street0.png")
+    pins_beside(label_file).parent.mkdir(parents=True)
+    place = opened()
+    projects = place.session.project
+    project, projects._project = projects.project, None
+    two_pins(place)
+    place.window.parts.pins.keep_now()
+    projects._project = project
+    projects.project_changed.emit(project)
+    projects.flush()
+    assert len(read_pins(label_file)) == 2
+
+
 def test_removing_all_is_kept_too_and_a_damaged_file_is_left_alone(opened, folder):
     label_files = [LabelStore().path_for(folder / f"street{n}.png") for n in range(2)]
     damaged = pins_beside(label_files[1])
