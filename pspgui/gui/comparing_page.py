@@ -402,7 +402,7 @@ class ComparePage(QWidget):
         keys = Qt.Key
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.key() == keys.Key_Escape:
-            return self._step_back
+            return self.step_back
         if control and event.key() in (keys.Key_0, keys.Key_1):
             actual = event.key() == keys.Key_1
             return (lambda: self.zoom_by(1.0 / self.camera.zoom)) if actual else self.fit
@@ -410,7 +410,8 @@ class ComparePage(QWidget):
             return lambda: self.zoom_by(1.25)
         return (lambda: self.zoom_by(0.8)) if event.key() == keys.Key_Minus else None
 
-    def _step_back(self) -> None:
+    def step_back(self) -> None:
+        """Let go of the pin, else leave the page."""
         if self.document.pin is not None:
             self.document.set_pin(None)
             self._frame(None)

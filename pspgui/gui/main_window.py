@@ -338,13 +338,15 @@ class MainWindow(QMainWindow):
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc in a panel leaves it for the canvas; where nothing is typed it steps back too."""
-        if event.key() != Qt.Key.Key_Escape or not self.canvas.isVisible():
+        """Esc in a panel leaves it for the picture; where nothing is typed it steps back too."""
+        shown = self.stage.page if self.stage.is_shown else self.canvas
+        if event.key() != Qt.Key.Key_Escape or shown is None or not shown.isVisible():
             super().keyPressEvent(event)
             return
-        if not isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox):
-            self.canvas.step_back()
-        self.canvas.setFocus()
+        typing = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+        shown.setFocus()
+        if not typing:
+            shown.step_back()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close when everything is saved, or the person says so."""

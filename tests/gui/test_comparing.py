@@ -337,3 +337,18 @@ def test_a_share_about_the_image_before_is_let_go_of(place, weights):
     now = other.agreement
     comparing._on_shares(((first, ((other, reading),)), (share - 1,)))
     assert other.agreement == now
+
+
+def test_escape_in_a_panel_steps_back_on_the_page_too(place, weights):
+    comparing = start(place, weights[1])
+    place.document.set_pin(Pixel(3, 4))
+    window = place.window
+    window.activateWindow()
+    window.images.setFocus()
+    QTest.keyClick(window.images, Qt.Key.Key_Escape)
+    assert place.document.pin is None and window.stage.is_shown
+    assert window.focusWidget() is window.stage.page
+    window.images.setFocus()
+    QTest.keyClick(window.images, Qt.Key.Key_Escape)
+    assert not window.stage.is_shown and comparing.is_on
+    assert window.focusWidget() is window.canvas
