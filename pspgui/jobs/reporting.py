@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,15 +45,17 @@ class ReportWanted:
     model: ModelFacts
 
 
-def write_report_of(wanted: ReportWanted, path: Path) -> Job:
+def write_report_of(wanted: ReportWanted, path: Path, apart: bool = False) -> Job:
     """Return a job that writes a report and gives the sentence that it is there.
 
-    It fails with ValueError for another suffix or where no pin can be explained, and `SaveError`.
+    `apart`: drawn by another process, where a window must stay quick. It fails with ValueError for
+    another suffix or where no pin can be explained, and `SaveError`.
     """
 
     def job(turn: Turn) -> Steps:
+        from pspgui.reports.apart import report_bytes_apart
         from pspgui.reports.contents import Contents, facts_of
-        from pspgui.reports.files import check_path, write_report
+        from pspgui.reports.files import check_path, report_bytes, write_report
 
         check_path(path)
         found: list[Pin] = []
@@ -79,7 +82,8 @@ def write_report_of(wanted: ReportWanted, path: Path) -> Job:
             spec="" if model.spec is None else model.spec.model_dump_json(indent=1),
             notes=tuple(_notes(wanted, len(found))),
         )  # fmt: skip
-        write_report(contents, path)
+        apart_here = partial(report_bytes_apart, check=turn.check)
+        write_report(contents, path, apart_here if apart else report_bytes)
         return f"The report was written to {printable(path)}."
 
     return job

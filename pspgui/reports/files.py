@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,9 @@ def report_bytes(contents: Contents, kind: str) -> bytes:
     return encoded([[*together, last]], kind)
 
 
-def write_report(contents: Contents, path: Path) -> None:
+def write_report(
+    contents: Contents, path: Path, draw: Callable[[Contents, str], bytes] = report_bytes
+) -> None:
     """Write a report durably; raises ValueError for another suffix, `SaveError`. Any thread."""
     check_path(path)
-    write_durably(path, report_bytes(contents, path.suffix.lower()[1:]))
+    write_durably(path, draw(contents, path.suffix.lower()[1:]))

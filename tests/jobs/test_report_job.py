@@ -20,6 +20,7 @@ from pspgui.jobs.reporting import ReportWanted, _pin, write_report_of
 from pspgui.jobs.windowed import WindowEvidence
 from pspgui.labels.classes import table
 from pspgui.labels.raster import Stamp
+from pspgui.reports.apart import report_bytes_apart
 
 QUESTION = PinQuestion(None, None, "split", None)
 
@@ -65,6 +66,25 @@ def test_a_report_tells_its_pins_and_how_to_make_it_again(found, tmp_path):
     assert "Pin 2 far at 3,2" in page
     assert "--at 33,20 --at 3,2 --weights" in page
     assert "silencing it would change" in page
+
+
+def test_another_process_draws_the_same_report_and_can_be_stopped(found, tmp_path, monkeypatch):
+    asked, path = wanted(found, tmp_path), tmp_path / "out.html"
+    _, page = written(asked, path)
+    list(write_report_of(asked, path, apart=True)(Turn(lambda step: None, lambda: False)))
+    assert path.read_text(encoding="utf-8") == page
+
+    class Enough(Exception):  # noqa: N818 - not an error
+        pass
+
+    def check():
+        raise Enough
+
+    drawn = []
+    monkeypatch.setattr("pspgui.reports.files.write_report", lambda c, *_: drawn.append(c))
+    list(write_report_of(asked, path)(Turn(lambda step: None, lambda: False)))
+    with pytest.raises(Enough):
+        report_bytes_apart(drawn[0], "html", check)
 
 
 def test_of_windows_the_one_that_is_explained(found, tmp_path):

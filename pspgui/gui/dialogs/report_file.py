@@ -59,7 +59,7 @@ def write_report(parts: Parts, path: Path) -> None:
 
     session.settled.emit(_KIND)
     session.answer_to(_KIND, told)
-    session.ask("background", _KIND, write_report_of(wanted, path), Urgency.LOOK)
+    session.ask("background", _KIND, write_report_of(wanted, path, apart=True), Urgency.LOOK)
 
 
 def wanted_of(parts: Parts) -> ReportWanted | None:
