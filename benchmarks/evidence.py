@@ -25,7 +25,7 @@ from pspgui.evidence import Evidence, evidence_of, opened
 from pspgui.evidence.maps import LevelStack
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.evidence.readings import READINGS, PixelEvidence, PyramidEvidence, Target
-from pspgui.evidence.whatif import WhatIf, answer_if
+from pspgui.evidence.whatif import LiveWhatIf, WhatIf, answer_if
 from pspgui.inference.activations import Activations, FeatureMap, PSPActivations, Stamp
 from pspgui.inference.argmax import full_resolution_labels
 from pspgui.inference.heads import build_head
@@ -224,15 +224,10 @@ def hover(evidence: PSPEvidence, title: str, pixels: int) -> float:
         ("split, ig and ablate", READINGS),
     ):  # fmt: skip
         at = iter(places)
-
-        def ask(readings: tuple[str, ...] = readings, at: Iterator[list[int]] = at) -> None:
-            pixel = tuple(next(at))
-            target = None
-            for reading in readings:
-                found = evidence.at(pixel, target, reading)
-                target = found.target
-
-        times = spent(ask, len(places))
+        times = spent(
+            lambda readings=readings, at=at: evidence.at_all(tuple(next(at)), None, readings),
+            len(places),
+        )
         told(f"{title} hover, {name}", times, 0.5 if len(readings) > 1 else None)
         first = first or float(np.median(times[0]))
     print(f"{title} |sum - logit| at most {gap:.1e}")
@@ -251,11 +246,14 @@ def whole_images(evidence: PSPEvidence, title: str, runs: int) -> None:
         opened(evidence, pixel, reached[int(rng.integers(len(reached)))], found.target)
 
     told(f"{title} a bin opened into cells", spent(drill, 3 * runs), 100)
+    # All are kept: each takes memory that nobody used before, as an image's first does.
     stacks: list[LevelStack] = []
     told(f"{title} maps, once an image", spent(lambda: stacks.append(LevelStack(evidence)), 3), 40)
     stack, turn = stacks[-1], iter(range(10**6))
+    del stacks[:]
     told(f"{title} maps of one class", spent(lambda: stack.maps(Target(next(turn) % count)), runs),
          10)  # fmt: skip
+    told(f"{title} maps of each cell's own margin", spent(stack.maps, runs), 10)
     told(f"{title} context share", spent(lambda: evidence.context_share(), 3))
     before = full_resolution_labels(
         known.scores, known.padded_shape, known.image_shape, known.align_corners
@@ -267,6 +265,17 @@ def whole_images(evidence: PSPEvidence, title: str, runs: int) -> None:
         answer_if(evidence, before, WhatIf().with_bin((level, row, column), 0.0))
 
     told(f"{title} a what-if anew: answer and labels", spent(frame, runs), 66)
+    live, at = LiveWhatIf(evidence), iter(range(10**6))
+    for name, alter in (
+        ("a small bin", lambda factor: WhatIf().with_bin((level, 2, 2), factor)),
+        ("a whole level", lambda factor: WhatIf().with_level(level, factor)),
+        ("the local part", lambda factor: WhatIf(local=factor)),
+    ):
+
+        def drag(alter: Callable[[float], WhatIf] = alter) -> None:
+            live.answer(alter(next(at) % 9 / 10))
+
+        told(f"{title} a what-if dragged: {name}", spent(drag, runs), 66)
 
 
 def main() -> None:
