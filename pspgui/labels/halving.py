@@ -41,7 +41,8 @@ def halve(source: np.ndarray, target: np.ndarray, rect: Rect) -> None:
     mixed = np.flatnonzero(_pairs_differ(upper, lower))  # far quicker than nonzero in two axes
     if mixed.size:
         ys, xs = np.divmod(mixed, made.shape[1])
-        made[ys, xs] = _rarest(around, 2 * ys, 2 * xs)
+        made[ys, xs] = _rarest(around, ys, xs)
+        _redo_at_the_edge(made, around, ys, xs, rect, halved_shape(source.shape))
     target[rect.slices] = made
 
 
@@ -61,25 +62,60 @@ def _pairs_differ(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     return np.asarray(pairs != 0)
 
 
-def _rarest(around: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
-    """Return which of the inner four is rarest in the 4 x 4 at each corner; the first if tied."""
+def _redo_at_the_edge(
+    made: np.ndarray, around: np.ndarray, ys: np.ndarray, xs: np.ndarray, rect: Rect,
+    shape: tuple[int, int],
+) -> None:  # fmt: skip
+    """Choose again where the 4 x 4 reaches beyond the map: what is not there must not count.
+
+    Repeated, a thin line along the edge would be twice as frequent as it is, and vanish.
+    """
+    outside = [
+        (0, None, ys + rect.y0 == 0), (3, None, ys + rect.y0 == shape[0] - 1),
+        (None, 0, xs + rect.x0 == 0), (None, 3, xs + rect.x0 == shape[1] - 1),
+    ]  # fmt: skip
+    edge = np.any([there for *_, there in outside], axis=0)
+    if not edge.any():
+        return
+    counted = np.ones((len(_AROUND), int(edge.sum())), bool)
+    for down, across, there in outside:
+        for k, (dy, dx) in enumerate(_AROUND):
+            if down == dy or across == dx:
+                counted[k] &= ~there[edge]
+    made[ys[edge], xs[edge]] = _rarest(around, ys[edge], xs[edge], counted)
+
+
+def _rarest(
+    around: np.ndarray, ys: np.ndarray, xs: np.ndarray, counted: np.ndarray | None = None
+) -> np.ndarray:
+    """Return which of the inner four is rarest in the 4 x 4 of each pixel; the first if tied.
+
+    `counted` (16, M) bool says which of the sixteen count.
+    """
     width = around.shape[1]
     steps = np.array([dy * width + dx for dy, dx in _AROUND])
-    near = around.ravel().take((ys * width + xs) + steps[:, None])
-    best = near[_INSIDE[0]]
-    fewest = (near == best).sum(axis=0, dtype=np.uint8)
+    near = around.ravel().take((2 * ys * width + 2 * xs) + steps[:, None])
+
+    def count(k: int) -> np.ndarray:
+        same = near == near[k]
+        if counted is not None:
+            same &= counted
+        found: np.ndarray = same.sum(axis=0, dtype=np.uint8)
+        return found
+
+    best, fewest = near[_INSIDE[0]], count(_INSIDE[0])
     for k in _INSIDE[1:]:
-        count = (near == near[k]).sum(axis=0, dtype=np.uint8)
-        rarer = count < fewest
+        frequency = count(k)
+        rarer = frequency < fewest
         best = np.where(rarer, near[k], best)
-        fewest = np.minimum(fewest, count)
+        fewest = np.minimum(fewest, frequency)
     return np.asarray(best)
 
 
 def _with_border(source: np.ndarray, rect: Rect) -> np.ndarray:
     """Return the pixels of `source` under `rect` of the half-size map, and one around them.
 
-    Beyond the map its outermost pixels repeat.
+    Beyond the map its outermost pixels repeat, as an odd row or column does.
     """
     wide = Rect(2 * rect.y0 - 1, 2 * rect.x0 - 1, 2 * rect.y1 + 1, 2 * rect.x1 + 1)
     inside = wide.intersect(Rect(0, 0, *source.shape))

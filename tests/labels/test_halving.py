@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,7 +21,8 @@ def half(labels):
 
 
 def rarest_one_by_one(labels):
-    around = np.pad(labels, ((1, 2), (1, 2)), mode="edge")
+    odd = tuple((0, side % 2) for side in labels.shape)
+    around = np.pad(np.pad(labels.astype(int), odd, mode="edge"), 1, constant_values=-1)
     made = np.zeros(halved_shape(labels.shape), labels.dtype)
     for y, x in np.ndindex(made.shape):
         near = around[2 * y : 2 * y + 4, 2 * x : 2 * x + 4]
@@ -50,9 +51,21 @@ def test_an_edit_redone_alone_equals_all_redone(labels, data):
     assert np.array_equal(smaller, half(labels))
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_a_line_along_the_edge_stays(turns):
+    labels = np.full((64, 64), 5, np.uint8)
+    labels[-1, 20:24] = 3
+    labels = np.rot90(labels, turns).copy()
+    level = labels
+    for _ in range(3):
+        level = half(level)
+        assert (level == 3).any()
+
+
 @pytest.mark.parametrize("line", [7, 3], ids=["a rare class", "a class common elsewhere"])
 @settings(max_examples=40)
 @given(angle=st.floats(0, np.pi), y=st.integers(120, 240), x=st.integers(30, 226))
+@example(angle=0.125, y=232, x=31)
 def test_a_line_one_pixel_wide_is_there_at_every_level(line, angle, y, x):
     labels = np.full((256, 256), 5, np.uint8)
     labels[:, 128:] = 6
