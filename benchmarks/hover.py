@@ -101,16 +101,22 @@ def session_is_idle(session) -> bool:
 
 def one_move(application, window, document) -> tuple[float, float]:
     """Move the mouse to a random pixel; return GUI thread's CPU and wall, ms, until painted."""
-    from PySide6.QtCore import QPointF
-    from PySide6.QtTest import QTest
+    from PySide6.QtCore import QEvent, QPointF, Qt
+    from PySide6.QtGui import QMouseEvent
 
     height, width = document.image.shape[:2]
     y, x = random.uniform(0, height), random.uniform(0, width)
-    at = window.canvas.camera.to_widget(y, x).toPoint()
-    wanted = window.canvas.camera.pixel_at(QPointF(at))
+    canvas = window.canvas
+    at = QPointF(canvas.camera.to_widget(y, x).toPoint())
+    wanted = canvas.camera.pixel_at(at)
+    no = Qt.MouseButton.NoButton
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, at, canvas.mapToGlobal(at), no, no, Qt.KeyboardModifier.NoModifier
+    )
+    time.sleep(0.02)  # a move within a frame of another waits for the next
     application.processEvents()
     cpu, wall = time.thread_time(), time.perf_counter()
-    QTest.mouseMove(window.canvas, at)
+    application.sendEvent(canvas, move)  # QTest's own moves wait some ten milliseconds
     while document.hover != wanted:
         application.processEvents()
     application.processEvents()  # what that asked to be painted
