@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import numpy as np
@@ -96,6 +98,25 @@ def test_an_image_opens_while_a_prediction_is_at_work(engine, qtbot):
     assert answers.ends()[0].result == "image"
     gate.set()
     qtbot.waitUntil(lambda: len(answers.ends()) == 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts niceness by threads")
+def test_the_model_lets_the_window_go_first_and_files_do_not_wait(engine, qtbot):
+    answers = Answers(engine)
+
+    def job(turn):
+        yield Step("looking")
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    engine.start()
+    for lane in ("model", "files"):
+        engine.ask(lane, lane, job)
+    qtbot.waitUntil(lambda: len(answers.ends()) == 2)
+
+    nice = {end.kind: end.result for end in answers.ends()}
+    assert nice["files"] == own
+    assert nice["model"] == min(19, max(own, 10))
 
 
 def test_a_job_that_fails_answers_and_the_thread_lives(engine, qtbot):
