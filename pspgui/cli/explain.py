@@ -121,7 +121,14 @@ def explain(
                    "--precision": precision, "--backend": backend}  # fmt: skip
         return explain_report(asking, shown, predictor, report, options)
     evidence = evidence_from(predictor, shown, str(image))
-    tell_reduction(evidence, str(image))
+    return _tell_all(asking, evidence, predictor, csv_out, as_json)
+
+
+def _tell_all(
+    asking: Asking, evidence: Evidence, predictor: Predictor, csv_out: Path | None, as_json: bool
+) -> int:
+    """Print the evidence of every place asked for, and write the table if one is wanted."""
+    tell_reduction(evidence, str(asking.image))
     for number, place in enumerate(asking.places):
         if number and not as_json:
             print()

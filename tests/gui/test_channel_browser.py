@@ -161,9 +161,12 @@ def test_only_pictures_in_sight_are_made(case):
 
 def test_pictures_change_with_the_theme(case, qapp):
     case.wait(lambda: 0 in case.model._pictures)
+    before = case.model._pictures[0]
     apply_theme(qapp, LIGHT)
-    case.wait(lambda: not case.model._pictures or case.model._waiting == [])
-    apply_theme(qapp, DARK)
+    try:
+        case.wait(lambda: case.model._pictures.get(0, before) is not before)
+    finally:
+        apply_theme(qapp, DARK)
 
 
 def test_without_an_image_it_says_what_to_do(case):
