@@ -139,8 +139,14 @@ def write_images(folder: Path) -> dict[str, str]:
                 rotten[place] ^= 1 << int(random.integers(0, 8))
             keep(f"rotten{number}-{name}", bytes(rotten), EITHER)
     good = seeds()
-    for name, content in (("a.jpg", "rgb.png"), ("b.png", "plain.jpg"), ("c.tif", "a.gif"),
-                          ("d.bmp", "lossless.webp"), ("e.webp", "a.bmp"), ("f.gif", "raw.tif")):
+    for name, content in (
+        ("a.jpg", "rgb.png"),
+        ("b.png", "plain.jpg"),
+        ("c.tif", "a.gif"),
+        ("d.bmp", "lossless.webp"),
+        ("e.webp", "a.bmp"),
+        ("f.gif", "raw.tif"),
+    ):
         keep(f"lies-{name}", good[content], NOTED)
     for name, content in {**STRANGERS, **bombs()}.items():
         keep(name, content, REFUSED)

@@ -59,12 +59,8 @@ def test_split_sums_to_plain_logit_in_float64(levels, classifier, grid, align_co
     align_corners=st.booleans(),
     padding=st.tuples(st.integers(0, 7), st.integers(0, 7)),
 )
-def test_split_sums_to_plain_logit_in_float32(
-    seed, grid, levels, concat, align_corners, padding
-):
-    model = small_network(
-        seed, levels=tuple(levels), concat=concat, align_corners=align_corners
-    )
+def test_split_sums_to_plain_logit_in_float32(seed, grid, levels, concat, align_corners, padding):
+    model = small_network(seed, levels=tuple(levels), concat=concat, align_corners=align_corners)
     features = random_features(model, grid, seed)
     padded = (8 * grid[0] + 1, 8 * grid[1] + 1)
     image = (padded[0] - padding[0], padded[1] - padding[1])
@@ -187,9 +183,7 @@ def test_regions_stay_inside_an_image_smaller_than_its_padding():
 
 def test_regions_are_adaptive_bins_in_image_pixels():
     model = small_network(levels=(3,))
-    activations, head = head_activations(
-        model, random_features(model, (7, 7)), (56, 56), (50, 52)
-    )
+    activations, head = head_activations(model, random_features(model, (7, 7)), (56, 56), (50, 52))
     found = PSPEvidence(activations, head.weights()).at((10, 10))
 
     regions = [s.region for s in found.sources]

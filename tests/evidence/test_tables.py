@@ -16,7 +16,7 @@ from pspgui.evidence.shapley import group_shapley
 from pspgui.evidence.tables import COLUMNS, Origin, as_csv, as_json, as_tsv, json_of, rows_of
 from pspgui.labels.classes import table as class_table
 
-NAMES = ("road", "side, \"walk\"", "tram\tway\nnew", "tree", "sky")
+NAMES = ("road", 'side, "walk"', "tram\tway\nnew", "tree", "sky")
 ORIGIN = Origin("frame.png", "PSPNet", "ab12")
 
 

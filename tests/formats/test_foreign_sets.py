@@ -143,8 +143,13 @@ def test_label_studio_as_it_exports(tmp_path: Path) -> None:
             "rectanglelabels": ["car"]}},
         {**size, "type": "choices", "value": {"choices": ["sunny"]}},
     ]  # fmt: skip
-    tasks = [{"id": 1, "data": {"image": "/data/upload/3/1a2b3c4d-street%201.png"},
-              "annotations": [{"result": [], "was_cancelled": True}, {"result": result}]}]
+    tasks = [
+        {
+            "id": 1,
+            "data": {"image": "/data/upload/3/1a2b3c4d-street%201.png"},
+            "annotations": [{"result": [], "was_cancelled": True}, {"result": result}],
+        }
+    ]
     (tmp_path / "project-1-at-2026.json").write_text(json.dumps(tasks))
     labels, names = read(tmp_path, "project-1-at-2026")
     assert names == ("car", "road")
@@ -213,9 +218,14 @@ def test_yolo_rows_and_names_in_a_list(tmp_path: Path) -> None:
     labels, names = read(tmp_path, "train")
     assert names == ("road", "car") and np.array_equal(labels["a"], rect(0, 0, 6, 8, 1))
     assert (labels["b"] == 255).all()
-    for text, reason in (("2 0 0 1 0 1 1", "its class is 2"), ("0 0.5 0.5 0.1 0.1", "a box"),
-                         ("0 0 0 nan 0 1 1", "finite"), ("0 0 0 9 0 1 1", "0 to 1"),
-                         ("0 a b c d e f", "no row of numbers"), ("0 0 0 1 1", "a box")):
+    for text, reason in (
+        ("2 0 0 1 0 1 1", "its class is 2"),
+        ("0 0.5 0.5 0.1 0.1", "a box"),
+        ("0 0 0 nan 0 1 1", "finite"),
+        ("0 0 0 9 0 1 1", "0 to 1"),
+        ("0 a b c d e f", "no row of numbers"),
+        ("0 0 0 1 1", "a box"),
+    ):
         rows.write_text(text)
         with pytest.raises(FormatError, match=rf"a\.txt, line 1: .*{reason}"):
             read(tmp_path, "train")

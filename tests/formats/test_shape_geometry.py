@@ -222,9 +222,7 @@ def test_the_error_names_file_image_and_shape(tmp_path):
     bad = outline([[0, 0], [1, float("nan")], [2, 2]])
     regions = [Region("shape 1 (car)", 1, box(0, 0, 3, 3)), Region("shape 2 (road)", 0, bad)]
     coding = DrawnLabels("image 'a.jpg'", SHAPE, regions, 255)
-    with pytest.raises(
-        FormatError, match=r"t\.json, image 'a\.jpg', shape 2 \(road\): .* finite"
-    ):
+    with pytest.raises(FormatError, match=r"t\.json, image 'a\.jpg', shape 2 \(road\): .* finite"):
         coding.read(tmp_path / "t.json")
     with pytest.raises(FormatError, match="200000 × 200000 is no size"):
         DrawnLabels("a", (200000, 200000), [], 255).read(tmp_path / "t.json")

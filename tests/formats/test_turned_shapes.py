@@ -103,7 +103,7 @@ def picture(folder):
 def test_cvat_turns_about_the_middle(tmp_path):
     picture(tmp_path / "images")
     (tmp_path / "annotations.xml").write_text(
-        '<annotations><meta><task><labels><label><name>car</name></label>'
+        "<annotations><meta><task><labels><label><name>car</name></label>"
         "<label><name>road</name></label></labels></task></meta>"
         f'<image id="0" name="a.png" width="{WIDTH}" height="{HEIGHT}">'
         '<box label="car" xtl="5" ytl="8" xbr="25" ybr="14" rotation="90.0"></box>'

@@ -81,9 +81,7 @@ def _made_up(kind, pixels, path):
 class Run:
     """One window from opening to closing. Work is what was painted, image by image."""
 
-    def __init__(
-        self, folder: Path, weights: Path | None, store: LabelStore | None = None
-    ) -> None:
+    def __init__(self, folder: Path, weights: Path | None, store: LabelStore | None = None) -> None:
         self.folder, self.weights = folder, weights
         self.document = Document()
         self.engine = Engine() if weights else FakeNetwork(self.document)

@@ -122,8 +122,10 @@ class Desk:
     def show(self, qtbot, number):
         self.session.show_image(self.images[number])
         qtbot.waitUntil(
-            lambda: self.document.image_path == self.images[number]
-            and self.document.prediction is not None,
+            lambda: (
+                self.document.image_path == self.images[number]
+                and self.document.prediction is not None
+            ),
             timeout=20_000,
         )
 

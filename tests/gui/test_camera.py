@@ -51,9 +51,7 @@ def test_zooming_keeps_the_point_under_the_cursor(ratio, x, y, factor):
     after = camera.to_image(QPointF(x, y))
 
     # The picture's corner is rounded to a device pixel, so that pixels stay crisp.
-    assert all(
-        abs(a - b) <= 1.01 / camera.zoom for a, b in zip(before, after, strict=True)
-    )
+    assert all(abs(a - b) <= 1.01 / camera.zoom for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])

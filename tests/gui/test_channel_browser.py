@@ -104,9 +104,7 @@ def test_a_pin_weighs_the_channels_anew_and_keeps_the_one_chosen(case):
 def test_clicks_and_arrow_keys_show_channels_on_the_image(case):
     assert case.shown() is None
     rect = case.view.visualRect(case.model.index(2))
-    case.qtbot.mouseClick(
-        case.view.viewport(), Qt.MouseButton.LeftButton, pos=rect.center()
-    )
+    case.qtbot.mouseClick(case.view.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())
     assert case.shown() == "channel/features/2"
     values = case.document.canvas_map.values
     assert np.array_equal(values, case.evidence.activations.features[2])

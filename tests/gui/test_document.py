@@ -155,9 +155,7 @@ def test_saved_labels_are_shown_and_never_repainted(qapp):
 
 def test_labels_that_no_file_holds_count_as_unsaved(qapp):
     document = Document()
-    document.set_image(
-        fake_image(*SHAPE), PATH, "x", np.zeros(SHAPE, np.uint8), on_disk=False
-    )
+    document.set_image(fake_image(*SHAPE), PATH, "x", np.zeros(SHAPE, np.uint8), on_disk=False)
 
     assert document.is_dirty
 

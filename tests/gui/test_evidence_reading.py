@@ -27,9 +27,7 @@ def document():
     shown.set_table(table(*((f"class {i}", (i, i, i)) for i in range(5))))
     shown.set_image(np.zeros((*PADDED, 3), np.uint8), None, "street")
     labels = np.zeros(PADDED, np.uint8)
-    said = Prediction(
-        labels, activations.scores, PADDED, PADDED, True, activations.stamp, 0.0
-    )
+    said = Prediction(labels, activations.scores, PADDED, PADDED, True, activations.stamp, 0.0)
     shown.set_prediction(said, (), PSPEvidence(activations, head.weights()))
     shown.set_pin(Pixel(20, 30))
     return shown

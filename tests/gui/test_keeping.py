@@ -253,9 +253,7 @@ def test_keeping_mine_backs_up_theirs(qtbot, conflict):
 def test_taking_theirs_backs_up_mine(qtbot, conflict):
     desk, dialog, mine, theirs = conflict
     dialog.theirs.click()
-    qtbot.waitUntil(
-        lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000)
     assert not desk.document.is_dirty and not desk.session.autosave.unsaved
     assert any(np.array_equal(kept, mine) for kept in backups(desk))
     assert not desk.document.can_undo
@@ -266,9 +264,7 @@ def test_saving_a_copy_writes_mine_where_asked(qtbot, conflict, tmp_path, monkey
     target = tmp_path / "mine.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     dialog.copy.click()
-    qtbot.waitUntil(
-        lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000)
     assert np.array_equal(decode_labels(target).labels, mine)
 
 

@@ -13,7 +13,6 @@ from workplace import Workplace
 
 from pspgui import places
 from pspgui.durable import SaveError
-from pspgui.geometry import Pixel
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.window_verbs import local_path
 from pspgui.imaging import decode_labels, encode_png
@@ -71,9 +70,8 @@ def test_a_day_with_the_window(opened, folder):
     assert np.array_equal(document.label_map.labels, document.prediction.labels)
 
     # hover and pin: what is shown adds up
-    QTest.mouseMove(window.canvas, place.at(40, 60))
+    place.hover(40, 60)
     place.wait(lambda: document.evidence is not None)
-    assert document.hover == Pixel(40, 60)
     assert document.evidence.total == pytest.approx(document.evidence.logit, abs=1e-4)
     QTest.mouseClick(window.canvas, Qt.MouseButton.LeftButton, pos=place.at(40, 60))
     assert document.pin == (40, 60)
@@ -263,9 +261,7 @@ def test_the_export_equals_the_screen(opened, folder, tmp_path_factory):
 
     exported = decode_labels(target / "labels" / "street0.png").labels
     assert np.array_equal(exported, place.document.label_map.labels)
-    assert (target / "images" / "street0.png").read_bytes() == (
-        folder / "street0.png"
-    ).read_bytes()
+    assert (target / "images" / "street0.png").read_bytes() == (folder / "street0.png").read_bytes()
 
 
 def test_the_sample_scene_is_an_image_like_any_other(opened):

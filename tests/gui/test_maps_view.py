@@ -182,7 +182,7 @@ def test_the_legend_never_covers_the_minimap(qtbot):
     canvas = open_canvas(qtbot, size=(500, 400))
     canvas.document.show_map(signed_map())
     canvas.zoom_by(4)
-    (_, area), = canvas.legends.areas()
+    ((_, area),) = canvas.legends.areas()
     minimap = canvas._aids.minimap.area(canvas.camera)
     assert not minimap.isEmpty() and not area.intersects(minimap)
 

@@ -7,7 +7,6 @@ import pytest
 from fakes import fake_image
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from workplace import Workplace
 
@@ -69,8 +68,7 @@ def test_a_network_without_bins_works_and_back_again(place, models):
     document, window = place.document, place.window
     use(place, models[1])
     assert document.network.startswith("DeepLabV3")
-    QTest.mouseMove(window.canvas, place.at(40, 60))
-    place.wait(lambda: document.hover == Pixel(40, 60))
+    place.hover(40, 60)
     assert "p " in window.status.pixel.text
     shown = window.evidence.bar.sums
     assert shown.between == "branches"

@@ -30,6 +30,7 @@ def themed(qapp):
 
 def contrast(first, second):
     """The contrast ratio of WCAG 2."""
+
     def luminance(colour):
         rgb = np.array(QColor(colour).getRgbF()[:3])
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

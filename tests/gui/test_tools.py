@@ -192,8 +192,7 @@ def test_the_ring_encloses_exactly_the_pixels_of_a_dab(diameter, square):
     from PySide6.QtCore import QPointF
 
     inside = [
-        [path.contains(QPointF(x + 0.5, y + 0.5)) for x in range(diameter)]
-        for y in range(diameter)
+        [path.contains(QPointF(x + 0.5, y + 0.5)) for x in range(diameter)] for y in range(diameter)
     ]
     whole = np.zeros((diameter, diameter), bool)
     whole[stamp.rect.slices] = stamp.mask

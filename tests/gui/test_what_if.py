@@ -507,9 +507,7 @@ def test_u_let_go_after_the_answer_went_is_held_no_longer(bench):
     assert not what_if.before_held
 
 
-def test_notes_are_kept_in_the_project_and_applied_by_a_click(
-    place, folder, weights, monkeypatch
-):
+def test_notes_are_kept_in_the_project_and_applied_by_a_click(place, folder, weights, monkeypatch):
     what_if, panel = place.what_if, place.panel
     show_panel(place)
     assert not panel.save.isEnabled()

@@ -7,6 +7,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.main_window import MainWindow
@@ -47,6 +48,15 @@ class Workplace:
     def at(self, y, x):
         """Return the widget point of the middle of an image pixel."""
         return self.window.canvas.camera.to_widget(y + 0.5, x + 0.5).toPoint()
+
+    def hover(self, y, x):
+        """Move the mouse onto an image pixel, again if the window was still being laid out."""
+
+        def there():
+            QTest.mouseMove(self.window.canvas, self.at(y, x))
+            return self.document.hover == Pixel(y, x)
+
+        self.wait(there)
 
     def drag(self, start, end, button=Qt.MouseButton.LeftButton):
         canvas = self.window.canvas

@@ -16,9 +16,7 @@ def test_the_neutral_adjustment_changes_no_byte():
     assert NEUTRAL.is_neutral and not Adjustment(gamma=1.1).is_neutral
 
 
-@given(
-    st.floats(0, 0.6), st.floats(0.61, 1), st.floats(-1, 1), st.floats(-1, 1), st.floats(0.2, 5)
-)
+@given(st.floats(0, 0.6), st.floats(0.61, 1), st.floats(-1, 1), st.floats(-1, 1), st.floats(0.2, 5))
 def test_brighter_stays_brighter(low, high, brightness, contrast, gamma):
     table = Adjustment(low, high, brightness, contrast, gamma).table(4095)
 

@@ -62,9 +62,7 @@ def test_encode_then_decode_is_identity(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_orientation_is_applied_exactly_once(
-    tmp_path: Path, suffix: str, orientation: int
-) -> None:
+def test_orientation_is_applied_exactly_once(tmp_path: Path, suffix: str, orientation: int) -> None:
     turns = {
         1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
         5: lambda a: a.transpose(1, 0, 2), 6: lambda a: np.rot90(a, -1),
@@ -72,9 +70,7 @@ def test_orientation_is_applied_exactly_once(
     }  # fmt: skip
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    path = saved(
-        tmp_path / f"x.{suffix}", Image.fromarray(gradient()), lossless=True, exif=exif
-    )
+    path = saved(tmp_path / f"x.{suffix}", Image.fromarray(gradient()), lossless=True, exif=exif)
     expected = turns[orientation](gradient())
     decoded = decode_image(path)
     assert np.array_equal(decoded.pixels, expected)

@@ -98,9 +98,7 @@ def test_nothing_slow_or_optional_is_imported_until_it_is_asked_for():
         "slow = 'torch._dynamo', 'torch._inductor', 'sympy', 'openvino', 'nncf', 'onnx'\n"
         "print([m for m in slow if m in sys.modules])"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
 
@@ -149,9 +147,7 @@ def test_cuda_replays_what_it_computed(precision):
     for outputs, exact in zip(found, (*wanted, wanted[0]), strict=True):
         for one, other in zip(outputs, exact, strict=True):
             assert one.dtype == torch.float32 and one.device.type == "cuda"
-            assert torch.allclose(
-                one.cpu(), other, atol=tolerance * float(other.abs().max())
-            )
+            assert torch.allclose(one.cpu(), other, atol=tolerance * float(other.abs().max()))
     assert len(backend._graphs._recordings) == 1
 
 

@@ -39,9 +39,7 @@ def test_folded_head_equals_plain_head_in_float64(levels, concat, align_corners)
     align_corners=st.booleans(),
 )
 def test_folded_head_equals_plain_head_in_float32(seed, grid, levels, concat, align_corners):
-    model = small_network(
-        seed, levels=tuple(levels), concat=concat, align_corners=align_corners
-    )
+    model = small_network(seed, levels=tuple(levels), concat=concat, align_corners=align_corners)
     features = random_features(model, grid, seed)
 
     folded, plain = FoldedHead.fold(model).run(features).scores, plain_scores(model, features)[0]
@@ -79,14 +77,16 @@ def test_every_form_of_the_head_folds_exactly(pool, reduction, bottleneck, class
 @given(
     seed=st.integers(0, 1000),
     grid=st.tuples(st.integers(1, 9), st.integers(1, 9)),
-    fields=st.fixed_dictionaries({
-        "reduction": st.sampled_from(REDUCTIONS),
-        "pool": st.sampled_from(["average", "max"]),
-        "bottleneck_kernel": st.sampled_from([1, 3]),
-        "classifier_kernel": st.sampled_from([1, 3]),
-        "align_corners": st.booleans(),
-        "concat": st.sampled_from(["features_first", "features_last"]),
-    }),
+    fields=st.fixed_dictionaries(
+        {
+            "reduction": st.sampled_from(REDUCTIONS),
+            "pool": st.sampled_from(["average", "max"]),
+            "bottleneck_kernel": st.sampled_from([1, 3]),
+            "classifier_kernel": st.sampled_from([1, 3]),
+            "align_corners": st.booleans(),
+            "concat": st.sampled_from(["features_first", "features_last"]),
+        }
+    ),
 )
 def test_any_form_of_the_head_folds_in_float32(seed, grid, fields):
     model = small_network(seed, levels=(1, 4), **fields)

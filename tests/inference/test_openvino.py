@@ -176,7 +176,5 @@ def test_importing_it_reports_nothing_to_anyone():
         "print('openvino_telemetry' in sys.modules)\n"
         "print(sys.modules['openvino.tools.ovc.telemetry_utils'].tm.__name__)"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "openvino.tools.ovc.telemetry_stub"]

@@ -131,7 +131,7 @@ def test_semseg_on_a_real_network_equals_its_plain_forward():
         @staticmethod
         def cell_scores(window):
             norm = model.spec.normalisation
-            scaled = (torch.from_numpy(np.float32(window)) / 255 - torch.tensor(norm.mean))
+            scaled = torch.from_numpy(np.float32(window)) / 255 - torch.tensor(norm.mean)
             batch = (scaled / torch.tensor(norm.std)).permute(2, 0, 1)[None]
             with torch.inference_mode():
                 logits = model(batch).main[0].numpy()

@@ -58,9 +58,7 @@ def pyramid_reading(seed=0, shape=(33, 41), classes=4, **fields):
     activations, head = head_activations(
         model, random_features(model, grid, seed + 1), (33, 41), shape
     )
-    labels = full_resolution_labels(
-        activations.scores, (33, 41), shape, activations.align_corners
-    )
+    labels = full_resolution_labels(activations.scores, (33, 41), shape, activations.align_corners)
     found = Prediction(
         labels, activations.scores, shape, (33, 41), activations.align_corners,
         Stamp("x", "y"), 0.0,

@@ -36,9 +36,7 @@ def test_names_colours_and_palette() -> None:
         ((LabelClass(0, "a", (0, 0, 0)),), -1, "ignore"),
     ],
 )
-def test_wrong_tables_are_refused(
-    classes: tuple[LabelClass, ...], ignore: int, word: str
-) -> None:
+def test_wrong_tables_are_refused(classes: tuple[LabelClass, ...], ignore: int, word: str) -> None:
     with pytest.raises(ClassTableError, match=word):
         ClassTable(classes, ignore)
 

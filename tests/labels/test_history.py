@@ -58,9 +58,7 @@ class Editing(RuleBasedStateMachine):
         self.past.append(before)
         self.future.clear()
 
-    strokes = st.lists(
-        st.tuples(st.floats(-20, 320), st.floats(-20, 550)), min_size=1, max_size=4
-    )
+    strokes = st.lists(st.tuples(st.floats(-20, 320), st.floats(-20, 550)), min_size=1, max_size=4)
 
     @rule(path=strokes, diameter=st.integers(1, 70), label=st.integers(0, 4), erase=st.booleans(),
           square=st.booleans(), only=st.sampled_from([None, 1]), keep=st.booleans())  # fmt: skip

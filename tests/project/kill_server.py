@@ -39,6 +39,7 @@ LIFE = 6  # kills, after which an image is done with: a long history takes long 
 
 def paint(folder: Path, pipe: int, seed: int) -> None:
     """Paint until killed."""
+
     def tell(bench: Workbench) -> None:
         os.write(pipe, TOLD.pack(bench.checksum(), time.monotonic()))
 

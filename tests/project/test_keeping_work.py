@@ -110,9 +110,7 @@ def named(part: int | bool | None) -> str:
     return "short" if part is None else errno.errorcode[part]
 
 
-@pytest.mark.parametrize(
-    ("code", "lasting"), FAULTS, ids=named
-)
+@pytest.mark.parametrize(("code", "lasting"), FAULTS, ids=named)
 def test_whichever_call_fails_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, lasting: bool
 ) -> None:
@@ -222,11 +220,14 @@ def test_a_file_that_may_not_grow_keeps_the_old_one_and_retries(tmp_path: Path) 
 
 
 def test_a_really_full_disk_keeps_the_old_file_and_retries(tmp_path: Path) -> None:
-    mount = "mount -t tmpfs -o size=256k none \"$0\" && exec \"$@\""
+    mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
     inside = ("unshare", "-rm", "sh", "-c", mount, str(tmp_path))
-    if shutil.which("unshare") is None or subprocess.run(
-        [*inside, "true"], capture_output=True, timeout=20, check=False
-    ).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(
+            [*inside, "true"], capture_output=True, timeout=20, check=False
+        ).returncode
+    ):
         pytest.skip("a small file system cannot be mounted here")
     heard = full_disk(tmp_path, False, *inside)
     assert "was not saved: No space left on device (0.0 MB free)" in heard

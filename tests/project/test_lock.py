@@ -149,9 +149,7 @@ def test_an_owner_elsewhere_that_beats_keeps_it_whatever_its_clock_says(path, mo
     for beat in range(2, 8):
         assert lock.acquire() is not None
         clock.now += 2.5
-        path.write_text(
-            json.dumps(json.loads(path.read_text()) | {"beat": beat}), encoding="utf-8"
-        )
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"beat": beat}), encoding="utf-8")
 
 
 def test_an_owner_elsewhere_that_wrote_just_now_is_given_half_a_minute(path, monkeypatch):

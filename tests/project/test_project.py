@@ -233,9 +233,7 @@ def said(project, images):
 
 
 @pytest.mark.parametrize("how", ["flipped", "cut", "nonsense", "gone"])
-def test_a_damaged_index_is_set_aside_and_made_again_with_all_remarks(
-    folder, images, opened, how
-):
+def test_a_damaged_index_is_set_aside_and_made_again_with_all_remarks(folder, images, opened, how):
     label(images[0])
     project = opened(folder)
     remark_all(project, images)

@@ -40,7 +40,7 @@ CLASSES = ("car", "bus", "Traffic Light", "Straße")
 
 def test_the_sentence_of_the_guide():
     query = parse(
-        'status:done class:car>5% -class:bus doubt>0.3 corrected>1% name:000* tag:night '
+        "status:done class:car>5% -class:bus doubt>0.3 corrected>1% name:000* tag:night "
         'note:"left side" reviewer:ann is:flagged changed<2d'
     )
     assert query == All((
@@ -118,9 +118,7 @@ def test_any_text_is_a_query_or_an_error_within_it(text):
 
 words = st.text(min_size=1, max_size=8).filter(lambda t: "\0" not in t)
 plain = st.sampled_from(["", "a", "night", "left side", "Ä", "CAR", 'qu"ote', "b\\s", "-x", "[a]"])
-numbers = st.one_of(
-    st.integers(0, 10**6).map(float), st.floats(0, 1e6, allow_subnormal=False)
-)
+numbers = st.one_of(st.integers(0, 10**6).map(float), st.floats(0, 1e6, allow_subnormal=False))
 
 
 def _compare(name, operator, number, of):
@@ -283,9 +281,7 @@ def test_orders_put_the_doubtful_first_and_the_unknown_last():
 def test_random_orders_differ_by_seed_and_look_shuffled():
     base = database([Image(Path(f"{i:04}")) for i in range(2000)])
     select = "SELECT id FROM images ORDER BY "
-    orders = [
-        [i for (i,) in base.execute(select + order_sql("random", seed=s))] for s in (1, 1, 2)
-    ]
+    orders = [[i for (i,) in base.execute(select + order_sql("random", seed=s))] for s in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     rises = sum(b > a for a, b in zip(orders[0], orders[0][1:], strict=False))
     assert 850 < rises < 1150

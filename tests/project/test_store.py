@@ -144,9 +144,7 @@ def test_a_damaged_file_is_named_and_set_aside(store: LabelStore, tmp_path: Path
     assert len(list((tmp_path / ".pspgui" / "backups").iterdir())) == 1
 
 
-def test_a_folder_that_cannot_be_written_has_a_fall_back(
-    store: LabelStore, tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_has_a_fall_back(store: LabelStore, tmp_path: Path) -> None:
     image = picture(tmp_path / "x.png")
     (tmp_path / ".pspgui").write_text("in the way")
     path = saved(store, image, 1)

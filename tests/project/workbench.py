@@ -46,9 +46,7 @@ class Workbench:
         self.map = LabelMap(labels, marks)
         self.history = History(self.map)
         self.history.restore(self.found.done, self.found.undone)
-        self.operation = journals.follow(
-            image, SHAPE, self.map.labels.dtype, self.found.resume
-        )
+        self.operation = journals.follow(image, SHAPE, self.map.labels.dtype, self.found.resume)
         self.history.listener = self._record
 
     def _record(self, change: Change) -> None:
