@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,9 +37,9 @@ class RegionClipboard(QObject):
         super().__init__(parent)
         self._document = document
         self._copied: CopiedRegion | None = None
-        self._waits_for: tuple[object, object] | None = None
+        self._waits_for: Path | None = None
         document.prediction_changed.connect(self._paste_waiting)
-        document.image_changed.connect(self._paste_waiting)
+        document.image_changed.connect(self._image_changed)
 
     @property
     def can_paste(self) -> bool:
@@ -89,9 +90,9 @@ class RegionClipboard(QObject):
         self._tell_lost(copied, int(np.count_nonzero(mask)))
         return done
 
-    def paste_into_next(self) -> None:
-        """Paste as soon as another image than this one has labels."""
-        self._waits_for = (self._document.image_path, self._document.image_title)
+    def paste_into(self, image: Path) -> None:
+        """Paste as soon as this image is shown and has labels; not if another one is shown."""
+        self._waits_for = image
 
     def _tell_lost(self, copied: CopiedRegion, pasted: int) -> None:
         lost = int(np.count_nonzero(copied.stamp.mask)) - pasted
@@ -101,10 +102,15 @@ class RegionClipboard(QObject):
             )
 
     @Slot()
+    def _image_changed(self) -> None:
+        if self._document.image_path != self._waits_for:
+            self._waits_for = None
+        self._paste_waiting()
+
+    @Slot()
     def _paste_waiting(self) -> None:
         document = self._document
-        here = (document.image_path, document.image_title)
-        if self._waits_for is None or here == self._waits_for or document.label_map is None:
-            return
-        self._waits_for = None
-        QTimer.singleShot(0, self.paste)  # once whoever opened the image has settled its classes
+        wanted = self._waits_for is not None and document.image_path == self._waits_for
+        if wanted and document.label_map is not None:
+            self._waits_for = None
+            QTimer.singleShot(0, self.paste)  # once whoever opened it has settled its classes

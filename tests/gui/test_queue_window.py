@@ -9,10 +9,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 from workplace import Workplace
 
+from pspgui.geometry import Rect
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.imaging import encode_png
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import MODEL
+from pspgui.labels.raster import Stamp
 
 pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -137,3 +139,30 @@ def test_a_batch_that_is_stopped_offers_to_go_on(place):
     window.banner.retried.emit("predict_all")
     finish_batch(place)
     assert statuses(place) == ["predicted"] * 4
+
+
+def test_a_region_goes_to_the_image_below_in_the_list_or_nowhere(place):
+    window, document = place.window, place.document
+    images = window.queue.images
+
+    def select():
+        mask = np.ones((8, 8), bool)
+        document.set_active_class(3)
+        document.fill(Stamp(Rect(0, 0, 8, 8), mask), "Test")
+        document.select(Stamp(Rect(0, 0, 8, 8), mask))
+
+    def show(path):
+        place.session.show_image(path)
+        place.wait(lambda: document.image_path == path and place.predicted())
+
+    show(images[-1])
+    select()
+    window.actions_table["copy_to_next"].trigger()
+    assert document.image_path == images[-1]  # the last: only copied
+    show(images[0])
+    place.qtbot.wait(1)
+    assert not document.can_undo
+    select()
+    window.actions_table["copy_to_next"].trigger()
+    place.wait(lambda: document.image_path == images[1] and document.can_undo)
+    assert document.history.undo_names[0].startswith("Paste region")

@@ -1,5 +1,7 @@
 """Carrying a region from one image to the next."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from canvas_case import HEIGHT, TABLE, WIDTH, labelled, open_canvas, prediction_of
@@ -66,10 +68,10 @@ def test_a_smaller_image_gets_what_fits_and_locked_classes_stay(document):
 
 def test_the_next_image_gets_the_region_once_it_has_labels(document, qtbot):
     document.clipboard.copy()
-    document.clipboard.paste_into_next()
+    document.clipboard.paste_into(Path("next.png"))
     document.set_prediction(prediction_of(labelled()))  # of the same image: not yet
     assert not document.can_undo
-    document.set_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, "next")
+    document.set_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8), Path("next.png"), "next")
     assert document.label_map is None
     document.set_prediction(prediction_of(np.full((HEIGHT, WIDTH), 2, np.uint8)))
     qtbot.waitUntil(lambda: document.can_undo)
@@ -77,6 +79,17 @@ def test_the_next_image_gets_the_region_once_it_has_labels(document, qtbot):
     document.set_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, "third", labelled())
     qtbot.wait(1)
     assert not document.can_undo
+
+
+def test_a_region_is_pasted_into_no_other_image_than_the_one_it_is_for(document, qtbot):
+    document.clipboard.copy()
+    document.clipboard.paste_into(Path("damaged.png"))
+    other = np.full((HEIGHT, WIDTH), 2, np.uint8)
+    for name in ("other.png", "damaged.png"):
+        picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        document.set_image(picture, Path(name), name, other, table=TABLE)
+        qtbot.wait(1)
+        assert not document.can_undo
 
 
 def test_without_a_selection_copying_says_what_to_do(document):

@@ -11,11 +11,12 @@ def _copy_to_next(parts: Parts) -> None:
     document = parts.document
     if not parts.canvas.isVisible() or not document.clipboard.copy():
         return
-    before = document.image_path
-    document.clipboard.paste_into_next()
+    image = parts.images.beside(1)
+    if image is None:
+        document.message.emit("No image comes after this one; the region is copied (Ctrl+V).")
+        return
+    document.clipboard.paste_into(image)
     parts.images.step(1)
-    if parts.session.images and before == parts.session.images[-1]:
-        document.message.emit("This is the last image of the list; the region is copied (Ctrl+V).")
 
 
 def _selected(parts: Parts) -> bool:

@@ -212,11 +212,16 @@ class ImagesPanel(QWidget):
         """Mark the images of the list that have labels from earlier."""
         self._model.set_saved(paths)
 
-    def step(self, by: int) -> None:
-        """Go `by` images on (negative: back) among those the filter shows; stop at the ends."""
+    def beside(self, by: int) -> Path | None:
+        """Return the image that `step` goes to; None where it stays."""
         row, count = self._model.row_of(self._model.current), self._model.rowCount()
         target = row + by if row >= 0 else 0
         path = self._model.path_at(min(max(target, 0), count - 1))
+        return None if path == self._model.current else path
+
+    def step(self, by: int) -> None:
+        """Go `by` images on (negative: back) among those the filter shows; stop at the ends."""
+        path = self.beside(by)
         if path is not None:
             self._go_to(path)
 
