@@ -26,6 +26,7 @@ from pspgui.inference.heads.direct import DirectWeights
 from pspgui.inference.heads.fcn import ScoreWeights
 from pspgui.inference.heads.stages import StageWeights
 from pspgui.inference.heads.upsampling import UpsamplingWeights
+from pspgui.labels.raster import Stamp
 
 Evidence = PSPEvidence | CellsEvidence
 
@@ -50,15 +51,21 @@ def evidence_of(activations: Activations, weights: HeadWeights | None) -> Eviden
 
 
 def opened(
-    evidence: Evidence, pixel: tuple[int, int], source: Source, target: Target | None = None
-) -> OpenedSource:
-    """Open a source of the split at a pixel (y, x) into the cells it was made of.
+    evidence: Evidence, place: tuple[int, int] | Stamp, source: Source,
+    target: Target | None = None, check: Callable[[], None] = lambda: None,
+) -> OpenedSource:  # fmt: skip
+    """Open a source of the split at a pixel (y, x), or of a region, into the cells it was made of.
 
-    Raises as `at` does, and KeyError for a level that there is not.
+    Of a region `check` is called between pieces of work and may raise. Raises as `at` does, and
+    KeyError for a level that there is not.
     """
+    if isinstance(place, Stamp):
+        from pspgui.evidence.region_cells import open_in_region
+
+        return open_in_region(evidence, place, source, target, check)
     if isinstance(evidence, PSPEvidence):
-        return open_source(evidence, pixel, source, target)
-    return evidence.open(pixel, source, target)
+        return open_source(evidence, place, source, target)
+    return evidence.open(place, source, target)
 
 
 def residual(evidence: Evidence, pixel: tuple[int, int], target: Target | None = None) -> float:

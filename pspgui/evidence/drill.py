@@ -102,13 +102,28 @@ def _opened_bin(
     evidence: PSPEvidence, cells: Cells, gradient: np.ndarray, source: Source
 ) -> tuple[np.ndarray, float]:
     """Return the cells' parts of a bin, (h, w), and that of its reduction's bias."""
-    level = evidence.level(source.level)
-    index = evidence.activations.levels.index(level.bins)
+    weights, level = level_weights(evidence, source.level), evidence.level(source.level)
+    return bin_parts(evidence, source, _pull(level, weights, cells, gradient, source))
+
+
+def level_weights(evidence: PSPEvidence, bins: int) -> LevelWeights:
+    """Return the weights of a level; raises KeyError, and ValueError where they are not known."""
+    level = evidence.level(bins)
     if not evidence.weights.levels:
         raise ValueError("the weights of the levels are not known")
-    weights = evidence.weights.levels[index]
+    return evidence.weights.levels[evidence.activations.levels.index(level.bins)]
+
+
+def bin_parts(
+    evidence: PSPEvidence, source: Source, pull: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the cells' parts of a bin, (h, w), and that of its reduction's bias.
+
+    `pull` (C_l,) is d logit / d the reduced bin.
+    """
+    weights = level_weights(evidence, source.level)
+    index = evidence.activations.levels.index(source.level)
     prior = evidence.activations.level_priors[index][:, source.row, source.col]
-    pull = _pull(level, weights, cells, gradient, source)
     if weights.rectified:
         pull = pull * (prior > 0)
     constant = 0.0
@@ -116,8 +131,8 @@ def _opened_bin(
         assert weights.bias is not None
         constant, pull = float(pull @ weights.bias), weights.weight.T @ pull
     features, values = evidence.activations.features, np.zeros(evidence.activations.grid)
-    y0, y1 = bin_span(source.row, level.bins, values.shape[0])
-    x0, x1 = bin_span(source.col, level.bins, values.shape[1])
+    y0, y1 = bin_span(source.row, source.level, values.shape[0])
+    x0, x1 = bin_span(source.col, source.level, values.shape[1])
     inside = features[:, y0:y1, x0:x1]
     if evidence.weights.pool == "average":
         values[y0:y1, x0:x1] = np.tensordot(pull, inside, axes=1) / ((y1 - y0) * (x1 - x0))

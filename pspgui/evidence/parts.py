@@ -118,9 +118,7 @@ class CellsEvidence(ABC):
         weights (P,): the mean weight with which the pixels read them, which is 1 over all cells.
         question: a pixel that stands for all, the target, and the mean logit. Raises as `at` does.
         """
-        offset = offset_of(self._biases, question[1]) * float(weights.sum())
-        gradient = weights[:, None] * row_of(self._classifier, question[1])
-        aimed = Aimed(*question, places, gradient, offset)
+        aimed = self._aimed_at(places, weights, question)
         return self.at(aimed, question[1], reading)  # type: ignore[arg-type]  # see `_aim`
 
     def channels_at(
@@ -131,10 +129,26 @@ class CellsEvidence(ABC):
 
         Everything as in `at_places` and `channels`.
         """
+        aimed = self._aimed_at(places, weights, question)
+        return self.channels(aimed, title, question[1])  # type: ignore[arg-type]  # see `_aim`
+
+    def open_at(
+        self, places: Places, weights: np.ndarray, question: tuple[Pixel, Target, float],
+        source: Source,
+    ) -> OpenedSource:  # fmt: skip
+        """Open what a source adds through cells of the scores to a mean logit.
+
+        Everything as in `at_places` and `open`.
+        """
+        aimed = self._aimed_at(places, weights, question)
+        return self.open(aimed, source, question[1])  # type: ignore[arg-type]  # see `_aim`
+
+    def _aimed_at(
+        self, places: Places, weights: np.ndarray, question: tuple[Pixel, Target, float]
+    ) -> Aimed:
         offset = offset_of(self._biases, question[1]) * float(weights.sum())
         gradient = weights[:, None] * row_of(self._classifier, question[1])
-        aimed = Aimed(*question, places, gradient, offset)
-        return self.channels(aimed, title, question[1])  # type: ignore[arg-type]  # see `_aim`
+        return Aimed(*question, places, gradient, offset)
 
     def margin_target(self, pixel: tuple[int, int]) -> Target:
         """Return the winner and runner-up at a pixel; one class alone has no runner-up."""

@@ -109,18 +109,18 @@ def region_evidence(
     """
     known = evidence.activations
     middle = middle_of(region)
-    _check_inside(known, region)
+    check_inside(known, region)
     reads = reads_of(known, region)
     goal = region_target(known, region, reads) if target is None else target
-    logit = _mean_logit(known.scores, reads, goal)
+    logit = mean_logit(known.scores, reads, goal)
     question = (middle, goal, logit)
     found: PixelEvidence
     if not isinstance(evidence, PSPEvidence):
         found = _followed(evidence, reads, question, reading, check)
     elif reading == SHAPLEY:
-        found = _Pyramid(evidence, reads, baseline).shapley(question, check)
+        found = PyramidRegion(evidence, reads, baseline).shapley(question, check)
     else:
-        found = _Pyramid(evidence, reads, baseline).asked(question, reading, check)
+        found = PyramidRegion(evidence, reads, baseline).asked(question, reading, check)
     amounts = {name: getattr(found, name) for name in found.__dataclass_fields__}
     count = int(np.count_nonzero(region.mask))
     return _KINDS[type(found)](**amounts, pixels=count, rect=region.rect)
@@ -202,7 +202,7 @@ def _mean_scores(scores: np.ndarray, reads: Reads) -> np.ndarray:
     return found
 
 
-def _mean_logit(scores: np.ndarray, reads: Reads, target: Target) -> float:
+def mean_logit(scores: np.ndarray, reads: Reads, target: Target) -> float:
     """Return a target's mean logit; raises as `targets.aim` does."""
     for class_id in (target.class_id, target.versus):
         if class_id is not None and not 0 <= class_id < len(scores):
@@ -232,7 +232,8 @@ def _counts(known: Activations, region: Stamp) -> np.ndarray:
     return counts
 
 
-def _check_inside(known: Activations, region: Stamp) -> None:
+def check_inside(known: Activations, region: Stamp) -> None:
+    """Raise IndexError for a region that is not within the image."""
     y0, x0, y1, x1 = region.rect
     for corner in ((y0, x0), (y1 - 1, x1 - 1)):
         checked_pixel(known, corner)
@@ -241,14 +242,15 @@ def _check_inside(known: Activations, region: Stamp) -> None:
 # -- a pyramid --------------------------------------------------------------------------------
 
 
-class _Pyramid:
+class PyramidRegion:
     """The cells whose hidden layer a region reads, all at once, and how.
 
-    `weights` (m, c * c) are the cells' mean weights for every tap of the classifier.
+    They are all of a rectangle, `rows` by `columns`; `weights` (m, c * c) are their mean weights
+    for every tap of the classifier, zero for those that no pixel reads.
     """
 
     def __init__(self, evidence: PSPEvidence, reads: Reads, baseline: LevelMeans | None) -> None:
-        self._evidence, self._baseline = evidence, baseline
+        self.evidence, self._baseline = evidence, baseline
         known, reach = evidence.activations, evidence.kernel // 2
         inner = reads.cells
         box = inner.padded(reach).intersect(Rect(0, 0, *known.grid))
@@ -266,14 +268,32 @@ class _Pyramid:
         ones = np.ones((len(self.rows), 1), taps.dtype), np.ones((len(self.columns), 1), taps.dtype)
         self._cells = Cells(self.rows, self.columns, *ones)
 
+    def gradient(self, goal: Target, reading: Reading = "split") -> np.ndarray:
+        """Return d mean logit / d z at the cells, (m, K), with the gates of "split" or "ig"."""
+        z = self._cells.of(self.evidence.activations.fused_cells)
+        gates = gates_between(z, self.evidence.base(self._cells, self._baseline), reading)
+        found: np.ndarray = self._mixed(goal) * gates
+        return found
+
+    def pulled(self, level: LevelReads, gradient: np.ndarray) -> np.ndarray:
+        """Return d mean logit / d what every tap reads of a level's bins, (k, b, k, b, K).
+
+        `gradient` (m, K) is that at the cells: spreading, backwards.
+        """
+        height, width, kernel = len(self.rows), len(self.columns), self.evidence.reads.kernel
+        side = kernel * level.bins
+        rows = level.rows[self.rows].reshape(height, side)
+        columns = level.columns[self.columns].reshape(width, side)
+        bands = (rows.T @ gradient.reshape(height, -1)).reshape(side, width, -1)
+        found: np.ndarray = np.matmul(columns.T, bands)
+        return found.reshape(kernel, level.bins, kernel, level.bins, -1)
+
     def asked(
         self, question: Question, reading: Reading, check: Callable[[], None]
     ) -> PyramidEvidence:
         """Return the evidence of a target."""
-        evidence, cells, (middle, goal, logit) = self._evidence, self._cells, question
-        known = evidence.activations
-        row = row_of(evidence.weights.classifier, goal)
-        mixed = self.weights @ row.reshape(len(row), -1).T
+        evidence, cells, (middle, goal, logit) = self.evidence, self._cells, question
+        known, mixed = evidence.activations, self._mixed(goal)
         z, local = cells.of(known.fused_cells), cells.of(known.local_cells)
         base = evidence.base(cells, self._baseline)
         constant = offset_of(evidence.weights.classifier_bias, goal)
@@ -298,12 +318,9 @@ class _Pyramid:
 
     def shapley(self, question: Question, check: Callable[[], None]) -> GroupShapley:
         """Return the Shapley values of local and levels, some rows of cells at a time."""
-        evidence, known, goal = self._evidence, self._evidence.activations, question[1]
+        evidence, known, goal = self.evidence, self.evidence.activations, question[1]
         levels = evidence.reads.levels
-        row = row_of(evidence.weights.classifier, goal)
-        mixed = (self.weights @ row.reshape(len(row), -1).T).reshape(
-            len(self.rows), len(self.columns), -1
-        )
+        mixed = self._mixed(goal).reshape(len(self.rows), len(self.columns), -1)
         worth = np.zeros(1 << (1 + len(levels)))
         step = max(1, _BATCH_VALUES // (len(worth) * mixed[0].size))
         for start in range(0, len(self.rows), step):
@@ -314,7 +331,7 @@ class _Pyramid:
             )
             parts = [cells.of(known.local_cells)]
             parts += [self._brought(level, cells) for level in levels]
-            pull = mixed[here].reshape(-1, len(row))
+            pull = mixed[here].reshape(-1, mixed.shape[2])
             worth += coalitions(evidence.base(cells, self._baseline), np.stack(parts), pull)
         own, *values = exact_values(worth, 1 + len(levels)).tolist()
         constant = offset_of(evidence.weights.classifier_bias, goal) + float(worth[0])
@@ -340,34 +357,33 @@ class _Pyramid:
 
     def _whole(self, level: LevelReads) -> np.ndarray:
         """Return what a level's bins bring through every tap, beyond the baseline."""
-        index = self._evidence.activations.levels.index(level.bins)
-        taps = self._evidence.activations.level_taps[index]
+        index = self.evidence.activations.levels.index(level.bins)
+        taps = self.evidence.activations.level_taps[index]
         if self._baseline is None:
             return taps
         beyond: np.ndarray = taps - self._baseline.taps[index][:, None, :, None]
         return beyond
 
-    def _split(self, gradient: np.ndarray) -> dict[int, np.ndarray]:
-        """Return what every bin adds for the gradient (m, K) at the cells: spreading, backwards."""
-        evidence, found = self._evidence, {}
-        height, width, hidden = len(self.rows), len(self.columns), gradient.shape[1]
-        kernel = evidence.reads.kernel
-        for level in evidence.reads.levels:
-            side = kernel * level.bins
-            rows = level.rows[self.rows].reshape(height, side)
-            columns = level.columns[self.columns].reshape(width, side)
-            bands = (rows.T @ gradient.reshape(height, -1)).reshape(side, width, hidden)
-            pulled = np.matmul(columns.T, bands).reshape(
-                kernel, level.bins, kernel, level.bins, hidden
-            )
-            found[level.bins] = np.einsum("tbsdk,tbsdk->bd", pulled, self._whole(level))
+    def _mixed(self, goal: Target) -> np.ndarray:
+        """Return d mean logit / d hidden at the cells, (m, K)."""
+        row = row_of(self.evidence.weights.classifier, goal)
+        found: np.ndarray = self.weights @ row.reshape(len(row), -1).T
         return found
+
+    def _split(self, gradient: np.ndarray) -> dict[int, np.ndarray]:
+        """Return what every bin adds for the gradient (m, K) at the cells."""
+        return {
+            level.bins: np.einsum(
+                "tbsdk,tbsdk->bd", self.pulled(level, gradient), self._whole(level)
+            )
+            for level in self.evidence.reads.levels
+        }
 
     def _falls(
         self, mixed: np.ndarray, z: np.ndarray, check: Callable[[], None]
     ) -> dict[int, np.ndarray]:
         """Return by how much the mean logit falls without each bin, at the cells that read it."""
-        evidence, found = self._evidence, {}
+        evidence, found = self.evidence, {}
         open_now = np.maximum(z, 0)
         height, width = len(self.rows), len(self.columns)
         places = np.arange(height * width).reshape(height, width)
