@@ -23,6 +23,8 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSizePo
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.aids import ViewAids
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.difference_count import DifferenceCount
+from pspgui.gui.canvas.difference_legend import DifferenceLegend
 from pspgui.gui.canvas.heat_layer import HeatLayer
 from pspgui.gui.canvas.layers import GridLayer, LabelLayer, PictureLayer
 from pspgui.gui.canvas.legends import LegendStack
@@ -73,11 +75,14 @@ class Canvas(QWidget):
         self._frame = QTimer(self, singleShot=True, interval=_FRAME_MS)
         self._aids = ViewAids(document, self._picture, self)
         self._aid_held = False
-        self._labels = LabelLayer(document, self._aids.divider)
+        self._differing = DifferenceCount(document, self)
+        self._labels = LabelLayer(document, self._aids.divider, self._differing)
         self._overlay_key = OverlayKey(document)
         self._marks = MarkSet(document, self, self._camera, self._tool)
         self.legends = LegendStack(document, self, self._camera)
-        self.legends.add(MapLegend(document, self))
+        self.legends.add(
+            MapLegend(document, self), DifferenceLegend(document, self._differing, self)
+        )
         self._layers = (
             PictureLayer(self._picture), MapLayer(document, self._aids.divider, self._picture),
             self._labels, HeatLayer(document), GridLayer(), *self._marks.marks, self.legends,
@@ -103,6 +108,8 @@ class Canvas(QWidget):
             document.views_changed, document.opened_changed,
         ):  # fmt: skip
             signal.connect(self._look_changed)
+        self._differing.changed.connect(self.legends.refresh)
+        self._differing.shows_some_changed.connect(self._look_changed)
         self._picture.levels_ready.connect(self._picture_ready)
         self._labels.mips.ready.connect(self.update)
         self._frame.timeout.connect(self._frame_passed)

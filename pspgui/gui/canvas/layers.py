@@ -14,6 +14,7 @@ from PySide6.QtGui import QBrush, QColor, QPainter, QTransform
 
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
+from pspgui.gui.canvas.difference_count import COMPARING, DifferenceCount
 from pspgui.gui.canvas.divider import Divider
 from pspgui.gui.canvas.label_mips import MipStore
 from pspgui.gui.canvas.pyramid_image import PyramidImage
@@ -66,9 +67,10 @@ class LabelLayer:
     on, they lie to its right only.
     """
 
-    def __init__(self, document: Document, divider: Divider) -> None:
+    def __init__(self, document: Document, divider: Divider, differing: DifferenceCount) -> None:
         self._document = document
         self._divider = divider
+        self._differing = differing
         self._look: Look | None = None
         self._cache = ScreenCache()
         self.mips = MipStore()
@@ -152,11 +154,12 @@ class LabelLayer:
             colours = np.full((256, 4), round(255 * max(document.opacity, _ORIGIN_ALPHA)), np.uint8)
             colours[:, :3] = palette()
             return Fill(premultiplied(colours))
-        if document.view_mode in ("difference", "other", "changes"):
+        if document.view_mode in COMPARING:
+            veil = _VEIL if self._differing.shows_some else 0  # it would bring out nothing
             colours = self._colours(max(document.opacity, _DIFFERENCE_ALPHA))
             drawn = premultiplied(colours)
-            drawn[colours[:, 3] == 0] = _VEIL  # hidden and unlabelled step back like what agrees
-            return Difference(drawn, _VEIL)
+            drawn[colours[:, 3] == 0] = veil  # hidden and unlabelled step back like what agrees
+            return Difference(drawn, veil)
         if document.outline:  # thin lines need twice the strength of a fill to read
             colours = premultiplied(self._colours(min(1.0, 2 * document.opacity)))
             return Outline(colours, max(1, round(document.outline_px * camera.ratio)))

@@ -48,6 +48,7 @@ class LegendStack(QObject):
         super().__init__(canvas)
         self._document, self._canvas, self._camera = document, canvas, camera
         self._legends: tuple[Legend, ...] = ()
+        self._painted: list[QRectF] = []
         document.hover_changed.connect(self._on_hover)
 
     def add(self, *legends: Legend) -> None:
@@ -92,7 +93,9 @@ class LegendStack(QObject):
         """Draw those that are shown."""
         ground = QColor(current_theme().panel)
         ground.setAlphaF(_GROUND)
-        for legend, area in self.areas():
+        shown = self.areas()
+        self._painted = [area for _, area in shown]
+        for legend, area in shown:
             if not area.intersects(exposed):
                 continue
             painter.save()
@@ -103,6 +106,12 @@ class LegendStack(QObject):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             legend.paint(painter, area.adjusted(PAD, PAD - 2, -PAD, -PAD + 2))
             painter.restore()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Repaint legends that say something else now, where they are and where they were."""
+        for area in (*self._painted, *(area for _, area in self.areas())):
+            self._canvas.update(area.toAlignedRect())
 
     @Slot(object)
     def _on_hover(self, _pixel: object) -> None:
