@@ -185,7 +185,7 @@ class Display(AreaSession):
         """Draw every class but one called background, which would veil the whole picture."""
         self._visible[:] = True
         for c in table.classes[: len(self._visible)]:
-            if c.name.strip("_").casefold() == "background":
+            if _is_background(c.name):
                 self._visible[c.id] = False
 
     def set_visible(self, label: int, visible: bool) -> None:
@@ -265,7 +265,27 @@ class Display(AreaSession):
         kept = labels is not None and labels.nbytes < LARGE_BYTES
         self._opened_labels = labels.copy() if kept else None
 
+    def _changed(self, text: str) -> None:
+        super()._changed(f"{text}{self._out_of_sight()}")
+
+    def _out_of_sight(self) -> str:
+        """Return, to be added to what an edit did, why it may not be seen."""
+        if self.shown_map is not None:
+            return " (under the map that is shown)"
+        if self._overlay_hidden:
+            return " (labels are hidden: Tab shows them)"
+        if self._view_mode in ("image", "prediction"):
+            shown = VIEW_TEXTS[self._view_mode][0]
+            return f" (not in this view, {shown}: V goes to the next)"
+        name, label = self._table.name_of(self._active_class), self._active_class
+        hidden = label < len(self.visible) and not self.visible[label]
+        return f" ({name} is hidden)" if hidden and not _is_background(name) else ""
+
     def _display(self, attribute: str, value: object) -> None:
         if getattr(self, attribute) != value:
             setattr(self, attribute, value)
             self.display_changed.emit()
+
+
+def _is_background(name: str) -> bool:
+    return name.strip("_").casefold() == "background"

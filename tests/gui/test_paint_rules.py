@@ -19,6 +19,7 @@ from pspgui.gui.settings import Settings
 from pspgui.gui.tools import Brush, Eraser, Fill, Lasso, Rectangle
 from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import IGNORED, PERSON
+from pspgui.labels.raster import Stamp
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -148,6 +149,26 @@ def test_the_eraser_leaves_what_was_chosen_and_the_right_button_follows(
         name = canvas.document.history.undo_names[0]
         assert f" to {'Sky' if target == 'first' else 'unlabelled'}, " in name
         canvas.document.undo()
+
+
+def test_painting_what_is_not_shown_is_said(canvas):
+    document, said = canvas.document, []
+    document.message.connect(said.append)
+    document.set_active_class(2)
+
+    def paint(column):
+        document.fill(Stamp(Rect(0, column, 2, column + 2), np.ones((2, 2), bool)), "Test")
+        return said[-1]
+
+    assert paint(0) == "Test Car, 4 px"
+    document.set_view_mode("prediction")
+    assert paint(2) == "Test Car, 4 px (not in this view, Prediction: V goes to the next)"
+    document.set_view_mode("labels")
+    document.set_overlay_hidden(True)
+    assert paint(4).endswith("(labels are hidden: Tab shows them)")
+    document.set_overlay_hidden(False)
+    document.set_solo(1)
+    assert paint(6).endswith("(Car is hidden)")
 
 
 def test_erasing_to_unlabelled_needs_no_prediction(qtbot):
