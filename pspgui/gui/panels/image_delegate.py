@@ -111,7 +111,7 @@ class TileDelegate(QStyledItemDelegate):
     @property
     def least_px(self) -> int:
         """How narrow a tile may be."""
-        return self.side_px + 16
+        return self.side_px + 12  # two of 96 beside the scroll bar of a panel as wide as at first
 
     @property
     def size(self) -> QSize:
