@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -80,6 +81,14 @@ def same_weights():
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(0)
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Let whatever is waited for take its time: a busy machine is no failure of the window."""
+    for name in ("waitUntil", "waitSignal", "waitExposed"):
+        setattr(qtbot, name, functools.partial(getattr(qtbot, name), timeout=60_000))
+    return qtbot
 
 
 _tests = 0

@@ -7,6 +7,7 @@ are the real ones; with `--weights` so is the network, otherwise answers are mad
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -82,6 +83,7 @@ class Run:
     """One window from opening to closing. Work is what was painted, image by image."""
 
     def __init__(self, folder: Path, weights: Path | None, store: LabelStore | None = None) -> None:
+        gc.disable()  # as the program has it: see pspgui/gui/garbage.py
         self.folder, self.weights = folder, weights
         self.document = Document()
         self.engine = Engine() if weights else FakeNetwork(self.document)
@@ -196,7 +198,7 @@ class Run:
                 self.problems.append(f"{image.name} has no history")
 
 
-# Qt objects must end on the thread that made them; the collector of cycles may run on any.
+# Kept, so that no window's objects end before the process does.
 _kept: list[Run] = []
 
 

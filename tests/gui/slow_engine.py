@@ -114,10 +114,10 @@ class Desk:
 
     def open(self, qtbot, number=0):
         self.session.open_path(self.folder)
-        qtbot.waitUntil(lambda: self.document.prediction is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: self.document.prediction is not None)
         if number:
             self.show(qtbot, number)
-        qtbot.waitUntil(lambda: self.session.project.project is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: self.session.project.project is not None)
 
     def show(self, qtbot, number):
         self.session.show_image(self.images[number])
@@ -125,8 +125,7 @@ class Desk:
             lambda: (
                 self.document.image_path == self.images[number]
                 and self.document.prediction is not None
-            ),
-            timeout=20_000,
+            )
         )
 
     def stroke(self, y, x, label, diameter=9):
@@ -138,7 +137,7 @@ class Desk:
         document.finish_stroke()
 
     def saved(self, qtbot):
-        qtbot.waitUntil(lambda: not self.document.is_dirty, timeout=20_000)
+        qtbot.waitUntil(lambda: not self.document.is_dirty)
         self.session.autosave.strokes.journals.drain(None, 20)
 
     def crash(self):

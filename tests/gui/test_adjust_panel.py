@@ -30,7 +30,7 @@ def opened(qtbot, document, deep=None):
     if deep is not None:
         document.set_deep(image, deep)
     document.set_image(image, None, "picture", np.zeros((40, 50), np.uint8))
-    qtbot.waitUntil(lambda: panel.counts is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.counts is not None)
     return panel
 
 

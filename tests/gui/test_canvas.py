@@ -301,7 +301,7 @@ def test_a_zoomed_out_checkerboard_turns_grey_when_the_levels_arrive(qtbot):
     labels = np.full((2000, 2000), 255, np.uint8)
     canvas = open_canvas(qtbot, np.repeat(board[..., None], 3, axis=2), labels)
     canvas.fit()
-    qtbot.waitUntil(lambda: canvas.has_levels, timeout=20_000)
+    qtbot.waitUntil(lambda: canvas.has_levels)
     middle = rendered(canvas)[100:200, 150:250].astype(int)
 
     assert np.abs(middle - 127.5).max() <= 2

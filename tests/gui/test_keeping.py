@@ -225,7 +225,7 @@ def conflict(qtbot, desks):
     path.write_bytes(content)
     desk.stroke(30, 30, 4)
     mine = desk.document.label_map.labels.copy()
-    qtbot.waitUntil(lambda: bool(conflict_told(desk)), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(conflict_told(desk)))
     assert path.read_bytes() == content
     assert desk.document.is_dirty and desk.keeping.conflict == desk.images[0]
     dialog = ConflictDialog(desk.keeping, desk.images[0])
@@ -253,7 +253,7 @@ def test_keeping_mine_backs_up_theirs(qtbot, conflict):
 def test_taking_theirs_backs_up_mine(qtbot, conflict):
     desk, dialog, mine, theirs = conflict
     dialog.theirs.click()
-    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000)
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs))
     assert not desk.document.is_dirty and not desk.session.autosave.unsaved
     assert any(np.array_equal(kept, mine) for kept in backups(desk))
     assert not desk.document.can_undo
@@ -264,7 +264,7 @@ def test_saving_a_copy_writes_mine_where_asked(qtbot, conflict, tmp_path, monkey
     target = tmp_path / "mine.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     dialog.copy.click()
-    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs), timeout=20_000)
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs))
     assert np.array_equal(decode_labels(target).labels, mine)
 
 

@@ -146,7 +146,7 @@ def test_asked_to_save_a_large_map_the_window_goes_on(document, copied_px, qtbot
     dab(document, 40, 40, 1)
     autosave.save_again()
     assert not copied_px
-    with qtbot.waitSignal(autosave.saved, timeout=30_000):
+    with qtbot.waitSignal(autosave.saved):
         pass
     saved = decode_labels(store.path_for(document.image_path)).labels
     assert np.array_equal(saved, document.label_map.labels)

@@ -38,7 +38,7 @@ def test_no_answer_and_no_stroke_reaches_another_image(qtbot, qapp, tmp_path):
         target = chance.choice(desk.images)
         desk.session.show_image(target)
         if chance.random() < 0.6:
-            qtbot.waitUntil(lambda t=target: document.image_path == t, timeout=20_000)
+            qtbot.waitUntil(lambda t=target: document.image_path == t)
         qtbot.wait(chance.randint(0, 6))
         image = document.image_path
         if document.label_map is not None and image not in untouched and chance.random() < 0.5:

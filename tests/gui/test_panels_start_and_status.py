@@ -153,7 +153,7 @@ def test_a_short_job_is_never_shown(bar, qtbot):
     assert not bar.job.is_shown
     bar.job.end()
     bar.job.begin("Predicting")
-    qtbot.waitUntil(lambda: bar.job.is_shown, timeout=3000)
+    qtbot.waitUntil(lambda: bar.job.is_shown)
     bar.job.set_progress(0.25, "Reading the pyramid", 75)
     assert bar.job.text == "Reading the pyramid · 1 min 15 s left"
     heard = Listener(bar.job.cancel_requested)

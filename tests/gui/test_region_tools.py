@@ -48,7 +48,7 @@ def canvas(qtbot, monkeypatch):
     made.document.set_active_class(2)
     made.said = []
     made.document.message.connect(made.said.append)
-    made.wait = lambda condition: qtbot.waitUntil(condition, timeout=20_000)
+    made.wait = lambda condition: qtbot.waitUntil(condition)
     made.settle = lambda: made.wait(lambda: not made.document.errands._asked)
     return made
 

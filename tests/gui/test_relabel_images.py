@@ -16,8 +16,6 @@ from pspgui.labels.provenance import PERSON
 from pspgui.project import LabelStore
 from pspgui.project.backups import list_backups
 
-WAIT_MS = 30_000
-
 
 @pytest.fixture
 def window(qtbot, tmp_path):
@@ -36,7 +34,7 @@ def window(qtbot, tmp_path):
     made.show()
     engine.start()
     session.open_path(tmp_path)
-    qtbot.waitUntil(lambda: document.label_map is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: document.label_map is not None)
     yield made
     made.hide()
     made.images.close_worker()
@@ -50,7 +48,7 @@ def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot,
     document.set_active_class(1)
     dialog = RelabelImagesDialog(window.parts)
     qtbot.addWidget(dialog)
-    qtbot.waitUntil(lambda: dialog._uses is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: dialog._uses is not None)
     road = int((labelled() == 1).sum())
     assert f"{2 * road:,}".replace(",", "\u2009") in dialog.effect.text()
     dialog.target.choose("Road")
@@ -59,8 +57,8 @@ def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot,
     assert dialog._ok.isEnabled()
     Relabelling(window.parts, window).apply("Road", "Car")
     assert not document.may_change()  # until it is done
-    qtbot.waitUntil(lambda: any("were relabelled" in text for text in said), timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: (document.label_map.labels == 2).any(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: any("were relabelled" in text for text in said))
+    qtbot.waitUntil(lambda: (document.label_map.labels == 2).any())
     store = window.session.store
     for name in "ab":
         labels = store.load(tmp_path / f"{name}.png").labels

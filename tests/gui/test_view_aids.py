@@ -195,7 +195,7 @@ def test_a_wire_of_one_pixel_is_seen_at_every_zoom(qtbot, zoom):
     canvas = open_canvas(qtbot, image, with_a_wire())
     canvas.document.set_opacity(1.0)
     canvas.document.set_aid("minimap", False)
-    with qtbot.waitSignal(canvas._labels.mips.ready, timeout=20_000):
+    with qtbot.waitSignal(canvas._labels.mips.ready):
         canvas.fit()
         rendered(canvas)
     canvas.zoom_by(zoom / canvas.zoom)
@@ -211,7 +211,7 @@ def test_an_edit_zoomed_out_shows_at_once_and_equals_a_whole_redraw(qtbot):
     canvas = open_canvas(qtbot, image, with_a_wire())
     document = canvas.document
     document.set_opacity(1.0)
-    with qtbot.waitSignal(canvas._labels.mips.ready, timeout=20_000):
+    with qtbot.waitSignal(canvas._labels.mips.ready):
         canvas.fit()
         rendered(canvas)
     document.set_active_class(2)
@@ -221,7 +221,7 @@ def test_an_edit_zoomed_out_shows_at_once_and_equals_a_whole_redraw(qtbot):
     document.finish_stroke()
     piecewise = on_screen(canvas)
     canvas._labels.forget()
-    with qtbot.waitSignal(canvas._labels.mips.ready, timeout=20_000):
+    with qtbot.waitSignal(canvas._labels.mips.ready):
         canvas.update()
     assert piecewise == on_screen(canvas)
 
@@ -229,7 +229,7 @@ def test_an_edit_zoomed_out_shows_at_once_and_equals_a_whole_redraw(qtbot):
 def test_levels_follow_edits_made_while_they_are_built(qtbot):
     labels = with_a_wire()
     store = MipStore()
-    with qtbot.waitSignal(store.ready, timeout=20_000):
+    with qtbot.waitSignal(store.ready):
         (drawn,), shift, coarse = store.fitting((labels,), 0.3)
         assert drawn is labels and shift == 0 and not coarse
         labels[300:340, 300:340] = 2

@@ -156,7 +156,7 @@ class Bench:
         self.document.set_pin(Pixel(20, 30))
 
     def wait(self, condition):
-        self.qtbot.waitUntil(condition, timeout=20_000)
+        self.qtbot.waitUntil(condition)
 
 
 @pytest.fixture
@@ -339,14 +339,25 @@ def test_restoring_all_is_one_click_and_can_be_taken_back(bench):
     assert np.array_equal(answered(bench).prediction.labels, first)
 
 
-def test_escape_lets_the_pin_go_first_and_then_restores(bench):
+def test_escape_restores_first_and_then_lets_the_pin_go(bench):
     what_if = bench.what_if
     what_if.toggle_mute((1,))
     answered(bench)
     QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
-    assert bench.document.pin is None and not what_if.is_plain
+    assert what_if.is_plain and bench.document.pin is not None
     QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
-    assert what_if.is_plain
+    assert bench.document.pin is None
+
+
+def test_escape_takes_the_map_off_before_the_what_if_beneath_it(bench):
+    what_if, document = bench.what_if, bench.document
+    what_if.toggle_mute((1,))
+    answered(bench)
+    document.set_shown_map("confidence")
+    QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
+    assert document.shown_map is None and not what_if.is_plain and document.pin is not None
+    QTest.keyClick(bench.canvas, Qt.Key.Key_Escape)
+    assert what_if.is_plain and document.pin is not None
 
 
 def test_the_canvas_shows_the_answer_and_what_was_before_while_u_is_held(bench):

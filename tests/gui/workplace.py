@@ -60,8 +60,8 @@ class Workplace:
 
     def drag(self, start, end, button=Qt.MouseButton.LeftButton):
         canvas = self.window.canvas
+        QTest.mouseMove(canvas, self.at(*start))  # which lets a layout still to come be made
         a, b = self.at(*start), self.at(*end)
-        QTest.mouseMove(canvas, a)
         QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, a)
         middle = QPointF((a + b) / 2)
         for point in (middle, QPointF(b)):
