@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.pin_marks import PIN_COLOURS, outline_of
 from pspgui.gui.pins import MOST_PINS, Pin, Pins
+from pspgui.gui.tools import Brush
 from pspgui.gui.tools.probe import Probe
 from pspgui.labels.raster import Stamp, capsule
 
@@ -217,6 +218,13 @@ def test_escape_drops_a_region_under_way_first(canvas):
     QTest.mouseRelease(canvas, LEFT, NONE, at(canvas, 30, 45))
     canvas.leaveEvent(None)
     assert len(canvas.document.pins) == 0 and on_screen(canvas) == before
+
+
+def test_escape_lets_a_pin_go_with_any_tool(canvas):
+    click(canvas, 5, 5)
+    canvas.set_tool(Brush)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert canvas.document.pin is None
 
 
 def test_delete_removes_the_pin_that_is_explained(canvas):

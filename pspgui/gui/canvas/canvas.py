@@ -33,6 +33,7 @@ from pspgui.gui.canvas.map_legend import MapLegend
 from pspgui.gui.canvas.mark_set import MarkSet
 from pspgui.gui.canvas.overlay_key import OverlayKey
 from pspgui.gui.canvas.pyramid_image import PyramidImage
+from pspgui.gui.canvas.stepping_back import step_back
 from pspgui.gui.theme import current_theme
 from pspgui.gui.tools import TOOLS, Tool, ToolEvent
 
@@ -261,7 +262,7 @@ class Canvas(QWidget):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space pans while held; Esc takes back the stroke, the pin, or the shown map."""
+        """Space pans while held; Esc takes back one thing, see `stepping_back`."""
         if event.key() == Qt.Key.Key_Space:
             if not event.isAutoRepeat():
                 self._space = True
@@ -281,15 +282,8 @@ class Canvas(QWidget):
             self._release_space()
 
     def step_back(self) -> bool:
-        """Take back the stroke, opened source, pin, map or what-if; whether there was one."""
-        if not self._document.stroke_active and self._document.close_source():
-            return True
-        if self._tool.abort():
-            return True
-        shown = self._document.shown_map is not None
-        self._document.set_shown_map(None)
-        stand_in = self._labels.stand_in
-        return shown or (stand_in is not None and stand_in.step_back())
+        """Take back what lies on top of the picture; return whether there was anything."""
+        return step_back(self._document, self._tool, self._labels.stand_in)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Take the keyboard, so that Space and Esc work, unless something is being typed."""

@@ -36,6 +36,7 @@ GESTURES: Final = (
     ("Take back its last step", "Backspace"),
     ("Select several images of the list", "Ctrl+Click / Shift+Click"),
     ("Abort the running stroke", "Esc"),
+    ("Leave one by one: map, what-if, pin", "Esc"),
     ("Models side by side: fit, leave", "Double-click / Esc"),
     ("Mute a bin of the pyramid, unmute it", "Double-click / M on it"),
     ("Scale or borrow a bin", "Right-click on it"),

@@ -108,13 +108,10 @@ class Probe(Tool):
             self._click(event)
 
     def abort(self) -> bool:
-        """Drop the drag; else let go of the pin, which stays if it is one that is kept."""
-        if self._pressed is not None:
-            self._forget()
-            return True
-        pinned = self.document.pin is not None
-        self.document.set_pin(None)
-        return pinned
+        """Drop the drag."""
+        running = self._pressed is not None
+        self._forget()
+        return running
 
     def leave(self) -> None:
         """Drop a drag whose release will not come."""

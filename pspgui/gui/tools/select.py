@@ -88,10 +88,13 @@ class Select(Tool):
             self._look_up(pressed)
 
     def abort(self) -> bool:
-        """Drop the drag, else let go of the selection."""
-        if self._pressed is not None:
-            self._pressed = self._points = None
-            return True
+        """Drop the drag."""
+        running = self._pressed is not None
+        self._pressed = self._points = None
+        return running
+
+    def let_go(self) -> bool:
+        """Let go of the selection."""
         had = self.document.selection is not None
         self.document.select(None)
         return had

@@ -67,7 +67,11 @@ class Tool:
         """The mouse moved with no button down."""
 
     def abort(self) -> bool:
-        """Esc was pressed, or the mouse is lost: return whether something was taken back."""
+        """Esc was pressed: drop what is under way, and return whether anything was."""
+        return False
+
+    def let_go(self) -> bool:
+        """Esc was pressed with nothing else to take back: let go of what the tool has chosen."""
         return False
 
     def leave(self) -> None:
