@@ -1,4 +1,4 @@
-"""How long the evidence of a region takes, beside asking every one of its pixels.
+"""How long the evidence of a region takes, and to open its sources, beside asking every pixel.
 
 usage: python benchmarks/regions.py [IMAGE]: on the bundled model; medians of 7 runs, one thread.
 """
@@ -14,8 +14,8 @@ from time import perf_counter
 import numpy as np
 
 from pspgui import places
-from pspgui.evidence import evidence_of
-from pspgui.evidence.readings import READINGS, Target
+from pspgui.evidence import Evidence, evidence_of, opened
+from pspgui.evidence.readings import READINGS, Target, level_source
 from pspgui.evidence.regions import region_evidence
 from pspgui.geometry import Rect
 from pspgui.imaging import decode_image
@@ -35,6 +35,14 @@ def milliseconds(work) -> float:
     return median(taken)
 
 
+def opening(evidence: Evidence, region: Stamp) -> list[float]:
+    """Return how long a bin, a whole level and the local features take to open into cells."""
+    told = region_evidence(evidence, region, Target(1))
+    one = max((s for s in told.sources if s.kind == "bin"), key=lambda s: abs(s.value))
+    sources = (one, level_source(told, max(told.levels)), told.sources[0])
+    return [milliseconds(partial(opened, evidence, region, s, Target(1))) for s in sources]
+
+
 def main() -> None:
     """Print a line for every size of region."""
     predictor = Predictor.load(places.bundled_model(), "cpu")
@@ -46,7 +54,7 @@ def main() -> None:
     evidence, (height, width) = evidence_of(known, predictor.weights), known.image_shape
     print(f"{predictor.spec.title}, {width} x {height} px, {known.grid} cells")
     print(f"{'pixels':>8} {'own winner':>11} " + " ".join(f"{r:>9}" for r in READINGS)
-          + f" {'one by one':>11}")  # fmt: skip
+          + f" {'one by one':>11} {'open bin':>9} {'level':>9} {'local':>9}")  # fmt: skip
     for side in (8, 35, 64, 128, 256, min(height, width)):
         rect = Rect(height - side, width - side, height, width)
         region = Stamp(rect, np.ones((side, side), bool))
@@ -57,7 +65,9 @@ def main() -> None:
         ]
         each = milliseconds(partial(evidence.at, (height - 5, width - 9), Target(1)))
         print(f"{side * side:>8} {own:>8.1f} ms " + " ".join(f"{t:>6.1f} ms" for t in times)
-              + f" {each * side * side:>8.0f} ms")  # fmt: skip
+              + f" {each * side * side:>8.0f} ms " + " ".join(
+                  f"{t:>6.1f} ms" for t in opening(evidence, region)
+              ))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -156,8 +156,8 @@ def _refuse_mixtures(
         raise ValueError(f"{chosen[0]} and --csv exclude each other")
     if points is not None and asking.places:
         raise ValueError("--points names the pixels: leave --at and --region out")
-    if asking.rects and (check or asking.open_name is not None):
-        raise ValueError("--region goes with reports and sums; leave --check and --open out")
+    if asking.rects and check:
+        raise ValueError("--region goes with reports and sums; leave --check out")
     if not asking.places and points is None and not check:
         raise ValueError("--at X,Y says which pixel to explain; --points FILE.csv names many")
 
@@ -174,7 +174,7 @@ def _tell(
     split = asking._replace(reading="split").evidence(evidence, place, found.target)
     if asking.open_name is not None:
         source = source_called(found.sources, asking.open_name)
-        cells = opened(evidence, found.pixel, source, found.target)
+        cells = opened(evidence, place, source, found.target)
     told = Told(found, split.interaction, predictor.precision, cells)
     if as_json:
         print(json.dumps(told.to_json(predictor.classes, evidence.activations)))

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pspgui.cli.explaining import Asking, evidence_from
+from pspgui.cli.explaining import Asking, Place, evidence_from
 from pspgui.durable import printable
 from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.evidence import Evidence
     from pspgui.evidence.readings import OpenedSource, Source, Target
-    from pspgui.geometry import Pixel
     from pspgui.inference.predictor import Predictor
     from pspgui.reports.contents import Pin
 
@@ -61,12 +60,12 @@ def _pins(asking: Asking, evidence: Evidence, predictor: Predictor) -> tuple[Pin
         one = asking.evidence(evidence, place, target)
         split = asking._replace(reading="split").evidence(evidence, place, one.target)
 
-        def cells(source: Source, at: Pixel = one.pixel, to: Target = one.target) -> OpenedSource:
+        def cells(source: Source, at: Place = place, to: Target = one.target) -> OpenedSource:
             return placed(opened(evidence, at, source, to), evidence.activations)
 
         region = place if isinstance(place, Stamp) else None
         name = str(len(found) + 1)
-        found.append(pin_of(name, one, split, cells if region is None else None, region))
+        found.append(pin_of(name, one, split, cells, region))
     return tuple(found)
 
 

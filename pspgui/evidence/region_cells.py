@@ -65,20 +65,22 @@ def open_in_region(
 
 
 def taps_of_region(
-    evidence: PSPEvidence, region: Stamp, target: Target, reading: Reading = "split",
+    evidence: PSPEvidence, region: Stamp, target: Target | None, reading: Reading = "split",
     baseline: LevelMeans | None = None, check: Check = lambda: None,
 ) -> tuple[Source, ...]:  # fmt: skip
     """Return a region's local source as the taps of the bottleneck, row by row.
 
-    As `taps_of_local` does for a pixel; a tap's weight is the share of its reads that are no
-    padding. `check` and errors as in `open_in_region`.
+    Without a target that of `region_target`. As `taps_of_local` does for a pixel; a tap's weight
+    is the share of its reads that are no padding. `check` and errors as in `open_in_region`.
     """
     weight, known = evidence.weights.local_weight, evidence.activations
     if weight is None or weight.shape[2] == 1 or reading not in ("split", "ig"):
         return ()
     check_inside(known, region)
-    cells = PyramidRegion(evidence, reads_of(known, region), baseline)
-    gradient, kernel = cells.gradient(target, reading), weight.shape[2]
+    reads, kernel = reads_of(known, region), weight.shape[2]
+    goal = region_target(known, region, reads) if target is None else target
+    cells = PyramidRegion(evidence, reads, baseline)
+    gradient = cells.gradient(goal, reading)
     sums = np.zeros((kernel, kernel))
     for tap in _local_taps(cells, gradient, check):
         sums[tap.down, tap.across] += float(tap.parts.sum())

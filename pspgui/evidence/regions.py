@@ -50,11 +50,12 @@ class RegionPyramid(PyramidEvidence):
     `pixel` is the one of the region nearest its middle, `pixels` how many there are, `rect` the
     rectangle around them. A bin's weight is the mean over the pixels too, or where stages of
     upsampling lie behind the pyramid over all cells that they read; it is reachable if any pixel
-    reads it.
+    reads it. `left_out` is how many more pixels the region has beyond the window explained.
     """
 
     pixels: int = 1
     rect: Rect = _NOTHING
+    left_out: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,7 @@ class RegionBranches(BranchEvidence):
 
     pixels: int = 1
     rect: Rect = _NOTHING
+    left_out: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ class RegionShapley(GroupShapley):
 
     pixels: int = 1
     rect: Rect = _NOTHING
+    left_out: int = 0
 
 
 RegionEvidence = RegionPyramid | RegionBranches | RegionShapley

@@ -40,6 +40,7 @@ from pspgui.labels.classes import ClassTable
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import OpenedSource, Source
+    from pspgui.labels.raster import Stamp
 
 # Answers that are about one image and one model, and worthless for any other.
 _OF_IMAGE_AND_MODEL = (
@@ -228,13 +229,13 @@ class ModelSession(QObject):
     @Slot(object)
     def _open_source(self, source: Source) -> None:
         document = self._document
-        pixel = document.pin
-        if pixel is not None and document.evidence is not None:
-            job = open_source_of(document.engine, pixel, source, document.evidence.target)
+        place = document.place
+        if place is not None and document.evidence is not None:
+            job = open_source_of(document.engine, place, source, document.evidence.target)
             stamp = (self._image_revision, self._model_revision)
             self._ask("files", "opened", job, stamp, Urgency.LOOK)
 
-    def _on_opened_source(self, found: tuple[Pixel, OpenedSource]) -> None:
+    def _on_opened_source(self, found: tuple[Pixel | Stamp, OpenedSource]) -> None:
         self._document.set_opened(*found)
 
     @Slot(object)

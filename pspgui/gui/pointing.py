@@ -12,6 +12,7 @@ from pspgui.gui.display import Display
 from pspgui.gui.pins import NO_ROOM, Pins
 from pspgui.gui.slow_evidence import Question, SlowEvidence
 from pspgui.jobs.opening_sources import can_open
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import LevelMeans
@@ -54,7 +55,7 @@ class Pointing(Display):
         self._reading: Reading = "split"
         self._baseline: LevelMeans | None = None
         self._opened: OpenedSource | None = None
-        self._opened_at: Pixel | None = None
+        self._opened_at: Pixel | Stamp | None = None
         self.later.answered.connect(self._set_evidence)
         self.later.failed.connect(self.message)
         self.pins.current_changed.connect(self._pin_chosen)
@@ -95,6 +96,12 @@ class Pointing(Display):
         return None if self.pins.current is None else self.pins.current.pixel
 
     @property
+    def place(self) -> Pixel | Stamp | None:
+        """The pixel or region of the pin that is explained."""
+        pin = self.pins.current
+        return None if pin is None else pin.region or pin.pixel
+
+    @property
     def evidence(self) -> PixelEvidence | None:
         """What speaks for the target at the pinned, else hovered, pixel."""
         return self._evidence
@@ -133,7 +140,7 @@ class Pointing(Display):
         pixel = self._inside(pixel)
         if pixel is None:
             self.pins.select(None)
-        elif pixel != self.pin and self.pins.set_loose(pixel) is None:
+        elif not _same(pixel, self.place) and self.pins.set_loose(pixel) is None:
             self.message.emit(NO_ROOM)
 
     def set_hovered_bin(self, source: Source | None) -> None:
@@ -202,27 +209,25 @@ class Pointing(Display):
         return self._engine
 
     def open_source(self, source: Source) -> None:
-        """Ask for the cells that a source of the pixel explained was made of; the pixel is pinned.
+        """Ask for the cells that a source of the place explained was made of; a pixel is pinned.
 
-        The source that lies open already is closed. Those of a region cannot be opened.
+        The source that lies open already is closed.
         """
         if self._evidence is None or not can_open(self._engine):
-            return
-        if self.shows_region:
-            self.message.emit("Sources of a region cannot be opened: pin one of its pixels first.")
             return
         shown = self._opened
         if shown is not None and places_of(shown.source) == places_of(source):
             self.close_source()
             return
-        self.set_pin(self._evidence.pixel)
+        if not self.shows_region:
+            self.set_pin(self._evidence.pixel)
         self.opening_wanted.emit(source)
 
-    def set_opened(self, pixel: Pixel, opened: OpenedSource) -> None:
-        """Take the cells of a source; too late if another pixel or target is explained now."""
+    def set_opened(self, place: Pixel | Stamp, opened: OpenedSource) -> None:
+        """Take the cells of a source; too late if another place or target is explained now."""
         found = self._evidence
-        if found is not None and (found.pixel, found.target) == (pixel, opened.target):
-            self._opened, self._opened_at = opened, pixel
+        if found is not None and found.target == opened.target and _same(self.place, place):
+            self._opened, self._opened_at = opened, place
             self.opened_changed.emit(opened)
 
     def close_source(self) -> bool:
@@ -298,18 +303,21 @@ class Pointing(Display):
     def _follow_opened(self) -> None:
         """Close the source that lies open with its pixel; open it anew for another target."""
         opened, evidence = self._opened, self._evidence
-        if opened is None or (
-            evidence is not None and evidence.pixel == self._opened_at
-            and evidence.target == opened.target
-        ):  # fmt: skip
+        stays = evidence is not None and _same(self.place, self._opened_at)
+        if opened is None or (stays and evidence.target == opened.target):
             return
         self.close_source()
-        if evidence is not None and evidence.pixel == self._opened_at == self.pin:
+        if stays:
             wanted = places_of(opened.source)
             for source in evidence.sources:
                 if places_of(source) == wanted:
                     self.opening_wanted.emit(source)
                     return
+
+
+def _same(one: Pixel | Stamp | None, other: Pixel | Stamp | None) -> bool:
+    """Say whether two places are one: the same pixel, or one and the same region."""
+    return one is other or (isinstance(one, Pixel) and isinstance(other, Pixel) and one == other)
 
 
 def places_of(source: Source) -> tuple[str, int, int, int]:

@@ -7,7 +7,7 @@ it can be named without being a label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +16,7 @@ import numpy as np
 
 from pspgui.imaging.scratch import LARGE_BYTES, let_go, room_for, strips
 from pspgui.labels.classes import ClassTable, ClassTableError, name_key
+from pspgui.labels.raster import Stamp
 from pspgui.project.class_files import (
     classes_beside,
     folder_classes_beside,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pspgui.evidence.psp import LevelMeans
     from pspgui.evidence.readings import OpenedSource, PixelEvidence, Reading, Source, Target
     from pspgui.inference.activations import Prediction
+
+Place = tuple[int, int] | Stamp
+"""A pixel (y, x), or a region."""
 
 _MOST_LABELS = 255
 _NEVER = -1e4  # the logit of a class that the model does not know; no probability is left of it
@@ -250,32 +254,41 @@ class _Translated:
         return replace(found, target=self._translation.from_model(found.target))
 
     def open_source(
-        self, pixel: tuple[int, int], source: Source, target: Target | None = None
-    ) -> OpenedSource:
+        self, place: Place, source: Source, target: Target | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> OpenedSource:  # fmt: skip
         """Open a source into cells; the target is numbered like the labels."""
         from pspgui.evidence import opened
 
-        own = own_target(self._engine, self._translation, pixel, target)
-        found = opened(self._engine, pixel, source, own)  # type: ignore[arg-type]
+        own = own_target(self._engine, self._translation, place, target)
+        found = opened(self._engine, place, source, own, check)  # type: ignore[arg-type]
         return replace(found, target=self._translation.from_model(found.target))
 
 
 def own_target(
-    engine: Explains, translation: Translation, pixel: tuple[int, int], target: Target | None
+    engine: Explains, translation: Translation, place: Place, target: Target | None
 ) -> Target | None:
-    """Return what a target at a pixel is in the numbers of the engine; None for its winner.
+    """Return what a target at a pixel or of a region is in the numbers of the engine.
 
-    Where classes of the model became one, that is settled by the logits of the pixel: a class is
-    never compared with itself. Raises IndexError for a pixel outside the image.
+    None for the place's own winner. Where classes of the model became one, that is settled by the
+    logits of the pixel, or the region's mean ones: a class is never compared with itself. Raises
+    IndexError for a place outside the image.
     """
     known = getattr(engine, "activations", None)
     if known is None or not translation.merges:
         return translation.to_model(target)
+    if isinstance(place, Stamp):
+        from pspgui.evidence.regions import mean_logits, region_target
+
+        logits = mean_logits(known, place)
+        return translation.to_model(target, logits) or translation.margin(
+            logits, region_target(known, place).class_id
+        )
     from pspgui.evidence.psp_reads import checked_pixel
     from pspgui.inference.resampling import sample
 
-    place = checked_pixel(known, pixel)
-    logits = sample(known.scores, *place, known.padded_shape, known.align_corners)
+    pixel = checked_pixel(known, place)
+    logits = sample(known.scores, *pixel, known.padded_shape, known.align_corners)
     return translation.to_model(target, logits) or translation.margin(logits)
 
 

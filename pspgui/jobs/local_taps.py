@@ -1,4 +1,4 @@
-"""The local source of a pixel as the taps of its convolution; some milliseconds, beside the window.
+"""The local source of a pixel or region as the taps of its convolution, beside the window.
 
 Also what lies behind an engine that answers in the labels' numbers or for a window alone.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pspgui.geometry import Pixel, Rect
-from pspgui.jobs.class_tables import Translation, own_target, plain_evidence
+from pspgui.jobs.class_tables import Place, Translation, own_target, plain_evidence
 from pspgui.jobs.messages import Job, Step, Steps, Turn
-from pspgui.jobs.windowed import WindowEvidence
+from pspgui.jobs.windowed import WindowEvidence, part_within
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import LevelMeans
@@ -33,14 +34,20 @@ class Inner(NamedTuple):
             return Pixel(*pixel)
         return Pixel(pixel[0] - self.frame.y0, pixel[1] - self.frame.x0)
 
-    def target(self, target: Target, pixel: tuple[int, int]) -> Target | None:
-        """Return what a target of the labels' numbers is at a pixel of the image in the model's.
+    def place(self, place: Place) -> Place:
+        """Return a pixel or region of the image as one of what was read, which may hold less."""
+        if not isinstance(place, Stamp):
+            return self.pixel(place)
+        return place if self.frame is None else part_within(place, self.frame)
+
+    def target(self, target: Target, place: Place) -> Target | None:
+        """Return what a target of the labels' numbers is at a place of the image in the model's.
 
         None for a class that it does not know.
         """
         if self.translation is None:
             return target
-        return own_target(self.plain, self.translation, self.pixel(pixel), target)
+        return own_target(self.plain, self.translation, self.place(place), target)
 
     def outside(self, region: Rect) -> Rect:
         """Return a rectangle of what was read as one of the image."""
@@ -62,21 +69,19 @@ def is_region(evidence: PixelEvidence) -> bool:
 
 
 def has_taps(engine: Any, evidence: PixelEvidence) -> bool:
-    """Say whether the local source of what an engine answered can be told by taps.
-
-    That of a region cannot: its pixels read other cells each.
-    """
-    if is_region(evidence):
-        return False
+    """Say whether the local source of what an engine answered can be told by taps."""
     weights = getattr(inner(engine).plain, "weights", None)
     weight = getattr(weights, "local_weight", None)
     return weight is not None and weight.shape[2] > 1 and evidence.reading in ("split", "ig")
 
 
-def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -> Job:
+def local_taps(
+    engine: Any, found: PixelEvidence, baseline: LevelMeans | None, region: Stamp | None = None
+) -> Job:
     """Return a job that gives the taps of the local source, (Source, ...), of what was answered.
 
-    They add up to it in its reading; an empty tuple where there are none.
+    Some milliseconds. They add up to it in its reading; an empty tuple where there are none.
+    `region` is what was asked about where that was no pixel.
     """
 
     def job(turn: Turn) -> Steps:
@@ -87,10 +92,15 @@ def local_taps(engine: Any, found: PixelEvidence, baseline: LevelMeans | None) -
         behind = inner(engine)
         if not isinstance(behind.plain, PSPEvidence):
             return ()
-        target = behind.target(found.target, found.pixel)
-        taps: tuple[Source, ...] = taps_of_local(
-            behind.plain, behind.pixel(found.pixel), target, found.reading, baseline
-        )
+        target, ways = behind.target(found.target, region or found.pixel), (found.reading, baseline)
+        taps: tuple[Source, ...]
+        if region is None:
+            taps = taps_of_local(behind.plain, behind.pixel(found.pixel), target, *ways)
+        else:
+            from pspgui.evidence.region_cells import taps_of_region
+
+            there = part_within(region, behind.frame) if behind.frame else region
+            taps = taps_of_region(behind.plain, there, target, *ways, turn.check)
         return tuple(tap._replace(region=behind.outside(tap.region)) for tap in taps)
 
     return job

@@ -1,14 +1,15 @@
-"""Opening a source of a pixel's evidence into the cells it was made of, beside the window."""
+"""Opening a source of a pixel or region into the cells it was made of, beside the window."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pspgui.geometry import Pixel
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import OpenedSource, Source, Target
+    from pspgui.jobs.class_tables import Place
 
 
 def can_open(engine: object) -> bool:
@@ -17,22 +18,29 @@ def can_open(engine: object) -> bool:
 
 
 def opened_by(
-    engine: Any, pixel: tuple[int, int], source: Source, target: Target | None
-) -> OpenedSource:
-    """Return a source of the split as its cells, whatever the engine is wrapped in."""
+    engine: Any, place: Place, source: Source, target: Target | None,
+    check: Callable[[], None] = lambda: None,
+) -> OpenedSource:  # fmt: skip
+    """Return a source of the split as its cells, whatever the engine is wrapped in.
+
+    Of a region `check` is called between pieces of work and may raise.
+    """
     if hasattr(engine, "open_source"):  # numbered like the labels, or in pixels of the image
-        found: OpenedSource = engine.open_source(pixel, source, target)
+        found: OpenedSource = engine.open_source(place, source, target, check)
         return found
     from pspgui.evidence import opened
 
-    return opened(engine, pixel, source, target)
+    return opened(engine, place, source, target, check)
 
 
-def open_source_of(engine: Any, pixel: Pixel, source: Source, target: Target | None) -> Job:
-    """Return a job that gives (pixel, `OpenedSource`) of the split; some 10 to 100 ms."""
+def open_source_of(engine: Any, place: Place, source: Source, target: Target | None) -> Job:
+    """Return a job that gives (place, `OpenedSource`) of the split.
+
+    Some 10 to 100 ms; longer for the local features of a region as large as the image.
+    """
 
     def job(turn: Turn) -> Steps:
         yield Step("Opening a source")
-        return pixel, opened_by(engine, pixel, source, target)
+        return place, opened_by(engine, place, source, target, turn.check)
 
     return job

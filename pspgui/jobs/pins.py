@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pspgui.geometry import Pixel, Rect
-from pspgui.jobs.class_tables import Explains, ask, plain_evidence
+from pspgui.jobs.class_tables import Explains, ask, own_target, plain_evidence
 from pspgui.jobs.messages import Job, Step, Steps, Turn
+from pspgui.jobs.windowed import WindowEvidence, moved_evidence
 from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
@@ -87,8 +88,19 @@ def _answer(
     compared: PixelEvidence | None = own
     if question.common is not None and question.common != own.target:
         compared = explain_place(engine, place, question, question.common, check)
-    sure = None if prediction is None else sureness(prediction, place, own.target.class_id)
+    sure = None
+    if prediction is not None:
+        within = _within(engine, place)
+        sure = sureness(prediction, within, own.target.class_id)
     return PinAnswer(own, compared, sure)
+
+
+def _within(engine: Explains, place: PinPlace) -> PinPlace:
+    """Return what an engine explains of a place, in pixels of the image."""
+    if place.region is None or not isinstance(engine, WindowEvidence):
+        return place
+    rect, mask = engine.part_of(place.region)
+    return place._replace(region=Stamp(rect.moved(engine.frame.y0, engine.frame.x0), mask))
 
 
 def explain_place(
@@ -100,12 +112,12 @@ def explain_place(
 ) -> PixelEvidence | None:
     """Return the evidence of a pixel or region; None where the engine has none for it.
 
-    An engine that explains one window has none for what is not within it. Targets are numbered as
-    the engine numbers them.
+    An engine that explains one window has none for a place whose pixel lies elsewhere, and of a
+    region that reaches beyond the window it explains the pixels within: what is shown there is a
+    mean of several windows' probabilities, which no sum of logits makes up. Targets are numbered
+    as the engine numbers them.
     """
-    rect = (place.region or _single(place.pixel)).rect
-    frame: Rect | None = getattr(engine, "frame", None)
-    if frame is not None and rect.intersect(frame) != rect:
+    if isinstance(engine, WindowEvidence) and not engine.covers(place.pixel):
         return None
     if place.region is None:
         return ask(engine, place.pixel, target, question.reading, question.baseline)
@@ -121,22 +133,23 @@ def _explain_region(
 ) -> RegionEvidence | None:
     from pspgui.evidence import PSPEvidence
     from pspgui.evidence.parts import CellsEvidence
-    from pspgui.evidence.regions import mean_logits, region_evidence, region_target
+    from pspgui.evidence.regions import region_evidence
 
-    frame: Rect | None = getattr(engine, "frame", None)
-    if frame is not None:
-        inner = Stamp(region.rect.moved(-frame.y0, -frame.x0), region.mask)
-        found = _explain_region(engine.engine, inner, question, target, check)  # type: ignore[attr-defined]
-        return None if found is None else _moved(found, frame)
+    if isinstance(engine, WindowEvidence):
+        inner = engine.part_of(region)
+        if not inner.mask.any():
+            return None
+        found = _explain_region(engine.engine, inner, question, target, check)
+        if found is None:
+            return None
+        left_out = int(np.count_nonzero(region.mask)) - found.pixels
+        return replace(_moved(found, engine.frame), left_out=left_out)
     plain, translation = plain_evidence(engine)
     if not isinstance(plain, PSPEvidence | CellsEvidence):
         return None
-    wanted = target if translation is None else translation.to_model(target)
-    if translation is not None and translation.merges:
-        logits = mean_logits(plain.activations, region)
-        wanted = translation.to_model(target, logits) or translation.margin(
-            logits, region_target(plain.activations, region).class_id
-        )
+    wanted = target
+    if translation is not None:
+        wanted = own_target(plain, translation, region, target)
     found = region_evidence(
         plain, region, wanted, question.reading, question.baseline, check
     )
@@ -147,8 +160,6 @@ def _explain_region(
 
 def _moved(found: RegionEvidence, frame: Rect) -> RegionEvidence:
     """Return a window's evidence as that of the image."""
-    from pspgui.jobs.windowed import moved_evidence
-
     y, x = found.pixel
     moved = moved_evidence(found, Pixel(y + frame.y0, x + frame.x0), frame.y0, frame.x0)
     return replace(moved, rect=found.rect.moved(frame.y0, frame.x0))  # type: ignore[return-value,call-arg]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from pspgui.labels.classes import ClassTable
 from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
-    from pspgui.evidence.readings import OpenedSource, PixelEvidence, Source
+    from pspgui.evidence.readings import OpenedSource, Source, Target
     from pspgui.geometry import Rect
     from pspgui.inference.activations import Prediction
     from pspgui.jobs.model_choice import ModelFacts
@@ -80,7 +81,7 @@ def write_report_of(wanted: ReportWanted, path: Path, apart: bool = False) -> Jo
             ),
             command=_command(wanted, path), context=context,
             spec="" if model.spec is None else model.spec.model_dump_json(indent=1),
-            notes=tuple(_notes(wanted, len(found))),
+            notes=tuple(_notes(wanted, found)),
         )  # fmt: skip
         apart_here = partial(report_bytes_apart, check=turn.check)
         write_report(contents, path, apart_here if apart else report_bytes)
@@ -103,16 +104,18 @@ def _pin(wanted: ReportWanted, name: str, place: PinPlace, turn: Turn) -> Pin | 
 
     def cells(source: Source) -> OpenedSource:
         turn.check()
-        return _opened(wanted.engine, found, source)
+        return _opened(wanted.engine, place, found.target, source, turn)
 
-    return pin_of(name, found, split, cells if place.region is None else None, place.region)
+    return pin_of(name, found, split, cells, place.region)
 
 
-def _opened(engine: Explains, found: PixelEvidence, source: Source) -> OpenedSource:
+def _opened(
+    engine: Explains, place: PinPlace, target: Target, source: Source, turn: Turn
+) -> OpenedSource:
     """Return a source's cells with their region; an engine of a window tells it already."""
     from pspgui.reports.contents import placed
 
-    cells = opened_by(engine, found.pixel, source, found.target)
+    cells = opened_by(engine, place.region or place.pixel, source, target, turn.check)
     plain, _ = plain_evidence(engine)
     known = getattr(plain, "activations", None)
     return cells if known is None else placed(cells, known)
@@ -126,7 +129,7 @@ def _context(wanted: ReportWanted) -> Context | None:
     return context_of(plain)
 
 
-def _notes(wanted: ReportWanted, told: int) -> list[str]:
+def _notes(wanted: ReportWanted, told: Sequence[Pin]) -> list[str]:
     """Return what a reader must know of windows, baselines and pins left out."""
     from pspgui.reports.contents import reduction_notes
 
@@ -139,10 +142,17 @@ def _notes(wanted: ReportWanted, told: int) -> list[str]:
             f"{frame.x0},{frame.y0} to {frame.x1},{frame.y1} alone, as if it were an image of its "
             "own, and the command reads the whole image in one pass."
         )
-    left = len(wanted.pins) - told
+    left = len(wanted.pins) - len(told)
     if left:
         pins = "1 pin lies" if left == 1 else f"{left} pins lie"
         notes.append(f"{pins} outside that window: left out.")
+    for pin in told:
+        beyond = getattr(pin.found, "left_out", 0)
+        if beyond:
+            notes.append(
+                f"{beyond} pixels of the region {pin.name} lie outside that window: left out of "
+                "its mean."
+            )
     if wanted.question.baseline is not None:
         notes.append("The command takes silence for its baseline.")
     if any(p.region is not None and not p.region.mask.all() for _, p in wanted.pins):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.imaging.scratch import let_go
-from pspgui.jobs.class_tables import ask, plain_evidence
+from pspgui.jobs.class_tables import Place, ask, plain_evidence
+from pspgui.labels.raster import Stamp
 
 if TYPE_CHECKING:
     from pspgui.evidence.psp import LevelMeans
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
         Source,
         Target,
     )
-    from pspgui.inference.activations import Stamp
+    from pspgui.inference.activations import Stamp as ImageStamp
     from pspgui.inference.modes import InferenceMode, ModeResult
     from pspgui.inference.views import LevelView
     from pspgui.jobs.class_tables import Explains, Translation
@@ -41,7 +43,7 @@ class WindowPrediction:
     labels: np.ndarray
     winners: np.ndarray
     confidence: np.ndarray
-    stamp: Stamp
+    stamp: ImageStamp
     seconds: float
     windows: InferenceMode
     align_corners: bool = False
@@ -59,7 +61,9 @@ class WindowPrediction:
         return self.shape
 
     @classmethod
-    def of(cls, result: ModeResult, translation: Translation, stamp: Stamp) -> WindowPrediction:
+    def of(
+        cls, result: ModeResult, translation: Translation, stamp: ImageStamp
+    ) -> WindowPrediction:
         """Take over the result of `run_mode` with its confidence."""
         assert result.confidence is not None
         winners = translation.to_reading(result.labels)
@@ -135,14 +139,23 @@ class WindowEvidence:
         """Return a pixel of the image as one of the window."""
         return Pixel(pixel[0] - self.frame.y0, pixel[1] - self.frame.x0)
 
+    def part_of(self, region: Stamp) -> Stamp:
+        """Return what the window holds of a region of the image, in the window's own pixels."""
+        return part_within(region, self.frame)
+
     def open_source(
-        self, pixel: tuple[int, int], source: Source, target: Target | None = None
-    ) -> OpenedSource:
-        """Open a source into cells; the map stands over the window, its padding included."""
+        self, place: Place, source: Source, target: Target | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> OpenedSource:  # fmt: skip
+        """Open a source into cells; the map stands over the window, its padding included.
+
+        Of a region the part that the window holds is asked about.
+        """
         from pspgui.inference.shown_map import Lattice
         from pspgui.jobs.opening_sources import opened_by
 
-        found = opened_by(self.engine, self.inside(pixel), source, target)
+        inner = self.part_of(place) if isinstance(place, Stamp) else self.inside(place)
+        found = opened_by(self.engine, inner, source, target, check)
         plain, _ = plain_evidence(self.engine)
         height, width = found.values.shape
         lattice = Lattice.of(plain.activations)  # type: ignore[union-attr]
@@ -150,6 +163,13 @@ class WindowEvidence:
         return replace(
             found, source=source, region=region.moved(self.frame.y0, self.frame.x0)
         )
+
+
+def part_within(region: Stamp, frame: Rect) -> Stamp:
+    """Return what a frame holds of a region, in pixels of the frame; it may be nothing."""
+    rect = region.rect.intersect(frame)
+    mask = region.mask[rect.moved(-region.rect.y0, -region.rect.x0).slices]
+    return Stamp(rect.moved(-frame.y0, -frame.x0), mask)
 
 
 def moved_evidence(

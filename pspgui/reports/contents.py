@@ -104,17 +104,15 @@ class Contents:
 
 def pin_of(
     name: str, found: PixelEvidence, split: PixelEvidence,
-    opened: Callable[[Source], OpenedSource] | None, place: Stamp | None = None,
+    opened: Callable[[Source], OpenedSource], place: Stamp | None = None,
 ) -> Pin:  # fmt: skip
     """Return a pin of its evidence, whose largest sources of the split are opened into cells.
 
-    `opened` gives a source's cells and their region; None where nothing can be opened.
+    `opened` gives a source's cells and their region.
     """
-    cells: tuple[OpenedSource, ...] = ()
-    if opened is not None:
-        reached = (source for source in split.sources if source.reachable)
-        largest = sorted(reached, key=lambda source: -abs(source.value))
-        cells = tuple(opened(source) for source in largest[:MOST_OPENED])
+    reached = (source for source in split.sources if source.reachable)
+    largest = sorted(reached, key=lambda source: -abs(source.value))
+    cells = tuple(opened(source) for source in largest[:MOST_OPENED])
     return Pin(name, found, cells, split.interaction, place)
 
 

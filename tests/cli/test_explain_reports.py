@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from pspgui.cli.explain_points import read_points
@@ -56,7 +57,7 @@ def test_a_report_is_written_and_says_how_to_make_it_again(explained, images, tm
         (["--region", "1,2,3"], "is not X0,Y0,X1,Y1"),
         (["--region", "5,2,5,9"], "has no pixel"),
         (["--region", "5,2,500,9"], "outside the image"),
-        (["--region", "5,2,9,9", "--check"], "leave --check and --open out"),
+        (["--region", "5,2,9,9", "--check"], "leave --check out"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(explained, images, options, reason):
@@ -188,6 +189,12 @@ def test_a_region_is_the_mean_of_its_pixels(explained, images, tmp_path):
     out = tmp_path / "a.html"
     assert explained(images[0], "--region", "10,20,30,40", "--report", out)[0] == 0
     assert "400 px" in out.read_text(encoding="utf-8")
+    told = json.loads(explained(images[0], "--region", "10,20,12,21", "--open", "1x1:0,0",
+                                *options)[1])  # fmt: skip
+    cells = told["opened"]
+    assert cells["constant"] + np.sum(cells["values"]) == pytest.approx(
+        told["sources"][1]["value"], abs=1e-5
+    )
 
 
 def test_whole_levels_are_told_by_shapley(explained, images):

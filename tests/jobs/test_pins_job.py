@@ -13,7 +13,9 @@ from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Prediction, Stamp
 from pspgui.inference.resampling import sample
 from pspgui.jobs.class_tables import Translation
+from pspgui.jobs.local_taps import local_taps
 from pspgui.jobs.messages import JobCancelled, Turn
+from pspgui.jobs.opening_sources import open_source_of
 from pspgui.jobs.pins import PinPlace, PinQuestion, explain_pins, sureness
 from pspgui.jobs.windowed import WindowEvidence
 from pspgui.labels.class_edits import ClassDraft
@@ -43,6 +45,15 @@ def prediction_of(engine):
 
 def place_of(top, left):
     return PinPlace(Pixel(top + 4, left + 6), Region(Rect(top, left, top + 9, left + 12), MASK))
+
+
+def run(job):
+    steps = job(Turn(lambda _step: None, lambda: False))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def answers(engine, prediction, places, question=OWN, cancelled=False):
@@ -131,6 +142,43 @@ def test_the_probability_of_a_region_is_the_mean_over_its_pixels(engine):
     assert sureness(prediction, place, 2) == pytest.approx(np.mean(each), abs=1e-6)
     single = sureness(prediction, PinPlace(Pixel(5, 6), None), 2)
     assert single == pytest.approx(prediction.probability_at(5, 6)[2], abs=1e-6)
+
+
+def test_of_a_region_beyond_the_window_the_pixels_within_are_explained(engine):
+    window = WindowEvidence(engine, Rect(100, 200, 140, 250))
+    beyond = PinPlace(Pixel(138, 248), Region(Rect(134, 242, 143, 254), MASK))
+    question = PinQuestion(Target(2), None, "split", None)
+    (found,) = answers(window, None, [beyond], question)
+    within = PinPlace(Pixel(38, 48), Region(Rect(34, 42, 40, 50), MASK[:6, :8]))
+    (plain,) = answers(engine, None, [within], question)
+    assert found.own.logit == plain.own.logit and found.own.local == plain.own.local
+    assert found.own.pixels == MASK[:6, :8].sum() == MASK.sum() - found.own.left_out
+    assert found.own.rect == Rect(134, 242, 140, 250)
+    assert window.frame.contains(*found.own.pixel)
+
+    source = found.own.sources[0]
+    opened = window.open_source(beyond.region, source, Target(2))
+    assert opened.source is source and opened.region.y0 <= 100
+    assert opened.total == pytest.approx(source.value, abs=1e-5)
+    taps = run(local_taps(window, found.own, None, beyond.region))
+    assert sum(tap.value for tap in taps) == pytest.approx(source.value, abs=1e-5)
+    assert taps[4].region.intersect(source.region) == taps[4].region
+
+    elsewhere = beyond._replace(pixel=Pixel(141, 253))  # its middle is what another window explains
+    assert answers(window, None, [elsewhere], question)[0].own is None
+
+
+def test_a_regions_sources_are_opened_in_the_labels_numbers(engine):
+    own = ClassDraft.of(CLASSES).merged(3, 0).merged(2, 0)
+    translation = Translation(CLASSES, own.table())
+    told, place = translation.evidence(engine), place_of(20, 30)
+    (found,) = answers(told, None, [place])
+    for source in found.own.sources:
+        place_opened, opened = run(
+            open_source_of(told, place.region, source, found.own.target)
+        )
+        assert place_opened is place.region and opened.target == found.own.target
+        assert opened.total == pytest.approx(source.value, abs=1e-5)
 
 
 def test_an_engine_without_regions_and_none_at_all_say_nothing(engine):

@@ -29,7 +29,7 @@ from pspgui.gui.panels.evidence_reading import ReadingButton
 from pspgui.gui.panels.evidence_sums import Part, source_of, sums_of, target_words
 from pspgui.gui.panels.evidence_targets import TargetChooser
 from pspgui.gui.panels.evidence_views import ViewSwitch
-from pspgui.gui.panels.evidence_words import most_words
+from pspgui.gui.panels.evidence_words import most_words, region_words
 from pspgui.gui.panels.source_list import SourceList
 from pspgui.gui.panels.waterfall import Waterfall
 from pspgui.gui.theme import ICON_PX, QuietLabel, current_theme
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence, Source
     from pspgui.gui.document import Document
 
-_OF_REGION = "\nAll amounts, and p, are the mean over the region's pixels."
 _OF_WINDOWS = "\nThe amounts explain the framed window alone; p is the average over all windows."
 _TAPS_AFTER_MS = 60
 _DWELL_MS = 400
@@ -254,7 +253,7 @@ class EvidencePanel(QWidget):
         where, sure, more = f"x {x}, y {y}{pinned}", self._probability(evidence.pixel, label), ""
         if self._document.shows_region and hasattr(evidence, "rect"):
             pin = self._document.pins.current
-            where, more = pin.place, _OF_REGION
+            where, more = region_words(pin, evidence)
             sure = self._document.pins.sureness_of(pin)
         self._header.show_reason(*most_words(sums_of(evidence), hasattr(evidence, "level_sums")))
         self._header.show_lines(
@@ -353,7 +352,10 @@ class EvidencePanel(QWidget):
             if shown is self._shown:
                 self.list.set_taps(taps)
 
-        self._errands.ask("taps", local_taps(document.engine, shown, document.baseline), take)
+        region = document.place if document.shows_region else None
+        self._errands.ask(
+            "taps", local_taps(document.engine, shown, document.baseline, region), take
+        )
 
     # -- the keyboard -------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ def what_to_do(document: Document) -> tuple[str, str]:
         return _no_evidence(document)
     if document.by_windows and document.shows_region:
         return (
-            "No single window holds this region",
-            "What is shown is an average over windows, each explained by itself. Pin one pixel of "
-            "the region, or a smaller one.",
+            "Reading the window around it",
+            "What is shown is an average over windows. The window around the region’s middle is "
+            "explained, with those of its pixels that lie in it.",
         )
     if document.by_windows:
         return (

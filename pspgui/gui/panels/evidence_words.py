@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pspgui.gui.pins import grouped
+
 if TYPE_CHECKING:
+    from pspgui.evidence.readings import PixelEvidence
     from pspgui.gui.panels.evidence_sums import Part, Sums
+    from pspgui.gui.pins import Pin
 
 
 def most_words(sums: Sums, of_pyramid: bool) -> tuple[str, str]:
@@ -18,6 +22,18 @@ def most_words(sums: Sums, of_pyramid: bool) -> tuple[str, str]:
     above = f"Most for it: {_what(most, of_pyramid)}" if most.value > 0 else ""
     below = f"Most against it: {_what(least, of_pyramid)}" if least.value < 0 else ""
     return (above, below) if sums.total >= 0 else (below, above)
+
+
+def region_words(pin: Pin, evidence: PixelEvidence) -> tuple[str, str]:
+    """Return which pixels of a region are explained, in a few words, and a line on what is told."""
+    left_out = getattr(evidence, "left_out", 0)
+    told = "\nAll amounts, and p, are the mean over the region's pixels"
+    if not left_out:
+        return pin.place, f"{told}."
+    held = f"{grouped(pin.pixels - left_out)} of {grouped(pin.pixels)} px"
+    return f"{held}, this window", (
+        f"{told} within the framed window; {grouped(left_out)} px lie beyond it and are left out."
+    )
 
 
 def _what(part: Part, of_pyramid: bool) -> str:
