@@ -174,6 +174,21 @@ def test_strokes_are_offered_shown_and_recovered(qtbot, desks, save_first):
     assert not recovery_told(again)
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
+def test_enter_recovers_and_esc_keeps_strokes_for_later(qtbot, desks, key):
+    shown = crashed(qtbot, desks)
+    desk = desks()
+    dialog = RecoveryDialog(desk.document, desk.keeping)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    qtbot.keyClick(dialog, key)
+    assert not dialog.isVisible()
+    recovered = np.array_equal(desk.document.label_map.labels, shown)
+    assert recovered == (key == Qt.Key.Key_Return)
+    assert (desk.keeping.lost is None) == recovered
+
+
 def test_later_keeps_them_and_discard_puts_them_away(qtbot, desks, tmp_path):
     shown = crashed(qtbot, desks)
     desk = desks()
@@ -188,7 +203,7 @@ def test_later_keeps_them_and_discard_puts_them_away(qtbot, desks, tmp_path):
     RecoveryDialog(desk.document, desk.keeping)._discard()
     assert desk.keeping.lost is None
     assert not np.array_equal(desk.document.label_map.labels, shown)
-    desk.session.autosave.strokes.journals.drain(None, 20)
+    desk.session.autosave.strokes.journals.drain(None, 60)
     desk.close()
     assert list((tmp_path / ".pspgui" / "backups").glob("*.strokes"))
     assert not recovery_told(desks())
@@ -197,7 +212,7 @@ def test_later_keeps_them_and_discard_puts_them_away(qtbot, desks, tmp_path):
 def test_strokes_of_another_window_are_not_offered(qtbot, desks):
     desk = desks()
     desk.stroke(20, 20, 6, 14)
-    desk.session.autosave.strokes.journals.drain(None, 20)
+    desk.session.autosave.strokes.journals.drain(None, 60)
     desk.session.autosave.abandon(desk.document.image_path)
     other = Desk(desk.folder)
     other.open(qtbot)
@@ -347,7 +362,7 @@ def test_a_long_stroke_is_in_the_journal_before_it_ends(qtbot, desks):
     document.move_stroke(30, 50)
     strokes._write_part()
     shown = document.label_map.labels.copy()
-    strokes.journals.drain(None, 20)
+    strokes.journals.drain(None, 60)
     other = Desk(desk.folder)
     other.open(qtbot)
     lost = other.keeping.lost
@@ -357,7 +372,7 @@ def test_a_long_stroke_is_in_the_journal_before_it_ends(qtbot, desks):
     assert np.array_equal(found, shown)
     other.close()
     document.abort_stroke()
-    strokes.journals.drain(None, 20)
+    strokes.journals.drain(None, 60)
     desk.session.autosave.abandon(document.image_path)
     desk.close()
     assert desks().keeping.lost is None  # what was taken back is not offered

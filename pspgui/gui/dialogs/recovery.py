@@ -116,6 +116,9 @@ class RecoveryDialog(QDialog):
             "Recovered strokes can be undone as one edit. Later keeps them for the next time."
         ))  # fmt: skip
         column.addWidget(self.buttons)
+        # Within the dialog: earlier, Qt would take the first button of the row, Discard.
+        self.discard_button.setAutoDefault(False)
+        self.accept_button.setDefault(True)
 
     @staticmethod
     def _text(words: str) -> QLabel:
@@ -130,7 +133,6 @@ class RecoveryDialog(QDialog):
         self.later_button = box.addButton("Later", roles.RejectRole)
         self.discard_button = box.addButton("Discard", roles.ResetRole)
         self.discard_button.setToolTip("Offer them no more; their journal goes to the backups")
-        self.accept_button.setDefault(True)
         box.accepted.connect(self._recover)
         box.rejected.connect(self.reject)
         self.discard_button.clicked.connect(self._discard)
