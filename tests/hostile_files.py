@@ -211,7 +211,7 @@ def in_child(call: str, *words: str, memory: int = 6 << 30) -> dict:
         f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}\n"
         f"import hostile_files; hostile_files.main({call!r}, {list(words)!r}, {memory})"
     )
-    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, timeout=110)
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, timeout=240)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
     return json.loads(done.stdout)
 

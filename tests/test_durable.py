@@ -95,7 +95,7 @@ def test_a_file_too_large_for_the_system_keeps_the_old_one(tmp_path: Path) -> No
     path.write_bytes(b"old")
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert "was not saved: File too large" in done.stdout
     assert path.read_bytes() == b"old"

@@ -36,7 +36,7 @@ from pspgui.jobs.messages import Step
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
 from pspgui.jobs.modelling import PredictionResult
 from pspgui.labels.classes import CAMVID
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 from pspgui.project import LabelStore
 from pspgui.project.recovery import Opened, look_up
 

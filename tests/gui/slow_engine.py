@@ -138,12 +138,12 @@ class Desk:
 
     def saved(self, qtbot):
         qtbot.waitUntil(lambda: not self.document.is_dirty)
-        self.session.autosave.strokes.journals.drain(None, 20)
+        self.session.autosave.strokes.journals.drain(None, 60)
 
     def crash(self):
         """Write journals out, but no label file any more, and forget everything."""
         autosave = self.session.autosave
-        autosave.strokes.journals.drain(None, 20)
+        autosave.strokes.journals.drain(None, 60)
         for image in autosave.unsaved:
             autosave.abandon(image)
         autosave.abandon(self.document.image_path)

@@ -139,10 +139,15 @@ def test_views_are_linked_and_say_why_the_models_differ(place, weights):
     first, second = page.columns
     found = comparing.comparison.judged[0].found
     pixel = found.deepest
-    QTest.mouseMove(second.view, page.camera.to_widget(pixel.y + 0.5, pixel.x + 0.5).toPoint())
-    place.wait(lambda: second.strip.words is not None)
 
-    assert document.hover == pixel
+    def pointed_at():
+        """Again, if the page was still being laid out."""
+        there = page.camera.to_widget(pixel.y + 0.5, pixel.x + 0.5).toPoint()
+        QTest.mouseMove(second.view, there)
+        return document.hover == pixel
+
+    place.wait(pointed_at)
+    place.wait(lambda: not page._reading.isActive() and second.strip.words is not None)
     words = first.strip.words, second.strip.words
     assert [w.class_id for w in words] == [found.one, found.other]
     assert comparing.table.name_of(found.one) in first.strip.text

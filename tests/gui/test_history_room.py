@@ -11,7 +11,7 @@ from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ def correct(place, number):
     else:
         canvas.set_tool({"brush": Brush, "lasso": Lasso, "superpixels": SuperpixelBrush}[way])
         if way == "superpixels":
-            QTest.mouseMove(canvas, place.at(40, 60))
-            place.wait(lambda: not document.errands.is_busy("superpixels"))
+            place.hover(40, 60)
+            place.wait(lambda: canvas._tool._found is not None)  # asked for when it is painted
         if way == "lasso":
             loop(place, (20, 20), (20, 90), (70, 90), (70, 20))
         else:

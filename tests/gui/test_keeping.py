@@ -21,7 +21,7 @@ from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_labels
 from pspgui.inference.activations import Stamp
-from pspgui.labels.history import Change, Edit
+from pspgui.labels.edits import Change, Edit
 from pspgui.labels.provenance import FIRST_VERSION
 from pspgui.project import StrokeJournals, journaling
 

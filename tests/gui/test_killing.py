@@ -20,7 +20,7 @@ from fakes import fake_image
 from killed_runs import TOLD, image_path
 from test_closing import HERE, begin
 
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 from pspgui.project import LabelStore
 from pspgui.project.checking import check_project
 from pspgui.project.recovery import Opened, look_up

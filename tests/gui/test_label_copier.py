@@ -11,7 +11,7 @@ from pspgui.gui.autosave import Autosave
 from pspgui.gui.document import Document
 from pspgui.gui.label_copier import LabelCopier
 from pspgui.imaging import decode_labels
-from pspgui.labels.history import TILE_PX
+from pspgui.labels.edits import TILE_PX
 from pspgui.project import LabelStore
 
 _SIDE = 4 * TILE_PX
@@ -117,7 +117,7 @@ def test_saving_again_and_again_copies_what_changed(document, copied_px, qtbot):
         dab(document, 40 * number, 40, number)
         autosave.save_now()
         assert sum(copied_px) == (_WHOLE if number == 1 else TILE_PX**2)
-        assert autosave.flush(30)
+        assert autosave.flush(60)
         qtbot.waitUntil(lambda: not autosave.unsaved)
         saved = decode_labels(store.path_for(image)).labels
         assert np.array_equal(saved, document.label_map.labels)
@@ -130,12 +130,12 @@ def test_a_snapshot_that_was_handed_out_is_never_written_on(document, copied_px,
     autosave.save_now()
     lent = autosave.snapshot_of(document.image_path)
     before = lent.labels.copy()
-    assert autosave.flush(30)
+    assert autosave.flush(60)
     qtbot.waitUntil(lambda: not autosave.unsaved)
     dab(document, 40, 40, 2)
     autosave.save_now()
     assert np.array_equal(lent.labels, before)
-    assert autosave.flush(30)
+    assert autosave.flush(60)
     autosave.close()
 
 

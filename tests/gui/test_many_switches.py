@@ -49,8 +49,8 @@ def test_no_answer_and_no_stroke_reaches_another_image(qtbot, qapp, tmp_path):
             expected[image] = document.label_map.labels.copy()
     assert strays == []
     assert len(expected) >= 6  # how many are painted hangs on how fast they open
-    assert desk.session.flush(20)
-    assert desk.session.autosave.strokes.journals.drain(None, 20)
+    assert desk.session.flush(60)
+    assert desk.session.autosave.strokes.journals.drain(None, 60)
     assert_files_hold(desk, expected)
     desk.close()
     again = Desk(tmp_path, images=12)

@@ -299,14 +299,18 @@ def shows(place, name):
     return lambda: place.document.shown_map == name
 
 
+def titled(place, title):
+    """Return whether the canvas shows a map of this title."""
+    return lambda: getattr(place.document.canvas_map, "title", None) == title
+
+
 def test_a_map_by_the_menu_its_value_by_the_mouse_and_off_again(place):
     document, actions = place.document, place.window.actions_table
     actions["map_evidence"].trigger()
     place.wait(shows(place, "whole-evidence"))
     assert actions["map_evidence"].isChecked()
-    QTest.mouseMove(place.window.canvas, place.at(20, 30))
-    QTest.mouseMove(place.window.canvas, place.at(40, 60))
-    place.wait(lambda: document.hover is not None and document.hover != (20, 30))
+    place.hover(20, 30)
+    place.hover(40, 60)
     shown, pixel = document.canvas_map, document.hover
     text = value_text(shown, shown.value_at(*pixel))
     assert f"Pyramid: {text}" in place.window.status.pixel.text
@@ -330,10 +334,10 @@ def test_the_panel_chooses_map_target_and_source(place):
     panel.target_box.activated.emit(panel.target_box.currentIndex())
     panel.part_box.setCurrentIndex(panel.part_box.findData("level-2"))
     panel.part_box.activated.emit(panel.part_box.currentIndex())
-    place.wait(lambda: document.canvas_map.title == "2×2: Tree")
+    place.wait(titled(place, "2×2: Tree"))
     assert document.target == (5, None)
     document.set_target(5, 3)
-    place.wait(lambda: document.canvas_map.title == "2×2: Tree over Road")
+    place.wait(titled(place, "2×2: Tree over Road"))
     assert panel.target_box.currentText() == "Tree over Road"
     QTest.mouseClick(panel.button("evidence"), Qt.MouseButton.LeftButton)
     assert document.shown_map is None
@@ -354,7 +358,7 @@ def test_the_next_image_gets_the_same_map_until_another_is_chosen(place):
 def test_maps_of_a_bin_follow_the_bin_pointed_at(place):
     document, maps, messages = place.document, place.window.maps, []
     document.message.connect(messages.append)
-    document.set_hover(Pixel(40, 60))
+    document.set_pin(Pixel(40, 60))  # which no stray mouse takes elsewhere
     bins = {(s.level, s.row, s.col): s for s in document.evidence.sources if s.kind == "bin"}
     maps.choose("reach")
     assert maps.waits_for_bin and "Point at a bin" in messages[-1]
@@ -363,7 +367,7 @@ def test_maps_of_a_bin_follow_the_bin_pointed_at(place):
     place.wait(shows(place, "whole-reach"))
     assert document.canvas_map.title == "Reach of a bin: 6×6 row 3, column 4"
     document.set_hovered_bin(bins[1, 0, 0])
-    place.wait(lambda: document.canvas_map.title.endswith("1×1"))
+    place.wait(titled(place, "Reach of a bin: 1×1"))
     document.set_hovered_bin(None)  # on the way to the image, to read the map
     assert document.canvas_map.title.endswith("1×1")
     maps.choose("bin")

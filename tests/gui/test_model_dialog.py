@@ -60,8 +60,10 @@ def place(qtbot, qapp, models, tmp_path):
 
 
 def use(place, weights):
+    before = place.document.prediction  # which stays until the new one is there
     place.session.open_weights(weights)
-    place.wait(lambda: place.session.model.path == weights and place.predicted())
+    place.wait(lambda: place.document.prediction is not before and place.predicted())
+    assert place.session.model.path == weights
 
 
 def test_a_network_without_bins_works_and_back_again(place, models):

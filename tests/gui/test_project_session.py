@@ -170,8 +170,9 @@ def test_a_project_left_for_another_folder_is_free(opened, folder, tmp_path):
         (other / f"street{number}.png").write_bytes(encode_png(fake_image(48, 64, seed=9)))
     place = opened(folder)
     paint(place)
-    place.open(other)
-    place.wait(lambda: place.session.project.project.root == other)
+    project = place.session.project
+    place.session.open_path(other)
+    place.wait(lambda: project.project is not None and project.project.root == other)
     place.wait(lambda: LabelStore().load(folder / "street0.png") is not None)
     place.wait(lambda: place.session.project._projects.roots() == (other,))
     again = open_project(folder)

@@ -14,7 +14,7 @@ import pytest
 from closing_runs import SHAPE, make_images
 from test_closing import HERE, ROOT
 
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 from pspgui.project import LabelStore
 from pspgui.project.recovery import Opened, look_up
 
@@ -51,7 +51,7 @@ def test_what_is_painted_on_a_read_only_disk_is_kept_elsewhere_and_said(folder, 
     )  # fmt: skip
     done = subprocess.run(
         mounted(folder, sys.executable, str(HERE / "read_only_run.py"), str(folder)),
-        capture_output=True, text=True, timeout=100, env=environment,
+        capture_output=True, text=True, timeout=240, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])

@@ -1,5 +1,7 @@
 """Selecting, live-wire, GrabCut, superpixels and the smoothing brush, used as a person does."""
 
+import threading
+
 import numpy as np
 import pytest
 from canvas_case import HEIGHT, WIDTH, at, labelled, open_canvas, rendered
@@ -234,13 +236,31 @@ def test_a_box_that_goes_with_its_image_is_told(canvas):
     assert "went with its image" in canvas.said[-1]
 
 
-def test_a_stroke_paints_whole_superpixels(canvas):
+@pytest.fixture
+def gate(canvas, monkeypatch):
+    """What errands wait for before they begin."""
+    gate, ask = threading.Event(), canvas.document.errands.ask
+
+    def ask_later(kind, job, *told):
+        def held(turn):
+            assert gate.wait(60)
+            return (yield from job(turn))
+
+        ask(kind, held, *told)
+
+    monkeypatch.setattr(canvas.document.errands, "ask", ask_later)
+    yield gate
+    gate.set()
+
+
+def test_a_stroke_paints_whole_superpixels(canvas, gate):
     canvas.document.set_brush_diameter(8)
     canvas.set_tool(SuperpixelBrush)
     QTest.mouseMove(canvas, at(canvas, 30, 40))
     rendered(canvas)
     click(canvas, 30, 40)
     assert not names(canvas) and canvas.said[-1].startswith("The superpixels of this view")
+    gate.set()
     canvas.settle()
     rendered(canvas)
     drag(canvas, [(30, 30), (30, 50)])

@@ -58,7 +58,9 @@ def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot,
     Relabelling(window.parts, window).apply("Road", "Car")
     assert not document.may_change()  # until it is done
     qtbot.waitUntil(lambda: any("were relabelled" in text for text in said))
-    qtbot.waitUntil(lambda: (document.label_map.labels == 2).any())
+    qtbot.waitUntil(
+        lambda: document.label_map is not None and (document.label_map.labels == 2).any()
+    )
     store = window.session.store
     for name in "ab":
         labels = store.load(tmp_path / f"{name}.png").labels

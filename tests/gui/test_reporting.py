@@ -94,6 +94,18 @@ def test_a_report_that_cannot_be_written_is_a_notice(place, monkeypatch, tmp_pat
     assert "was not saved" in heard[0].text
 
 
+def test_two_reports_asked_for_at_once_are_both_written(place, monkeypatch, tmp_path):
+    place.document.set_pin(Pixel(3, 4))
+    heard = notices(place)
+    for name in ("one.svg", "other.svg"):
+        asked_for(monkeypatch, tmp_path / name)
+        ask(place)
+    place.wait(lambda: len(heard) == 2)
+
+    assert all((tmp_path / name).is_file() for name in ("one.svg", "other.svg"))
+    assert all(str(tmp_path / name) in heard[1].text for name in ("one.svg", "other.svg"))
+
+
 def test_a_name_ends_as_typed_or_as_chosen():
     chosen = report_file.FILTERS[".pdf"]
     assert report_file.with_suffix(Path("a.SVG"), chosen) == Path("a.SVG")

@@ -177,9 +177,12 @@ def answered(place):
 
 def predict_by(place, weights):
     """Load other weights and wait for their prediction."""
-    before = place.what_if.evidence.activations.stamp.model
+    what_if = place.what_if
+    before = what_if.evidence.activations.stamp.model
     place.session.open_weights(weights)
-    place.wait(lambda: place.what_if.evidence.activations.stamp.model != before)
+    place.wait(
+        lambda: what_if.evidence is not None and what_if.evidence.activations.stamp.model != before
+    )
 
 
 def show_panel(place):
@@ -547,7 +550,7 @@ def test_notes_are_kept_in_the_project_and_applied_by_a_click(place, folder, wei
     assert "other model" not in note_words(panel)
 
     what_if.restore_all()
-    (row,) = panel.findChildren(type(panel._notes_column.itemAt(0).widget()))
+    row = panel._notes_column.itemAt(0).widget()
     QTest.mouseClick(row.apply, LEFT)
     place.wait(lambda: bool(what_if.what.borrowed))
     again = answered(place)

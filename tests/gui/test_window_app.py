@@ -26,7 +26,7 @@ def run(*arguments, code=None, home):
     command = [sys.executable, *(["-c", code] if code else [str(ROOT / "main.py")])]
     return subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, cwd=home,
-        env=environment, timeout=110, check=False,
+        env=environment, timeout=240, check=False,
     )  # fmt: skip
 
 

@@ -153,10 +153,10 @@ def test_closing_answers_everything_and_ends_the_thread():
     first = bench.put("predict", job=endless)
     thread = threading.Thread(target=bench.scheduler.serve)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     second = bench.put("other")
     bench.mailbox.close()
-    thread.join(10)
+    thread.join(60)
 
     assert not thread.is_alive()
     assert sorted(t for _, t in bench.ends()) == [first, second]

@@ -174,9 +174,7 @@ def test_a_regions_sources_are_opened_in_the_labels_numbers(engine):
     told, place = translation.evidence(engine), place_of(20, 30)
     (found,) = answers(told, None, [place])
     for source in found.own.sources:
-        place_opened, opened = run(
-            open_source_of(told, place.region, source, found.own.target)
-        )
+        place_opened, opened = run(open_source_of(told, place.region, source, found.own.target))
         assert place_opened is place.region and opened.target == found.own.target
         assert opened.total == pytest.approx(source.value, abs=1e-5)
 

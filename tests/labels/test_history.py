@@ -12,7 +12,8 @@ from pspgui.geometry import Rect
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.editing import Stroke, accept_prediction
 from pspgui.labels.filters import OPEN
-from pspgui.labels.history import Edit, History
+from pspgui.labels.edits import Edit
+from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON
 
@@ -194,6 +195,7 @@ def test_the_budget_is_in_bytes_and_spares_the_newest() -> None:
     history.touch(label_map.rect)
     label_map.labels[:] = 7
     edit = history.commit()
+    assert not history.pack(float("inf"))
     assert history.edits == (edit,)
     before = label_map.labels.copy()
     history.undo()
@@ -244,7 +246,7 @@ def test_an_edit_that_memory_runs_out_for_is_taken_back(monkeypatch: pytest.Monk
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("pspgui.labels.history._measured", run_out)
+        patch.setattr("pspgui.labels.open_edit._compared", run_out)
         with pytest.raises(MemoryError):
             painted(history, label_map, (10, 10), 3)
 

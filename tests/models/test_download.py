@@ -30,7 +30,7 @@ class Server(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         if fault == "hang":
-            type(self).release.wait(5)
+            type(self).release.wait(60)
             return
         self.send_response(200)
         if fault != "unsized":
@@ -108,7 +108,7 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(
     (tmp_path / wanted.file).write_bytes(b"the earlier file")
 
     with pytest.raises(DownloadError) as caught:
-        fetch(wanted, tmp_path, timeout_s=0.3)
+        fetch(wanted, tmp_path, timeout_s=0.3 if kind == "hang" else 60.0)
 
     sentence = str(caught.value)
     assert sentence.startswith(f"tiny was not fetched: {reason}")

@@ -37,7 +37,7 @@ def painted(folder: Path, strokes: int, seed: int = 2):
         bench.stroke(rng)
         if number % 3 == 2:
             bench.history.undo()
-    assert bench.journals.close(20)
+    assert bench.journals.close(60)
     return bench
 
 
@@ -51,7 +51,7 @@ def test_history_comes_back_after_closing(tmp_path: Path) -> None:
     bench.stroke(np.random.default_rng(2))
     bench.history.undo()
     bench.save()
-    bench.journals.close(20)
+    bench.journals.close(60)
     again = bench_at(tmp_path)
     assert again.found.lost is None
     assert again.found.note == ""
@@ -60,7 +60,7 @@ def test_history_comes_back_after_closing(tmp_path: Path) -> None:
     assert again.history.redo_names == bench.history.redo_names
     again.walk_history()
     assert again.history.redo() is not None
-    again.journals.close(20)
+    again.journals.close(60)
     third = bench_at(tmp_path)
     third.recover()
     assert third.state() == again.state()
@@ -84,7 +84,7 @@ def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
     later = bench_at(tmp_path)  # not now, says the person, and paints
     later.stroke(np.random.default_rng(50))
     later.save()
-    later.journals.close(20)
+    later.journals.close(60)
     assert set_aside_paths(tmp_path / ".pspgui", later.image)
     again = bench_at(tmp_path)
     assert again.found.lost is not None and again.found.lost.strokes == 2
@@ -94,7 +94,7 @@ def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
     wanted = np.frombuffer(first_lost[0], np.uint8).reshape(SHAPE)
     assert np.array_equal(again.map.labels[changed], wanted[changed])
     again.save()
-    again.journals.close(20)
+    again.journals.close(60)
     assert not set_aside_paths(tmp_path / ".pspgui", again.image)
     assert list((tmp_path / ".pspgui" / "backups").iterdir())  # kept even so
     assert bench_at(tmp_path).found.lost is None
@@ -105,7 +105,7 @@ def test_labels_changed_by_others_begin_a_new_history(tmp_path: Path) -> None:
     bench = bench_at(tmp_path)
     bench.recover()
     bench.save()
-    bench.journals.close(20)
+    bench.journals.close(60)
     other = LabelStore(tmp_path / "elsewhere")
     other.save(bench.image, np.ones(SHAPE, np.uint8), np.ones(SHAPE, np.uint8),
                np.zeros((256, 3), np.uint8))  # fmt: skip
@@ -114,7 +114,7 @@ def test_labels_changed_by_others_begin_a_new_history(tmp_path: Path) -> None:
     assert "begins anew" in again.found.note
     assert again.stroke(np.random.default_rng(7))
     again.save()
-    again.journals.close(20)
+    again.journals.close(60)
     third = bench_at(tmp_path)
     assert len(third.found.done) == 1 and third.found.note == ""
     third.walk_history()
@@ -136,7 +136,7 @@ def test_every_torn_end_is_cut_off(tmp_path: Path) -> None:
     bench = bench_at(tmp_path)
     bench.recover()
     bench.save()
-    bench.journals.close(20)
+    bench.journals.close(60)
     assert not read_journal(file_of(tmp_path)).damaged
     bench_at(tmp_path).walk_history()
 
@@ -167,7 +167,7 @@ def test_what_is_no_journal_is_named_and_kept(tmp_path: Path) -> None:
     bench = bench_at(tmp_path)
     assert "cannot be read" in bench.found.note
     bench.stroke(np.random.default_rng(1))
-    bench.journals.close(20)
+    bench.journals.close(60)
     (kept,) = set_aside_paths(tmp_path / ".pspgui", bench.image)
     assert kept.read_bytes() == b"not a journal"
 
@@ -209,7 +209,7 @@ def test_a_long_journal_is_shortened_to_its_budget(tmp_path: Path) -> None:
         sizes.append(file_of(tmp_path).stat().st_size)
         bench.stroke(rng)
     bench.save()
-    bench.journals.close(20)
+    bench.journals.close(60)
     journal = read_journal(file_of(tmp_path))
     total = sum(len(part) for part in kept_frames(journal, journal.last, 20_000))
     assert total < 40_000
@@ -233,7 +233,7 @@ def test_a_stroke_under_way_is_recovered_and_one_taken_back_is_not(tmp_path: Pat
     assert np.array_equal(again.map.labels, bench.map.labels)
     stroke.abort()
     bench.journals.drop_part(bench.image, bench.operation)
-    bench.journals.close(20)
+    bench.journals.close(60)
     assert bench_at(tmp_path).found.lost is None
 
 
@@ -248,7 +248,7 @@ def test_sixteen_bits_and_another_width_are_kept_apart(tmp_path: Path) -> None:
     stroke = Stroke(label_map, history, "Brush", 30, 40_000)
     stroke.move(255, 255)
     stroke.finish()
-    assert journals.close(20)
+    assert journals.close(60)
     homes = store.homes(image)
     found = look_up(Opened(image, (300, 280), None, None, ""), homes, 1 << 20)
     assert found.lost is not None and (found.lost.labels[found.lost.mask] == 40_000).all()
@@ -271,7 +271,7 @@ def test_old_journals_of_saved_strokes_are_thinned(tmp_path: Path) -> None:
         other = Workbench(image, store, journals)
         other.stroke(np.random.default_rng(number))
         other.save()
-        journals.close(20)
+        journals.close(60)
         names.append(journal_path(tmp_path / ".pspgui", image))
     assert file_of(tmp_path).exists()  # its strokes are in no file
     assert [path.exists() for path in names] == [False, False, False, True]
@@ -292,7 +292,7 @@ def test_a_trouble_is_told_once_though_the_space_left_changes(tmp_path, monkeypa
     bench = bench_at(tmp_path)
     bench.journals._on_trouble = told.append
     bench.stroke(np.random.default_rng(1))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(tries) < 4 and time.monotonic() < end:
         time.sleep(0.01)
     bench.journals.close(0.2)

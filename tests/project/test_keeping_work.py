@@ -205,7 +205,7 @@ def full_disk(folder: Path, limit: bool, *before: str) -> str:
     program = FULL.format(here=str(HERE), limit=limit)
     done = subprocess.run(
         [*before, sys.executable, "-c", program, str(folder)],
-        capture_output=True, text=True, timeout=100,
+        capture_output=True, text=True, timeout=240,
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

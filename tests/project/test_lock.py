@@ -42,7 +42,7 @@ def racers():
     yield found
     for process in found:
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
 
 
 def racer():
@@ -58,7 +58,6 @@ def say(process, text):
     process.stdin.flush()
 
 
-@pytest.mark.timeout(60)
 def test_of_a_hundred_races_each_has_exactly_one_winner(racers, tmp_path):
     for number in range(100):
         path = tmp_path / f"lock{number % 3}"  # files that were there before, too
@@ -94,7 +93,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(path):
     lock = Lock(path, "pspgui")
     assert lock.acquire().pid == process.pid
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     process.stdin.close()
     process.stdout.close()
     assert lock.acquire() is None
@@ -170,7 +169,7 @@ def test_an_owner_shows_that_it_lives_and_notices_when_the_lock_is_taken(path, m
     lock.on_lost = lost.append
     assert lock.acquire() is None
     before = owner_of(path).beat
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (owner_of(path) or locks.Owner("", 0, "", "", "", 0, "", before)).beat <= before:
         assert time.monotonic() < until, "no sign of life"
         time.sleep(0.01)

@@ -216,7 +216,7 @@ SPECIAL = (
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
 def test_special_files_keep_nobody_waiting(folder, kind, tmp_path):
     make = {"pipe": os.mkfifo, "folder": os.mkdir, "loop": lambda path: path.symlink_to(path)}

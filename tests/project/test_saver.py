@@ -13,7 +13,7 @@ from pspgui.durable import SaveError
 from pspgui.labels.classes import CAMVID
 from pspgui.project import LabelStore, SaveQueue, SaveResult, Snapshot
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 class GatedDisk:

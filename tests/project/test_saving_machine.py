@@ -156,7 +156,7 @@ if settings.get_current_profile_name() == "nightly":
     Keeping.TestCase.settings = settings()
 else:
     Keeping.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
-TestKeeping = pytest.mark.timeout(3600 if Keeping.TestCase.settings.max_examples > 30 else 120)(
+TestKeeping = pytest.mark.timeout(3600 if Keeping.TestCase.settings.max_examples > 30 else 300)(
     Keeping.TestCase
 )
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pspgui.geometry import Rect
-from pspgui.labels.history import Change, History
+from pspgui.labels.edits import Change
+from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON
 from pspgui.project import LabelStore, StrokeJournals
