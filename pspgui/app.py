@@ -26,6 +26,9 @@ _STARTED = time.time()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `pspgui ARGUMENTS` and exit with its code; Qt is imported only for the window."""
+    # torch takes and gives back tens of megabytes with every layer, by huge pages much cheaper;
+    # what an image leaves behind is freed on the window's thread. Read when torch first allocates.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
         sys.exit(import_module("pspgui.cli").run(given))

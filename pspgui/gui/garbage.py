@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 _EVERY_MS: Final = 1000
 _OLD_EVERY: Final = 30  # rounds between looks at what has lived long
+_TOO_MANY: Final = 15_000  # objects to look at in one turn of the event loop, some 5 ms
 
 
 class GuiGarbage(QObject):
@@ -41,10 +42,15 @@ class GuiGarbage(QObject):
 
     @Slot()
     def collect(self) -> None:
-        """Free young garbage, and now and then the old."""
+        """Free young garbage, and now and then the old.
+
+        So much that came within a round is modules being imported, which stay.
+        """
         self._rounds += 1
         young, middle, _ = gc.get_count()
-        if self._rounds % _OLD_EVERY == 0:
+        if young > _TOO_MANY:
+            gc.freeze()
+        elif self._rounds % _OLD_EVERY == 0:
             gc.collect()
         elif young > gc.get_threshold()[0]:
             gc.collect(1 if middle else 0)

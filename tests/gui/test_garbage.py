@@ -41,3 +41,22 @@ def test_a_worker_that_allocates_frees_no_widget(qtbot):
     garbage.close()
     assert gc.isenabled()
     gc.disable()  # as the tests have it
+
+
+def test_what_comes_in_a_crowd_is_kept_for_good_and_not_looked_through(qtbot):
+    garbage = GuiGarbage()
+    garbage.collect()
+    before = gc.get_freeze_count()
+    crowd = [[number] for number in range(50_000)]  # as when modules are imported
+    garbage.collect()
+    assert gc.get_freeze_count() >= before + len(crowd)
+    knot = Knot()
+    gone = []
+    weakref.finalize(knot, lambda: gone.append(True))
+    del knot
+    garbage._rounds = -1
+    garbage.collect()
+    assert gone == [True]
+    garbage.close()
+    gc.disable()
+    del crowd
