@@ -12,8 +12,8 @@ from pspgui.geometry import Rect
 from pspgui.gui.errands import Errands
 from pspgui.gui.paint_rules import PaintRules
 from pspgui.labels.editing import paint
+from pspgui.labels.edits import TILE_PX
 from pspgui.labels.filters import OPEN, PaintFilter
-from pspgui.labels.history import TILE_PX
 from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp

@@ -14,7 +14,7 @@ from pspgui.durable import printable
 from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.jobs.opening import OpenedImage
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 from pspgui.project import JournalTrouble, LabelStore, Snapshot
 from pspgui.project.recovery import Lost
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from pspgui.geometry import Rect
 from pspgui.gui.label_session import LabelCopy, LabelSession
 from pspgui.imaging.scratch import full_map, let_go
-from pspgui.labels.history import TILE_PX
+from pspgui.labels.edits import TILE_PX
 from pspgui.labels.label_map import LabelMap
 
 _STEP_S: Final = 0.002

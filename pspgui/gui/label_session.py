@@ -12,7 +12,8 @@ from pspgui.geometry import Rect
 from pspgui.imaging.scratch import copied, full_map
 from pspgui.labels.classes import CAMVID, ClassTable
 from pspgui.labels.editing import Stroke, accept_prediction
-from pspgui.labels.history import MIB, TILE_PX, Edit, History
+from pspgui.labels.edits import MIB, TILE_PX, Edit
+from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import IMPORTED, MODEL, value_for
 from pspgui.labels.raster import Stamp

@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from pspgui.gui.document import Document
-from pspgui.labels.history import Change
+from pspgui.labels.edits import Change
 from pspgui.project import JournalTrouble, LabelStore, StrokeJournals
 from pspgui.project.recovery import Found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pspgui.labels.history import Edit
+from pspgui.labels.edits import Edit
 
 
 class ClassAreas:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.geometry import Rect
+from pspgui.labels.edits import Edit
 from pspgui.labels.filters import OPEN, PaintFilter
-from pspgui.labels.history import Edit, History
+from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON, is_model
 from pspgui.labels.raster import Point, Runs, Stamp, capsules, fresh_runs, pieces

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from pspgui.geometry import Rect
-from pspgui.labels.history import AfterTile, Edit, OpenTile, Plane, Tile, unpack
+from pspgui.labels.edits import AfterTile, Edit, OpenTile, Plane, Tile, unpack
 
 SUFFIX: Final = ".strokes"
 VERSION: Final = 1
@@ -85,7 +85,7 @@ class Stroke:
             if taken_back:
                 new, new_marks = new ^ turned, new_marks ^ turned_marks
             mask = (turned != 0) | (turned_marks != 0)
-            yield tile.rect, mask, AfterTile(tile.rect, new, new_marks)
+            yield tile.rect, mask, AfterTile(tile.rect, Plane.of(new), Plane.of(new_marks))
 
 
 @dataclass(eq=False)
@@ -226,7 +226,7 @@ def edit_frame(operation: int, edit: Edit, after: Iterable[AfterTile]) -> bytes:
         changed = (tile.labels.values() != 0) | (tile.provenance.values() != 0)
         four = (
             tile.labels.pack(), tile.provenance.pack(),
-            _packed(left.labels, changed), _packed(left.provenance, changed),
+            _packed(left.labels.values(), changed), _packed(left.provenance.values(), changed),
         )  # fmt: skip
         sizes.append([*tile.rect, *map(len, four)])
         blobs += four
@@ -242,7 +242,8 @@ def part_frame(operation: int, name: str, at: float, tiles: Iterable[OpenTile]) 
         marks = Plane.of(tile.provenance ^ tile.provenance_now)
         if turned.values().any() or marks.values().any():
             changed.append(Tile(tile.rect, turned, marks))
-            after.append(AfterTile(tile.rect, tile.labels_now, tile.provenance_now))
+            now, marks_now = Plane.of(tile.labels_now), Plane.of(tile.provenance_now)
+            after.append(AfterTile(tile.rect, now, marks_now))
     if not changed:
         return None
     edit = Edit(name, Rect(0, 0, 0, 0), 0, 0, (), at, tuple(changed))

@@ -15,7 +15,7 @@ import numpy as np
 
 from pspgui import durable
 from pspgui.durable import append_durably, cause_of, write_durably, write_durably_in_parts
-from pspgui.labels.history import MIB
+from pspgui.labels.edits import MIB
 from pspgui.project import journal as frames
 from pspgui.project.journal import Header, JournalError, read_journal
 from pspgui.project.recovery import LOST, STROKES, Resume, journal_path, set_aside_paths

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from pspgui import durable
-from pspgui.labels.history import MIB, Change, OpenTile
+from pspgui.labels.edits import MIB, Change, OpenTile
 from pspgui.project import journal as frames
 from pspgui.project.journal_file import JournalFile, thin
 from pspgui.project.recovery import Resume

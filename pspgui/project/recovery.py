@@ -11,7 +11,7 @@ import numpy as np
 
 from pspgui.durable import printable
 from pspgui.geometry import Rect
-from pspgui.labels.history import Edit
+from pspgui.labels.edits import Edit
 from pspgui.project.journal import (
     EDIT,
     OPERATIONS,
@@ -345,9 +345,10 @@ class _Replay:
     def _write(self, stroke: Stroke, taken_back: bool) -> None:
         most = int(np.iinfo(self.labels.dtype).max)
         for rect, mask, left in stroke.tiles(taken_back):
-            if int(left.labels.max()) > most:
+            labels = left.labels.values()
+            if int(labels.max()) > most:
                 raise ValueError("a label that the map cannot hold")
             where = rect.slices
-            np.copyto(self.labels[where], left.labels, where=mask, casting="unsafe")
-            np.copyto(self.marks[where], left.provenance, where=mask)
+            np.copyto(self.labels[where], labels, where=mask, casting="unsafe")
+            np.copyto(self.marks[where], left.provenance.values(), where=mask)
             self.touched[where] |= mask

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pspgui.geometry import Rect
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.editing import Stroke, accept_prediction
-from pspgui.labels.filters import OPEN
 from pspgui.labels.edits import Edit
+from pspgui.labels.filters import OPEN
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON

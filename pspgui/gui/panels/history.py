@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 from pspgui.gui.icons import draw_icon
 from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_empty, draw_swatch
 from pspgui.gui.theme import GRID_PX, ICON_PX, QuietLabel, current_theme, quiet_font, text_font
-from pspgui.labels.history import MIB, Edit
+from pspgui.labels.edits import MIB, Edit
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
