@@ -107,7 +107,7 @@ class Run:
 
     def until(self, condition) -> None:
         """Let the window live until something holds."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not condition():
             QApplication.processEvents()
             time.sleep(0.001)

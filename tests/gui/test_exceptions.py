@@ -11,7 +11,7 @@ from test_closing import HERE, assert_no_orphan, begin, ended
 
 from pspgui.gui.errors import Surprises
 
-pytestmark = pytest.mark.timeout(300)  # the first test waits for the whole run
+pytestmark = pytest.mark.timeout(600)  # the first test waits for the whole run
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def report(tmp_path_factory):
     """What a window says in which every slot, callback and painting raised once."""
     folder, home = tmp_path_factory.mktemp("images"), tmp_path_factory.mktemp("home")
     running = begin(HERE / "exception_runs.py", folder, home=home)
-    out, err = ended(running, 240)
+    out, err = ended(running, 500)
     assert running.returncode == 0, err[-4000:]
     assert_no_orphan(running)
     return json.loads(out.splitlines()[-1])

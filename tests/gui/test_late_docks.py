@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from fakes import fake_image
 from PySide6.QtWidgets import QApplication
@@ -9,6 +11,7 @@ from small_networks import small_network
 from workplace import Workplace
 
 from pspgui.geometry import Pixel
+from pspgui.gui import time_spent
 from pspgui.gui.docks import DOCKS
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.tools import Brush
@@ -30,9 +33,11 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def places(qtbot, qapp, weights, tmp_path):
+def places(qtbot, qapp, weights, tmp_path, monkeypatch):
     """Two windows of equal images; the panels of the first are built at once."""
     apply_theme(qapp, DARK)
+    # However long the work takes here, the statistics tell the same time.
+    monkeypatch.setattr(time_spent, "time", SimpleNamespace(monotonic=lambda: 0.0))
     found = []
     for name in ("early", "late"):
         folder = tmp_path / name / "street"

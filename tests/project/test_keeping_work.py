@@ -24,11 +24,11 @@ HERE = Path(__file__).parent
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="programs are made by fork")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1000)
 def test_a_thousand_killed_programs_lose_no_stroke_older_than_a_second(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(HERE / "kill_server.py"), str(tmp_path / "work"), "1000", "0.3"],
-        capture_output=True, text=True, timeout=390,
+        capture_output=True, text=True, timeout=950,
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
