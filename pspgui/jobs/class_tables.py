@@ -125,8 +125,8 @@ class Translation:
 
     @property
     def shared(self) -> int:
-        """How many of the model's classes are classes of the labels."""
-        return int((self.ids < len(self.labels)).sum())
+        """How many of the labels' classes the model knows, some of them as several of its own."""
+        return len(set(self.ids[self.ids < len(self.labels)].tolist()))
 
     def model_class(self, label: int) -> int | None:
         """Return the model's id of a class of `reading`; None if the model does not know it."""
@@ -345,7 +345,7 @@ def renumbered(
 def difference_text(translation: Translation) -> str:
     """Return the sentences that tell a person how labels and model differ, and what was done."""
     labels, shared = translation.labels, translation.shared
-    others = len(translation.model) - shared
+    others = len(translation.reading) - len(labels)
     own = f"These labels keep their own {len(labels)} classes. The model knows {shared or 'none'} "
     if not others:
         return f"{own}of them, and no others."

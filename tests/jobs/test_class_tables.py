@@ -128,6 +128,13 @@ def test_classes_are_kept_beside_the_labels(tmp_path):
     assert read_classes(file) == OTHER
 
 
+def test_two_classes_that_became_one_are_one_of_the_labels():
+    model = made(["a", "b", "c", "d"])
+    way = Translation(model, ClassDraft.of(model).deleted(3).merged(0, 1).table())
+    assert way.shared == len(way.labels) == 2
+    assert "own 2 classes. The model knows 2 of them and 1 other;" in difference_text(way)
+
+
 def test_a_model_is_understood_by_what_classes_were_called_before():
     model = table(("Sky", (1, 1, 1)), ("Car", (2, 2, 2)), ("Road", (3, 3, 3)))
     own = ClassDraft.of(model).renamed(0, "Heaven").merged(1, 2).table()
