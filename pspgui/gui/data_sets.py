@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QDialog, QWidget
 
+from pspgui.durable import printable
 from pspgui.gui.errors import sentence
 from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
@@ -46,9 +47,9 @@ class DataSets(QObject):
         self.report: QDialog | None = None
         self._only: tuple[Path, ...] | None = None  # the images that an export was asked for
         for kind, slot in (
-            ("exportable", self._ask_export), ("export_set", self._on_exported),
-            ("import_ready", self._ask_import), ("import_plan", self._on_planned),
-            ("import_set", self._on_imported), ("import_over", self._on_over),
+            ("exportable", self._ask_export), ("import_ready", self._ask_import),
+            ("import_plan", self._on_planned), ("import_set", self._on_imported),
+            ("import_over", self._on_over),
         ):  # fmt: skip
             session.answer_to(kind, slot)
         session.cancelled.connect(self._on_cancelled)
@@ -112,7 +113,8 @@ class DataSets(QObject):
             return source.table((*first, *images), check)
 
         job = run_export(images, source.marked_labels_of, table, request)
-        session.ask("background", "export_set", job)
+        what = f"The export to {printable(request.destination.name)}"
+        session.in_turn.ask("export_set", what, job, self._on_exported, Urgency.PREDICT)
 
     @Slot(object)
     def _on_exported(self, outcome: ExportOutcome) -> None:

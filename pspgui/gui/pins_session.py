@@ -69,7 +69,6 @@ class PinsSession(QObject):
         self._on_disk: tuple[Path | None, tuple[Pin, ...]] = (None, ())
         session.answer_to("pins", self._take)
         session.answer_to("pins_read", self._take_read)
-        session.answer_to("pins_file", self._tell)
         self._not_kept.connect(self._tell, Qt.ConnectionType.QueuedConnection)
         self._kept.connect(self._note_kept, Qt.ConnectionType.QueuedConnection)
         session.image_saved.connect(self._image_saved)
@@ -114,7 +113,8 @@ class PinsSession(QObject):
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a file off the GUI thread, and say how it went."""
-        self._session.ask("background", "pins_file", _writing(path, content))
+        what = f"The table {printable(path.name)}"
+        self._session.in_turn.ask("pins_file", what, _writing(path, content), self._tell)
 
     # -- evidence -----------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from pspgui.gui.autosave import Autosave
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import sentence
+from pspgui.gui.in_turn import InTurn
 from pspgui.gui.keeping_session import KeepingSession
 from pspgui.gui.label_reading import LabelReading
 from pspgui.gui.model_session import ModelSession
@@ -79,6 +80,7 @@ class Session(ModelSession):
         self.project = ProjectSession(document, self)
         self.keeping = KeepingSession(document, self)
         self.keeping.keep_history(*settings.history_mb)
+        self.in_turn = InTurn(document, self)
 
     # -- what there is ------------------------------------------------------------------------
 

@@ -115,7 +115,12 @@ class WindowVerbs(QObject):
         self.quit_wanted.emit()
 
     def may_close(self) -> bool:
-        """Save everything; when that fails, ask what to do. True if the window may close."""
+        """Save everything; when that fails, ask what to do. True if the window may close.
+
+        It is asked first whether files still being written are to be given up.
+        """
+        if self._session.in_turn.open and not self._give_up_files():
+            return False
         while not self._session.flush():
             answer = self._ask_about_unsaved()
             if answer == QMessageBox.StandardButton.Discard:
@@ -124,6 +129,21 @@ class WindowVerbs(QObject):
                 return False
             self._session.save_now()
         return True
+
+    def _give_up_files(self) -> bool:
+        first, *more = self._session.in_turn.open
+        others = f", and {len(more)} more" if more else ""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Files are still being written")
+        box.setText(f"{first}{others} would not be written if pspgui closes now.")
+        box.setInformativeText("The status bar says how far it is. Labels are saved in any case.")
+        buttons = QMessageBox.StandardButton
+        box.setStandardButtons(buttons.Discard | buttons.Cancel)
+        box.button(buttons.Discard).setText("Close without them" if more else "Close without it")
+        box.button(buttons.Cancel).setText("Go back")
+        box.setDefaultButton(buttons.Cancel)
+        return buttons(box.exec()) == buttons.Discard
 
     def _ask_about_unsaved(self) -> QMessageBox.StandardButton:
         names = [printable(path.name) for path in self._session.autosave.unsaved]

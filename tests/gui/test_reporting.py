@@ -12,6 +12,7 @@ from workplace import Workplace
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.dialogs import report_file
 from pspgui.imaging import encode_png
+from pspgui.jobs.messages import Step
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.raster import Stamp
 from pspgui.scenes import render_scene
@@ -95,6 +96,15 @@ def test_a_report_that_cannot_be_written_is_a_notice(place, monkeypatch, tmp_pat
 
 
 def test_two_reports_asked_for_at_once_are_both_written(place, monkeypatch, tmp_path):
+    def quick(wanted, path, apart):
+        def job(turn):
+            yield Step("Drawing")
+            path.write_text("A report")
+            return f"The report was written to {path}."
+
+        return job
+
+    monkeypatch.setattr(report_file, "write_report_of", quick)
     place.document.set_pin(Pixel(3, 4))
     heard = notices(place)
     for name in ("one.svg", "other.svg"):

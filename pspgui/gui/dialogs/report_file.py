@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtWidgets import QFileDialog
 
-from pspgui.gui.notices import Notice
-from pspgui.jobs.messages import Urgency
+from pspgui.durable import printable
 from pspgui.jobs.pins import PinPlace, PinQuestion
 from pspgui.jobs.reporting import ReportWanted, write_report_of
 
@@ -21,7 +20,6 @@ FILTERS: Final = {
     ".png": "Picture (*.png)",
     ".svg": "Drawing (*.svg)",
 }
-_KIND: Final = "report"
 
 
 def ask_for_report(parts: Parts) -> None:
@@ -49,17 +47,12 @@ def with_suffix(path: Path, chosen: str = "") -> Path:
 
 def write_report(parts: Parts, path: Path) -> None:
     """Write the report of all pins to a file off the GUI thread, and tell when it is there."""
-    wanted, session = wanted_of(parts), parts.session
+    wanted = wanted_of(parts)
     if wanted is None:
         parts.document.message.emit("There is no evidence to report yet: wait for the prediction.")
         return
-
-    def told(text: str) -> None:
-        session.notice.emit(Notice(text, is_error=False, about=_KIND))
-
-    session.settled.emit(_KIND)
-    session.answer_to(_KIND, told)
-    session.ask("background", _KIND, write_report_of(wanted, path, apart=True), Urgency.LOOK)
+    what = f"The report {printable(path.name)}"
+    parts.session.in_turn.ask("report", what, write_report_of(wanted, path, apart=True))
 
 
 def wanted_of(parts: Parts) -> ReportWanted | None:
