@@ -8,46 +8,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from pspgui.evidence.parts import Aimed, CellsEvidence, branches
-from pspgui.evidence.readings import (
-    READINGS,
-    ChannelShares,
-    OpenedSource,
-    PixelEvidence,
-    Reading,
-    Source,
-    Target,
-)
+from pspgui.evidence.parts import Aimed, UngatedEvidence
+from pspgui.evidence.readings import ChannelShares, OpenedSource, Source, Target
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.direct import DirectWeights
 
 
-class DirectEvidence(CellsEvidence):
+class DirectEvidence(UngatedEvidence):
     """What the features add at the one to four cells that a pixel mixes."""
 
     def __init__(self, activations: Activations, weights: DirectWeights) -> None:
         super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
 
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        """All: without gates they are the same."""
-        return READINGS
-
-    def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
-        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
-
-        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
-        class compared with itself.
-        """
-        aimed = self._aim(pixel, target, reading)
+    def _sources(self, aimed: Aimed) -> tuple[list[Source], float]:
         source = Source(
             "branch", 0, 0, 0, float(self._shares(aimed).sum()), 1.0, True,
             self._around(aimed.places), "features",
         )  # fmt: skip
-        return branches(aimed, [source], aimed.offset, reading)
+        return [source], aimed.offset
 
     def open(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
@@ -57,12 +36,6 @@ class DirectEvidence(CellsEvidence):
         values = aimed.places.scattered(self._shares(aimed).sum(axis=1))
         values.flags.writeable = False
         return OpenedSource(source, aimed.target, values, 0.0)
-
-    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
-        """Return the target's logit with the features or without, (V,); without gates a sum."""
-        found = self.at(pixel, target)
-        total: np.ndarray = found.constant + kept @ np.array([found.sources[0].value])
-        return total
 
     def channels(
         self, pixel: tuple[int, int], title: str, target: Target | None = None

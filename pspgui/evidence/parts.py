@@ -192,6 +192,40 @@ class CellsEvidence(ABC):
         )  # fmt: skip
 
 
+class UngatedEvidence(CellsEvidence):
+    """Evidence of a network without gates between its sources and the logits.
+
+    What a source adds is the same however it is asked, so that all readings are one.
+    """
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All: without gates they are the same."""
+        return READINGS
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
+    ) -> PixelEvidence:
+        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
+
+        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
+        class compared with itself.
+        """
+        aimed = self._aim(pixel, target, reading)
+        return branches(aimed, *self._sources(aimed), reading)
+
+    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
+        """Return the target's logit with only some sources, (V,); without gates just a sum."""
+        found = self.at(pixel, target)
+        values = np.array([source.value for source in found.sources])
+        total: np.ndarray = found.constant + kept @ values
+        return total
+
+    @abstractmethod
+    def _sources(self, aimed: Aimed) -> tuple[list[Source], float]:
+        """Return the sources with what each adds, and what biases add."""
+
+
 class PartsEvidence(CellsEvidence):
     """Evidence of a network whose parts all enter one chain, whose last step is a ReLU."""
 

@@ -12,16 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.evidence.chain import Chain, Places
-from pspgui.evidence.parts import Aimed, CellsEvidence, branches
-from pspgui.evidence.readings import (
-    READINGS,
-    ChannelShares,
-    OpenedSource,
-    PixelEvidence,
-    Reading,
-    Source,
-    Target,
-)
+from pspgui.evidence.parts import Aimed, UngatedEvidence
+from pspgui.evidence.readings import ChannelShares, OpenedSource, Source, Target
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.heads.fcn import ScoreWeights
@@ -47,7 +39,7 @@ class _Map(NamedTuple):
         return found
 
 
-class ScoreEvidence(CellsEvidence):
+class ScoreEvidence(UngatedEvidence):
     """What each score map adds: that of fc7, and those of the pools."""
 
     def __init__(self, activations: Activations, weights: ScoreWeights) -> None:
@@ -56,20 +48,7 @@ class ScoreEvidence(CellsEvidence):
         self.weights = weights
         self._titles = tuple(weights.biases)
 
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        """All: without gates they are the same."""
-        return READINGS
-
-    def at(
-        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split"
-    ) -> PixelEvidence:
-        """Take the logit of a pixel (y, x) apart; without a target the winner's margin.
-
-        Raises IndexError for a pixel outside the image or an unknown class, ValueError for a
-        class compared with itself.
-        """
-        aimed = self._aim(pixel, target, reading)
+    def _sources(self, aimed: Aimed) -> tuple[list[Source], float]:
         maps = sorted(self._walk(aimed), key=lambda found: found.level)
         sources = [
             Source(
@@ -78,14 +57,7 @@ class ScoreEvidence(CellsEvidence):
             )
             for found in maps
         ]  # fmt: skip
-        return branches(aimed, sources, sum(found.biases for found in maps), reading)
-
-    def worth(self, pixel: tuple[int, int], target: Target, kept: np.ndarray) -> np.ndarray:
-        """Return the target's logit with only some score maps, (V,); without gates just a sum."""
-        found = self.at(pixel, target)
-        values = np.array([source.value for source in found.sources])
-        total: np.ndarray = found.constant + kept @ values
-        return total
+        return sources, sum(found.biases for found in maps)
 
     def open(
         self, pixel: tuple[int, int], source: Source, target: Target | None = None
