@@ -376,7 +376,7 @@ def _why_not(document: Document) -> tuple[str, str]:
         return (
             "Read by windows",
             "What is shown is an average over windows, each with a pyramid of its own. Choose "
-            "to read the whole image at once in the Model dialog (Ctrl+M) to ask what if.",
+            "to read the whole image at once in the Model dialog (Ctrl+Shift+M) to ask what if.",
         )
     if document.prediction is None or document.is_preview:
         return "Waiting for the prediction", "Then any part of the pyramid can be silenced."

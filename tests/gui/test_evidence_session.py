@@ -91,6 +91,7 @@ def test_a_source_of_a_window_lies_over_that_window_alone(place):
     place.wait(lambda: document.evidence is not None)
     frame = document.window_frame
     assert frame.contains(80, 110) and frame.width < 128
+    assert place.window.evidence.reading.isEnabled()  # though the window came after the prediction
     local = document.evidence.sources[0]
     document.open_source(local)
     place.wait(lambda: document.opened is not None)

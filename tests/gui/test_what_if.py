@@ -602,3 +602,17 @@ def test_without_a_pyramid_it_says_why(qapp, qtbot, weights):
     assert _why_not(document)[0] == "No image yet"
     document.set_image(fake_image(60, 80), None, "bare")
     assert _why_not(document)[0] == "Waiting for the prediction"
+
+
+def test_by_windows_it_names_the_key_that_opens_the_model_dialog(qapp):
+    from pspgui.gui.commands.files import ROWS
+    from pspgui.gui.what_if import _why_not
+
+    class ByWindows(Document):
+        by_windows = True
+
+    document = ByWindows()
+    document.set_image(np.zeros((4, 4, 3), np.uint8), None, "street")
+    title, hint = _why_not(document)
+    assert title == "Read by windows"
+    assert f"({next(row for row in ROWS if row.id == "model").keys[0]})" in hint

@@ -136,7 +136,9 @@ class EvidencePanel(QWidget):
         d.later.waits.connect(self._header.show_waiting)
         d.image_changed.connect(self._on_other_image)
         d.prediction_changed.connect(self._on_other_image)
-        d.prediction_changed.connect(self.reading.show_choice)
+        # Of windows the engine comes behind the prediction, and with it what can be chosen.
+        for changed in (d.prediction_changed, d.window_changed):
+            changed.connect(self.reading.show_choice)
         self.grids.bin_pointed.connect(self._point)
         self.grids.bin_chosen.connect(d.open_source)
         for sums in (self.bar, self.waterfall):
