@@ -83,6 +83,16 @@ def same_weights():
         torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_stepping_back():
+    """Let the model's threads be no nicer than others, which starves them on a busy machine."""
+    try:
+        from pspgui.gui import engine_thread
+    except ImportError:  # the command line is tested without Qt too
+        return
+    engine_thread._NICENESS = 0
+
+
 @pytest.fixture
 def qtbot(qtbot):
     """Let whatever is waited for take its time: a busy machine is no failure of the window."""

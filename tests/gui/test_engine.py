@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QObject, QThread, Slot
 
+from pspgui.gui import engine_thread
 from pspgui.gui.engine_thread import Engine
 from pspgui.jobs.messages import Cancelled, Done, Failed, Progress, Step
 
@@ -101,7 +102,8 @@ def test_an_image_opens_while_a_prediction_is_at_work(engine, qtbot):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts niceness by threads")
-def test_the_model_lets_the_window_go_first_and_files_do_not_wait(engine, qtbot):
+def test_the_model_lets_the_window_go_first_and_files_do_not_wait(engine, qtbot, monkeypatch):
+    monkeypatch.setattr(engine_thread, "_NICENESS", 10)
     answers = Answers(engine)
 
     def job(turn):
