@@ -615,4 +615,5 @@ def test_by_windows_it_names_the_key_that_opens_the_model_dialog(qapp):
     document.set_image(np.zeros((4, 4, 3), np.uint8), None, "street")
     title, hint = _why_not(document)
     assert title == "Read by windows"
-    assert f"({next(row for row in ROWS if row.id == "model").keys[0]})" in hint
+    key = next(row for row in ROWS if row.id == "model").keys[0]
+    assert f"({key})" in hint
