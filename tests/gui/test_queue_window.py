@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import fake_image
@@ -13,7 +15,7 @@ from pspgui.geometry import Rect
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.imaging import encode_png
 from pspgui.labels.classes import CAMVID
-from pspgui.labels.provenance import MODEL
+from pspgui.labels.provenance import MODEL, PERSON
 from pspgui.labels.raster import Stamp
 
 pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
@@ -88,12 +90,33 @@ def test_from_a_batch_to_what_is_done(place, tmp_path):
     place.wait(lambda: document.image_path == images[1] and place.predicted())
     place.session.project.flush()
     assert statuses(place)[0] == "done"
+    place.wait(lambda: images[0] not in place.session.autosave.unsaved)
+    stored = place.session.store.load(images[0])  # the prediction, accepted as it was
+    assert stored is not None and (stored.provenance == PERSON).all()
     place.key(Qt.Key.Key_F)
     place.session.project.flush()
     assert statuses(place)[:2] == ["done", "flagged"]
     place.key(Qt.Key.Key_F)
     place.session.project.flush()
     assert statuses(place)[:2] == ["done", "predicted"]
+
+
+def test_the_doubt_of_the_image_shown_follows_how_it_is_read(place):
+    index, session = place.session.project.index, place.session
+    image = place.document.image_path
+
+    def doubt():
+        session.project.flush()
+        return index.image_of(image).margin
+
+    place.wait(lambda: doubt() is not None)
+    whole = doubt()
+    session.apply_choice(replace(session.choice, reading="semseg-ms", crop_px=129))
+    place.wait(lambda: doubt() != whole)
+    scaled = doubt()
+    session.apply_choice(replace(session.choice, reading="whole"))
+    place.wait(lambda: doubt() != scaled)
+    assert doubt() == pytest.approx(whole)
 
 
 def test_labels_to_start_from_are_kept_only_when_asked(place, monkeypatch):

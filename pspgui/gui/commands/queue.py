@@ -8,7 +8,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QMessageBox
 
-from pspgui.gui.commands.row import ActionRow, Parts
+from pspgui.gui.commands.row import ActionRow, Parts, has_prediction
 
 
 def can_mark(parts: Parts) -> bool:
@@ -18,8 +18,16 @@ def can_mark(parts: Parts) -> bool:
 
 
 def _mark_done(parts: Parts) -> None:
-    """Mark the image shown done and go on; several selected ones are only marked."""
-    chosen = parts.images.selected()
+    """Mark the image shown done and go on; several selected ones are only marked.
+
+    Who changes nothing in the prediction and calls it done accepts it: exports then have labels.
+    """
+    chosen, document = parts.images.selected(), parts.document
+    if list(chosen) == [document.image_path] and not document.is_touched and has_prediction(parts):
+        document.accept_prediction()  # says so where this is a first look
+        document.finish_stroke()
+        if document.is_preview:
+            return
     parts.session.save_now()
     parts.queue.set_status(chosen, "done")
     if len(chosen) == 1:
