@@ -148,9 +148,11 @@ class BatchSession(QObject):
         if image is None or prediction is None or model is None or index is None:
             return
         listing = self._queue.listing
-        if listing is None or not listing.id_of(image) or self._measured.get(image) == model.digest:
+        # Windows, scales and bits make other answers of the same weights.
+        read_by = f"{model.digest} {model.running}"
+        if listing is None or not listing.id_of(image) or self._measured.get(image) == read_by:
             return
-        self._measured[image] = model.digest
+        self._measured[image] = read_by
         job = _measured(IndexLedger(index), image, prediction, model.digest, len(model.table))
         self._session.ask("background", "doubt", job, Urgency.PREDICT)
 
