@@ -31,6 +31,7 @@ from pspgui.jobs.cleaning import Cleaning, Sieve, find_changes
 from pspgui.jobs.messages import Turn
 from pspgui.labels.grabcut import cut_out
 from pspgui.labels.morphology import OPERATIONS, Operation
+from pspgui.labels.raster import Stamp
 from pspgui.labels.scissors import Wire
 from pspgui.labels.superpixels import find_superpixels
 
@@ -64,6 +65,7 @@ def main() -> None:
     _smoothing_dabs(app, document, canvas)
     _cleaning(document)
     _looking(document)
+    _large_edits(app, document, canvas)
     _repaints(app, document, canvas)
     _recolouring(app, document, canvas)
     _rings(app, document, canvas)
@@ -141,6 +143,51 @@ def _cleaning(document: Document) -> None:
     for what in whats:
         times = [_timed(lambda what=what: list(find_changes(labels, what)(turn)))]
         _row(f"whole map: {what.kind}", times)
+
+
+def _large_edits(app: QApplication, document: Document, canvas: Canvas) -> None:
+    """Edits of all tiles of the map: how long the window is held up at once, and all in all."""
+    canvas.fit()
+    whole = document.label_map.rect
+    stamp = Stamp(whole, np.ones((whole.height, whole.width), bool))
+    document.set_active_class(7)
+
+    def stroke() -> None:
+        document.set_brush_diameter(2048)
+        document.set_active_class(8)
+        document.begin_stroke(0.0, 0.0, "brush")
+        for k in range(whole.height // 1024):
+            document.move_stroke(1024.0 * k, whole.width * ((k + 1) % 2))
+            app.processEvents()
+
+    undo = ("undo", document.undo)
+    changes = [("fill", lambda: document.fill(stamp, "Fill")), undo, ("redo", document.redo), undo,
+               ("release of a stroke", document.release_stroke), undo]  # fmt: skip
+    for what, change in changes:
+        if "stroke" in what:
+            stroke()
+        turns = _turns(app, document, change)
+        wall, work = (1e3 * np.array(side) for side in zip(*turns, strict=True))
+        print(f"{what + ' of the whole map':<32}{len(turns):>4} turns, {wall.sum():5.0f} ms, CPU "
+              f"{work.sum():5.0f}; longest {wall.max():.1f}, CPU {work.max():.1f}; then painted "
+              f"in {1e3 * _timed(app.processEvents).wall:.1f}")  # fmt: skip
+
+
+def _turns(
+    app: QApplication, document: Document, change: Callable[[], object]
+) -> list[tuple[float, float]]:
+    """Make a change of labels; seconds and CPU seconds of every turn of the window's thread."""
+    turns = []
+
+    def turn(action: Callable[[], object]) -> None:
+        started, worked = time.perf_counter(), time.thread_time()
+        action()
+        turns.append((time.perf_counter() - started, time.thread_time() - worked))
+
+    turn(change)
+    while document.history.is_open:
+        turn(app.processEvents)
+    return turns
 
 
 def _looking(document: Document) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -11,15 +11,17 @@ from PySide6.QtCore import QObject, Signal
 from pspgui.geometry import Rect
 from pspgui.gui.errands import Errands
 from pspgui.gui.paint_rules import PaintRules
-from pspgui.labels.editing import paint
-from pspgui.labels.edits import TILE_PX
+from pspgui.labels.editing import UNTOUCHED, Painted, paint, writing
+from pspgui.labels.edits import TILE_PX, Edit
 from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.morphology import Patch
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp
-from pspgui.labels.shapes import tiles
+from pspgui.labels.shapes import squares
 
 SMOOTH_MODES: Final = ("joint", "smooth", "grow", "shrink", "close")
+
+Part = tuple[Rect, np.ndarray, int | np.ndarray]  # where, of it which pixels, and what they get
 
 
 class Pending(Protocol):
@@ -101,8 +103,9 @@ class AreaSession(PaintRules):
     ) -> bool:
         """Give an area the active class, or erase it, as one edit.
 
-        `verb` names the edit ("Lasso"); `allowed` is what `filter_at` said of the press. Returns
-        whether anything changed; what hinders it is said in the status bar.
+        `verb` names the edit ("Lasso"); `allowed` is what `filter_at` said of the press. A large
+        area is written in turns. Returns whether anything changed, or does so now; what hinders it
+        is said in the status bar.
         """
         self.finish_stroke()
         if not self.can_paint(kind):
@@ -128,42 +131,39 @@ class AreaSession(PaintRules):
     ) -> bool:
         """Write one label under a stamp, or what an array holds there, as one edit.
 
-        The array is of the whole image or of the stamp's shape. Returns whether anything changed;
-        if nothing did, that is said.
+        The array is of the whole image or of the stamp's shape. Returns what `fill` returns.
         """
         local = isinstance(value, np.ndarray) and value.shape == stamp.mask.shape
-        parts = []
-        for rect, mask in tiles(stamp, TILE_PX):
-            part = rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices
-            parts.append((rect, mask, value[part] if local else value))
-        return self._write_parts(parts, name, provenance, allowed)
+
+        def parts() -> Iterator[Part]:
+            for rect in squares(stamp.rect, TILE_PX):
+                part = rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices
+                yield rect, stamp.mask[part], value[part] if local else value
+
+        return self._write_parts(parts(), name, provenance, allowed)
 
     # -- inside -------------------------------------------------------------------------------
 
     def _write_parts(
-        self,
-        parts: Iterable[tuple[Rect, np.ndarray, int | np.ndarray]],
-        name: str,
-        provenance: int | None,
-        allowed: PaintFilter,
+        self, parts: Iterable[Part], name: str, provenance: int | None, allowed: PaintFilter
     ) -> bool:
-        """Write labels under masks as one edit; whether anything changed."""
-        history = self._history
-        history.begin(name)
-        try:
+        """Write labels under masks as one edit; whether anything changed, or does so now."""
+        serial, label_map, history = self._serial, self._label_map, self._history
+
+        def writes() -> Iterator[Painted]:
             for rect, mask, value in parts:
-                paint(self._label_map, history, rect, mask, value, provenance, allowed)
-        except BaseException:
-            history.abort()
-            raise
-        edit = history.commit()
+                yield UNTOUCHED if not mask.any() else paint(
+                    label_map, history, rect, mask, value, provenance, allowed
+                )
+
+        self._changing.run(writing(history, name, writes()), self._written, may_take_back=True)
+        return self._changing.is_busy or self._serial != serial
+
+    def _written(self, edit: Edit | None) -> None:
         if edit is None:
             self.message.emit(self._nothing_changed())
-            return False
-        self._announce(edit.rect)
-        self._changed(edit.title)
-        self.history_changed.emit()
-        return True
+        else:
+            self._edited(edit, edit.title)
 
     def _install_labels(self, *labels: object, **options: object) -> None:
         """Start over with another image's labels: what was selected was another image's."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pspgui.geometry import Rect
+from pspgui.gui.changing import Changing
 from pspgui.imaging.scratch import copied, full_map
 from pspgui.labels.classes import CAMVID, ClassTable
-from pspgui.labels.editing import Stroke, accept_prediction
+from pspgui.labels.editing import Stroke
 from pspgui.labels.edits import MIB, TILE_PX, Edit
+from pspgui.labels.following import Following, compare, follow
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import IMPORTED, MODEL, value_for
@@ -20,7 +23,7 @@ from pspgui.labels.raster import Stamp
 from pspgui.labels.shapes import tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from pspgui.inference.predictor import Prediction
     from pspgui.project.recovery import Lost
@@ -66,6 +69,7 @@ class LabelSession(QObject):
         self._history: History | None = None
         self._history_budget = 256 * MIB
         self._stroke: Stroke | None = None
+        self._changing = Changing(self)
         self._active_class = 0
         self._brush_diameter = 24
         self._square_brush = False
@@ -161,15 +165,20 @@ class LabelSession(QObject):
         if self._stroke is not None:
             self._announce(self._stroke.move(y, x))
 
-    def finish_stroke(self) -> None:
-        """Release the tool: the stroke becomes one edit, or nothing if it changed no pixel."""
+    def release_stroke(self) -> None:
+        """Release the tool: the stroke becomes one edit, or nothing if it changed no pixel.
+
+        A large one does so in turns; what needs it to be done calls `finish_stroke`.
+        """
         stroke, self._stroke = self._stroke, None
-        if stroke is None:
-            return
-        edit = stroke.finish()
-        if edit is not None:
-            self._changed(edit.title)
-        self.history_changed.emit()
+        if stroke is not None:
+            self._changing.run(self._finishing(stroke), self._stroke_ended, may_take_back=True)
+
+    def finish_stroke(self) -> None:
+        """Release the tool and wait for whatever change is under way."""
+        self._changing.finish()
+        self.release_stroke()
+        self._changing.finish()
 
     def abort_stroke(self) -> None:
         """Take the running stroke back as if it had never been."""
@@ -178,32 +187,28 @@ class LabelSession(QObject):
             self._announce(stroke.abort())
 
     def undo(self) -> None:
-        """Undo the latest edit; during a stroke, only that stroke is taken back."""
-        if self._stroke is not None:
+        """Undo the latest edit; one that is still being made is taken back."""
+        if self._changing.take_back():
+            self._announce(self._label_map.rect)
+        elif self._stroke is not None:
             self.abort_stroke()
         elif self._history is not None and self.may_change():
-            self._swapped(self._history.undo(), "Undone")
+            self._changing.run(self._history.undoing(), partial(self._swapped, verb="Undone"))
 
     def redo(self) -> None:
         """Redo the edit undone last; not possible during a stroke."""
         if self._stroke is None and self._history is not None and self.may_change():
-            self._swapped(self._history.redo(), "Redone")
+            self._changing.finish()
+            self._changing.run(self._history.redoing(), partial(self._swapped, verb="Redone"))
 
     def jump_history(self, standing: int) -> None:
         """Undo or redo until this many edits stand, as one repaint."""
         if self._stroke is not None:
             self.abort_stroke()
-        if self._history is None or not self.may_change():
-            return
-        before = len(self._history.edits)
-        rect = self._history.jump(standing)
-        steps = len(self._history.edits) - before
-        if steps == 0:
-            return
-        self._announce(rect)
-        edits = "1 edit" if abs(steps) == 1 else f"{abs(steps)} edits"
-        self._changed(f"{edits} {'brought back' if steps > 0 else 'taken back'}")
-        self.history_changed.emit()
+        self._changing.finish()
+        if self._history is not None and self.may_change():
+            before = len(self._history.edits)
+            self._changing.run(self._history.jumping(standing), partial(self._jumped, before))
 
     def restore_history(self, done: Sequence[Edit], undone: Sequence[Edit]) -> None:
         """Take over edits of an earlier session, which fit the labels just opened."""
@@ -243,9 +248,7 @@ class LabelSession(QObject):
             raise
         edit = history.commit()
         if edit is not None:
-            self._announce(edit.rect)
-            self._changed(edit.title)
-            self.history_changed.emit()
+            self._edited(edit, edit.title)
         return True
 
     def model_mark(self) -> int:
@@ -253,26 +256,6 @@ class LabelSession(QObject):
         if self._label_map is None or self._prediction is None:
             return MODEL
         return value_for(self._label_map.models, self._model_name(self._prediction))
-
-    def accept_prediction(self) -> None:
-        """Make the prediction the labels wherever no person has set them, as one edit."""
-        prediction, labels, history = self._prediction, self._label_map, self._history
-        if not self.may_change():
-            return
-        if self._is_preview:
-            self.message.emit("This is a first look; accept once the full prediction is there.")
-            return
-        if prediction is None or labels is None or history is None:
-            self.message.emit("There is no prediction to accept yet.")
-            return
-        self.finish_stroke()
-        edit = accept_prediction(labels, history, prediction.labels)
-        if edit is None:
-            self.message.emit("All labels are accepted already.")
-            return
-        self._announce(edit.rect)
-        self._changed(edit.title)
-        self.history_changed.emit()
 
     # -- what is on disk ----------------------------------------------------------------------
 
@@ -294,7 +277,8 @@ class LabelSession(QObject):
     @property
     def is_edited(self) -> bool:
         """Whether the labels were changed, or are being changed, since the image was opened."""
-        return self._serial != self._base_serial or self._stroke is not None
+        under_way = self._stroke is not None or self._changing.is_busy
+        return under_way or self._serial != self._base_serial
 
     @property
     def edit_serial(self) -> int:
@@ -332,6 +316,7 @@ class LabelSession(QObject):
 
         Serials go on counting, so that a late reply about another image never looks newer.
         """
+        self._changing.finish()
         self._stroke = None
         self._label_map = None
         if labels is not None:
@@ -356,28 +341,32 @@ class LabelSession(QObject):
             self._announce(Rect(0, 0, *shape))
 
     def _follow_prediction(
-        self, prediction: Prediction, fresh: LabelMap | None = None
+        self,
+        prediction: Prediction,
+        fresh: LabelMap | None = None,
+        following: Following | None = None,
     ) -> None:
         """Let unpainted labels start as the prediction, while no person has edited or saved.
 
         fresh: a map of the prediction's labels that nobody else holds, taken over without a copy.
+        following: where the prediction differs from a map that follows it, found beforehand.
         """
+        rect = Rect(0, 0, *prediction.labels.shape)
         if self._label_map is None and fresh is not None:
             self._take_map(fresh)
         elif self._label_map is None:
             marks = full_map(prediction.labels.shape, np.uint8, MODEL)
             self._take_map(LabelMap(copied(prediction.labels), marks))
         elif not self.is_touched:
-            np.copyto(
-                self._label_map.labels, prediction.labels,
-                where=self._label_map.provenance == MODEL,
-            )  # fmt: skip
+            if following is None or not following.is_about(self._label_map):
+                following = compare(self._label_map, prediction.labels)
+            rect = following.rect
+            follow(self._label_map, prediction.labels, rect)
         else:
             return
         self._label_map.models.clear()
         self._label_map.models[MODEL] = self._model_name(prediction)
-        height, width = self._label_map.shape
-        self.labels_changed.emit(Rect(0, 0, height, width))
+        self._announce(rect)
 
     def _take_map(self, label_map: LabelMap) -> None:
         self._label_map = label_map
@@ -403,14 +392,42 @@ class LabelSession(QObject):
     @Slot()
     def _pack(self) -> None:
         """Compress what undo keeps, a few milliseconds at a time, until all of it is."""
-        if self._stroke is None and not (self._history and self._history.pack(0.003)):
+        if self.stroke_active or self._changing.is_busy:
+            return
+        if not (self._history and self._history.pack(0.003)):
             self._packing.stop()
 
+    def _finishing(self, stroke: Stroke) -> Generator[None, None, Edit | None]:
+        """Take down what a stroke changed, a tile a step, then make it an edit."""
+        try:
+            if self._history is not None and self._history.is_open:
+                yield from self._history.closing()
+            return stroke.finish()
+        except BaseException:
+            stroke.abort()
+            raise
+
+    def _stroke_ended(self, edit: Edit | None) -> None:
+        if edit is not None:
+            self._changed(edit.title)
+        self.history_changed.emit()
+
     def _swapped(self, edit: Edit | None, verb: str) -> None:
-        if edit is None:
-            return
+        if edit is not None:
+            self._edited(edit, f"{verb}: {edit.title}")
+
+    def _jumped(self, before: int, rect: Rect) -> None:
+        steps = len(self._history.edits) - before
+        if steps:
+            edits = "1 edit" if abs(steps) == 1 else f"{abs(steps)} edits"
+            self._announce(rect)
+            self._changed(f"{edits} {'brought back' if steps > 0 else 'taken back'}")
+            self.history_changed.emit()
+
+    def _edited(self, edit: Edit, text: str) -> None:
+        """Tell of an edit that was made, undone or redone."""
         self._announce(edit.rect)
-        self._changed(f"{verb}: {edit.title}")
+        self._changed(text)
         self.history_changed.emit()
 
 

@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from pspgui.gui.label_session import LabelSession
 from pspgui.gui.pen import Pen
-from pspgui.labels.editing import Stroke, accept_prediction
+from pspgui.labels.editing import Stroke, accepting
+from pspgui.labels.edits import Edit
 from pspgui.labels.filters import OPEN, PaintFilter
 from pspgui.labels.provenance import IGNORED
 
@@ -263,13 +264,6 @@ class PaintRules(LabelSession):
                 self._stroke.diameter_px = self.pen.diameter(self._brush_diameter)
             self._announce(self._stroke.move(y, x))
 
-    def finish_stroke(self) -> None:
-        """Release the tool; say so when the rules left nothing to change."""
-        was_active, serial = self.stroke_active, self.edit_serial
-        super().finish_stroke()
-        if was_active and serial == self.edit_serial and not self.paint_filter.is_open:
-            self.message.emit(self._nothing_changed())
-
     def accept_prediction(self) -> None:
         """Make the prediction the labels wherever no person has set them, as one edit.
 
@@ -285,18 +279,23 @@ class PaintRules(LabelSession):
             self.message.emit("There is no prediction to accept yet.")
             return
         self.finish_stroke()
-        edit = accept_prediction(
-            self._label_map, self._history, prediction.labels, allowed=self.locks
-        )
-        if edit is None:
-            locked = " but those of locked classes" if self._locked else ""
-            self.message.emit(f"All labels are accepted already{locked}.")
-            return
-        self._announce(edit.rect)
-        self._changed(edit.title)
-        self.history_changed.emit()
+        steps = accepting(self._label_map, self._history, prediction.labels, allowed=self.locks)
+        self._changing.run(steps, self._accepted, may_take_back=True)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _accepted(self, edit: Edit | None) -> None:
+        if edit is not None:
+            self._edited(edit, edit.title)
+            return
+        locked = " but those of locked classes" if self._locked else ""
+        self.message.emit(f"All labels are accepted already{locked}.")
+
+    def _stroke_ended(self, edit: Edit | None) -> None:
+        """Say so when the rules left nothing to change."""
+        super()._stroke_ended(edit)
+        if edit is None and not self.paint_filter.is_open:
+            self.message.emit(self._nothing_changed())
 
     def _nothing_changed(self) -> str:
         why = _NO_EFFECT[self._paint_over]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from pspgui.geometry import Rect
-from pspgui.labels.edits import Edit
+from pspgui.labels.edits import TILE_PX, Edit
 from pspgui.labels.filters import OPEN, PaintFilter
-from pspgui.labels.history import History
+from pspgui.labels.history import History, Steps, at_once
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON, is_model
 from pspgui.labels.raster import Point, Runs, Stamp, capsules, fresh_runs, pieces
+from pspgui.labels.shapes import squares
 
 _LARGE_PX = 96  # larger brushes paint what a move adds, not all that it sweeps
 
@@ -22,6 +24,9 @@ class Painted(NamedTuple):
 
     rect: Rect
     pixels: int
+
+
+UNTOUCHED = Painted(Rect(0, 0, 0, 0), 0)
 
 
 def paint(
@@ -179,6 +184,50 @@ class Stroke:
         ).rect
 
 
+def writing(history: History, name: str, writes: Iterable[Painted]) -> Steps:
+    """Make one edit of writes, a step each; they should meet one tile after another.
+
+    Returns the edit, None when nothing changed. What is broken off, or fails, is taken back.
+    """
+    history.begin(name)
+    try:
+        for painted in writes:
+            history.close(painted.rect)
+            yield
+        return history.commit()
+    except BaseException:
+        history.abort()
+        raise
+
+
+def accepting(
+    label_map: LabelMap,
+    history: History,
+    prediction: np.ndarray,
+    provenance: int = PERSON,
+    allowed: PaintFilter = OPEN,
+) -> Steps:
+    """Make the prediction (H, W) the labels wherever no person has set them, as one edit.
+
+    The pixels taken over are marked with `provenance`: accepting is a person's word for them.
+    Labels that `allowed` spares stay; where they equal the prediction they are confirmed too.
+    Returns None when there was nothing to take over. Raises `ValueError` for another shape.
+    """
+    labels, marks = label_map.labels, label_map.provenance
+    if prediction.shape != labels.shape:
+        raise ValueError(f"labels are {labels.shape}, what is copied is {prediction.shape}")
+
+    def taken_over() -> Iterator[Painted]:
+        for rect in squares(label_map.rect, TILE_PX):
+            here, wanted = labels[rect.slices], prediction[rect.slices]
+            free = is_model(marks[rect.slices])
+            if not allowed.is_open:
+                free &= (here == wanted) | allowed.change(here, wanted)
+            yield paint(label_map, history, rect, free, wanted, provenance)
+
+    return writing(history, "Accept prediction", taken_over())
+
+
 def accept_prediction(
     label_map: LabelMap,
     history: History,
@@ -186,20 +235,5 @@ def accept_prediction(
     provenance: int = PERSON,
     allowed: PaintFilter = OPEN,
 ) -> Edit | None:
-    """Make the prediction (H, W) the labels wherever no person has set them, as one edit.
-
-    The pixels taken over are marked with `provenance`: accepting is a person's word for them.
-    Labels that `allowed` spares stay; where they equal the prediction they are confirmed too.
-    Returns None when there was nothing to take over. Raises `ValueError` for another shape.
-    """
-    free = is_model(label_map.provenance)
-    if not allowed.is_open and prediction.shape == free.shape:
-        labels = label_map.labels
-        free &= (labels == prediction) | allowed.change(labels, prediction)
-    history.begin("Accept prediction")
-    try:
-        paint(label_map, history, label_map.rect, free, prediction, provenance)
-    except BaseException:
-        history.abort()
-        raise
-    return history.commit()
+    """Do as `accepting`, at once."""
+    return at_once(accepting(label_map, history, prediction, provenance, allowed))

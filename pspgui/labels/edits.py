@@ -116,14 +116,15 @@ class Edit:
     area_change: tuple[tuple[int, int], ...]
     at: float
     tiles: tuple[Tile, ...]
-    _packed_bytes: int | None = field(default=None, repr=False)
+    _held: int | None = field(default=None, repr=False)
+    _is_packed: bool = field(default=False, repr=False)
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds."""
-        if self._packed_bytes is not None:
-            return self._packed_bytes
-        return sum(tile.nbytes for tile in self.tiles)
+        """Memory it holds; as long as it is being packed, what it held before."""
+        if self._held is None:
+            self._held = sum(tile.nbytes for tile in self.tiles)
+        return self._held
 
     @property
     def title(self) -> str:
@@ -134,7 +135,7 @@ class Edit:
 
     def pack(self, end: float = float("inf")) -> bool:
         """Pack its tiles until the clock (`time.perf_counter`) says `end`; True when all are."""
-        if self._packed_bytes is not None:
+        if self._is_packed:
             return True
         for tile in self.tiles:
             if not (tile.labels.is_packed and tile.provenance.is_packed):
@@ -142,7 +143,7 @@ class Edit:
                     return False
                 tile.labels.pack()
                 tile.provenance.pack()
-        self._packed_bytes = sum(tile.nbytes for tile in self.tiles)
+        self._is_packed, self._held = True, None
         return True
 
 

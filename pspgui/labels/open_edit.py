@@ -106,7 +106,8 @@ class OpenEdit:
         areas = tuple(sorted((label, pixels) for label, pixels in total.areas.items() if pixels))
         tiles = tuple(closed.tile for closed in changed if closed.tile is not None)
         edit = Edit(
-            self.name, total.rect, total.changed, total.confirmed, areas, time.time(), tiles
+            self.name, total.rect, total.changed, total.confirmed, areas, time.time(), tiles,
+            total.nbytes,
         )
         return edit, tuple(closed.after for closed in changed if closed.after is not None)
 
@@ -164,12 +165,12 @@ class OpenEdit:
         self._closed[key] = closed
         if self._sum is None:
             return
-        self._sum.add(closed)
-        if self._sum.nbytes > _RAW_BYTES and closed.tile is not None:
+        if self._sum.nbytes > _RAW_BYTES:
             for side in (closed.tile, closed.after):
                 if side is not None:
                     side.labels.pack()
                     side.provenance.pack()
+        self._sum.add(closed)
 
     def _summed(self) -> _Sum:
         if self._sum is None:

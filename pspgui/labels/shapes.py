@@ -145,12 +145,17 @@ def tiles(stamp: Stamp, side_px: int) -> Iterator[Stamp]:
 
     A few pixels in a large rect then cost an edit the tiles that they lie in, and no others.
     """
-    for top in range(stamp.rect.y0 // side_px * side_px, stamp.rect.y1, side_px):
-        for left in range(stamp.rect.x0 // side_px * side_px, stamp.rect.x1, side_px):
-            rect = Rect(top, left, top + side_px, left + side_px).intersect(stamp.rect)
-            mask = stamp.mask[rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices]
-            if mask.any():
-                yield Stamp(rect, mask)
+    for rect in squares(stamp.rect, side_px):
+        mask = stamp.mask[rect.moved(-stamp.rect.y0, -stamp.rect.x0).slices]
+        if mask.any():
+            yield Stamp(rect, mask)
+
+
+def squares(rect: Rect, side_px: int) -> Iterator[Rect]:
+    """Yield the parts of a rect in the squares of a grid over the image, row by row."""
+    for top in range(rect.y0 // side_px * side_px, rect.y1, side_px):
+        for left in range(rect.x0 // side_px * side_px, rect.x1, side_px):
+            yield Rect(top, left, top + side_px, left + side_px).intersect(rect)
 
 
 def joined(a: Stamp, b: Stamp) -> Stamp:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -10,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pspgui.geometry import Rect
 from pspgui.labels.areas import ClassAreas
-from pspgui.labels.editing import Stroke, accept_prediction
-from pspgui.labels.edits import Edit
+from pspgui.labels.editing import Stroke, accept_prediction, paint, writing
+from pspgui.labels.edits import TILE_PX, Edit
 from pspgui.labels.filters import OPEN
-from pspgui.labels.history import History
+from pspgui.labels.history import History, at_once
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON
+from pspgui.labels.shapes import squares
 
 SHAPE = (300, 530)  # three by two tiles, the last ones cut
 State = tuple[bytes, bytes]
@@ -62,10 +65,11 @@ class Editing(RuleBasedStateMachine):
     strokes = st.lists(st.tuples(st.floats(-20, 320), st.floats(-20, 550)), min_size=1, max_size=4)
 
     @rule(path=strokes, diameter=st.integers(1, 70), label=st.integers(0, 4), erase=st.booleans(),
-          square=st.booleans(), only=st.sampled_from([None, 1]), keep=st.booleans())  # fmt: skip
+          square=st.booleans(), only=st.sampled_from([None, 1]), keep=st.booleans(),
+          closes=st.booleans())  # fmt: skip
     def stroke(
         self, path: list[tuple[float, float]], diameter: int, label: int, erase: bool,
-        square: bool, only: int | None, keep: bool,
+        square: bool, only: int | None, keep: bool, closes: bool,
     ) -> None:  # fmt: skip
         before = self.state()
         value = self.prediction if erase else label
@@ -73,7 +77,10 @@ class Editing(RuleBasedStateMachine):
         stroke = Stroke(self.map, self.history, "Brush", diameter, value, rule, square)
         dirty = Rect(0, 0, 0, 0)
         for y, x in path:
-            dirty = dirty.union(stroke.move(y, x))
+            moved = stroke.move(y, x)
+            dirty = dirty.union(moved)
+            if closes:  # the next move opens again what it meets
+                self.history.close(moved)
         if keep:
             edit = stroke.finish()
             assert edit is None or dirty.union(edit.rect) == dirty
@@ -86,6 +93,39 @@ class Editing(RuleBasedStateMachine):
     def accept(self) -> None:
         before = self.state()
         self.committed(before, accept_prediction(self.map, self.history, self.prediction))
+
+    @rule(label=st.integers(0, 4), stop=st.integers(0, 8))
+    def fill(self, label: int, stop: int) -> None:
+        """Writing all tiles, perhaps broken off: that leaves no trace."""
+        before, done = self.state(), len(self.history.edits)
+        everywhere = np.ones((TILE_PX, TILE_PX), bool)
+        writes = (
+            paint(self.map, self.history, rect, everywhere[: rect.height, : rect.width], label)
+            for rect in squares(self.map.rect, TILE_PX)
+        )
+        steps = writing(self.history, "Fill", writes)
+        for _ in itertools.islice(steps, stop):
+            assert self.history.is_open
+        if stop < 6:  # the map has six tiles
+            steps.close()
+            assert self.state() == before and len(self.history.edits) == done
+        else:
+            at_once(steps) if stop == 6 else None
+            edits = self.history.edits
+            self.committed(before, edits[-1] if len(edits) > done else None)
+        assert not self.history.is_open
+
+    @precondition(lambda self: self.past)
+    @rule(steps=st.integers(0, 3))
+    def break_an_undo_off(self, steps: int) -> None:
+        before, names = self.state(), self.history.undo_names
+        undoing = self.history.undoing()
+        for _ in itertools.islice(undoing, steps):
+            assert self.history.is_open and self.history.undo() is None
+        if not self.history.is_open and steps:  # it has come to its end
+            assert self.history.redo() is not None
+        undoing.close()
+        assert self.state() == before and self.history.undo_names == names
 
     @precondition(lambda self: self.past)
     @rule()
@@ -252,3 +292,34 @@ def test_an_edit_that_memory_runs_out_for_is_taken_back(monkeypatch: pytest.Monk
 
     assert not history.is_open and (label_map.labels == before).all()
     assert painted(history, label_map, (10, 10), 3).pixels_changed > 0
+
+
+def test_what_a_large_edit_keeps_is_packed_as_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pspgui.labels.open_edit._RAW_BYTES", 2 * TILE_PX**2)
+    label_map, history = blank()
+    told = []
+    history.listener = told.append
+    history.begin("Fill")
+    history.touch(label_map.rect)
+    label_map.labels[:] = 3
+    edit = history.commit()
+    assert edit is not None
+    packed = [tile.labels.is_packed for tile in edit.tiles]
+    assert packed == [False] * 2 + [True] * 14
+    assert [after.labels.is_packed for after in told[0].after] == packed
+    assert all((after.labels.values() == 3).all() for after in told[0].after)
+    assert edit.nbytes < 4 * TILE_PX**2 + 14 * 2000
+    history.undo()
+    assert not label_map.labels.any()
+
+
+def test_a_tile_that_cannot_be_unpacked_leaves_the_map_as_it_is() -> None:
+    label_map, history = blank()
+    edit = painted(history, label_map, (256, 256), 3)
+    history.pack(float("inf"))
+    edit.tiles[-1].labels._content = b"torn"
+    before = label_map.labels.copy()
+    with pytest.raises(ValueError, match="unpacked"):
+        history.undo()
+    assert np.array_equal(label_map.labels, before)
+    assert history.edits == (edit,) and not history.is_open

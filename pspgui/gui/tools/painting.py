@@ -68,8 +68,7 @@ class PaintingTool(Tool):
     def release(self, event: ToolEvent) -> None:
         """Finish the stroke: it becomes one edit."""
         self._sizing = self._running_kind = None
-        if self.document.stroke_active:
-            self.document.finish_stroke()
+        self.document.release_stroke()
 
     def abort(self) -> bool:
         """Take back the running stroke."""
