@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pspgui.evidence.branches import ASPPEvidence, JointEvidence, TapEvidence
 from pspgui.evidence.direct import DirectEvidence
 from pspgui.evidence.drill import open_source
 from pspgui.evidence.parts import CellsEvidence
-from pspgui.evidence.psp import PSPEvidence
+from pspgui.evidence.psp import PSPEvidence, bins_on_average
 from pspgui.evidence.readings import OpenedSource, Source, Target
 from pspgui.evidence.scores import ScoreEvidence
 from pspgui.evidence.stages import StageEvidence
@@ -68,9 +70,23 @@ def opened(
     return evidence.open(place, source, target)
 
 
+def averaged_bins(
+    activations: Activations, weights: HeadWeights | None
+) -> tuple[np.ndarray, ...] | None:
+    """Return the mean over all bins of each level of one image, as `LevelMeans` has them.
+
+    None for a network without bins.
+    """
+    if isinstance(activations, PSPActivations):
+        return bins_on_average(activations)
+    if isinstance(weights, UpsamplingWeights):
+        return UpsamplingEvidence(activations, weights).bins_on_average()
+    return None
+
+
 def residual(evidence: Evidence, pixel: tuple[int, int], target: Target | None = None) -> float:
     """Return by how much the split of a pixel (y, x) misses the logit; see `PixelEvidence`."""
     return evidence.at(pixel, target).interaction
 
 
-__all__ = ["Evidence", "PSPEvidence", "evidence_of", "opened", "residual"]
+__all__ = ["Evidence", "PSPEvidence", "averaged_bins", "evidence_of", "opened", "residual"]

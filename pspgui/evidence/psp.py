@@ -94,6 +94,8 @@ class PSPEvidence:
     readings: ClassVar[tuple[SourceReading, ...]] = READINGS
     whole_readings: ClassVar[tuple[Reading, ...]] = (SHAPLEY,)
     """Readings of local features and whole levels, which say nothing of bins."""
+    compares: ClassVar[bool] = True
+    """Whether sources can be compared with a mean bin."""
 
     def __init__(self, activations: PSPActivations, weights: ClassifierWeights) -> None:
         self.activations = activations
@@ -157,6 +159,11 @@ class PSPEvidence:
                 parts = parts or self._parts(place, goal, baseline)
                 found.append(self._told(parts, (place, goal, logit), reading, baseline))
         return tuple(found)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels' bins a side."""
+        return self.activations.levels
 
     def takes(self, baseline: LevelMeans) -> bool:
         """Say whether a baseline is of this network: its levels, and its weights where told."""

@@ -33,6 +33,7 @@ from pspgui.evidence.readings import (
 )
 from pspgui.evidence.shapley import coalitions, exact_values
 from pspgui.evidence.targets import offset_of, row_of
+from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.resampling import axis_taps, resample
@@ -119,6 +120,8 @@ def region_evidence(
     question = (middle, goal, logit)
     found: PixelEvidence
     if not isinstance(evidence, PSPEvidence):
+        if isinstance(evidence, UpsamplingEvidence):
+            evidence = evidence.beyond(baseline)
         found = _followed(evidence, reads, question, reading, check)
     elif reading == SHAPLEY:
         found = PyramidRegion(evidence, reads, baseline).shapley(question, check)

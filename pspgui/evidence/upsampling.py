@@ -13,15 +13,18 @@ import numpy as np
 
 from pspgui.evidence.chain import Chain, Places, opened
 from pspgui.evidence.parts import Aimed, Parts, PartsEvidence
+from pspgui.evidence.psp import LevelMeans
 from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import (
     LOCAL,
+    ZERO,
     ChannelShares,
     LevelReading,
     PixelEvidence,
     PyramidEvidence,
     Reading,
     Source,
+    Target,
 )
 from pspgui.geometry import Rect, bin_span, interpolation_matrix
 from pspgui.inference.activations import Activations
@@ -29,7 +32,7 @@ from pspgui.inference.heads.upsampling import LinearLevel, UpsamplingWeights
 from pspgui.inference.layers import RELU, Resize, Step
 
 
-class _Level(NamedTuple):
+class InterpolatedLevel(NamedTuple):
     """One level of an image: how cells read it along each axis, and what its bins bring.
 
     rows (h, b), columns (w, b); shares (b, b, K) at the bottleneck where a bin is read wholly.
@@ -54,12 +57,65 @@ class UpsamplingEvidence(PartsEvidence):
 
     slow_readings: ClassVar[tuple[Reading, ...]] = ("ablate",)
     """Some 30 ms: all stages are run once for every bin that is read."""
+    compares: ClassVar[bool] = True
+    """Whether sources can be compared with a mean bin."""
 
-    def __init__(self, activations: Activations, weights: UpsamplingWeights) -> None:
+    def __init__(
+        self, activations: Activations, weights: UpsamplingWeights,
+        baseline: LevelMeans | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(activations, weights.classifier, weights.classifier_bias)
         self.weights = weights
+        self.baseline = baseline
+        """What bins are compared with unless `at` is told otherwise; None for silence."""
         self._grid = (activations.features.shape[1], activations.features.shape[2])
         self._levels = {level.bins: self._level(level) for level in weights.levels}
+        self._bias = weights.bias
+        if baseline is not None:
+            # Interpolation weights add up to 1: what all bins have in common is a bias.
+            means = zip(self._levels.items(), baseline.taps, strict=True)
+            for (bins, level), mean in means:
+                self._levels[bins] = level._replace(shares=level.shares - mean[0, 0])
+            self._bias = self._bias + np.sum([mean[0, 0] for mean in baseline.taps], axis=0)
+        self._beyond: UpsamplingEvidence | None = None
+
+    def takes(self, baseline: LevelMeans) -> bool:
+        """Say whether a baseline is of this network: its levels, and its weights where told."""
+        own = baseline.digest in ("", self.activations.stamp.model)
+        wide = len(self.weights.bias)
+        return own and [mean.shape for mean in baseline.taps] == [(1, 1, wide)] * len(self.levels)
+
+    def beyond(self, baseline: LevelMeans | None) -> UpsamplingEvidence:
+        """Return what answers with bins compared with a baseline; None for silence."""
+        if baseline is self.baseline:
+            return self
+        kept = self._beyond  # in one piece: another thread may put another there
+        if kept is None or kept.baseline is not baseline:
+            kept = UpsamplingEvidence(self.activations, self.weights, baseline)
+            self._beyond = kept
+        return kept
+
+    def bins_on_average(self) -> tuple[np.ndarray, ...]:
+        """Return the mean of each level over its bins, (1, 1, K) each, as `LevelMeans` has it."""
+        return tuple(level.shares.mean(axis=(0, 1))[None, None] for level in self._levels.values())
+
+    def at(
+        self, pixel: tuple[int, int], target: Target | None = None, reading: Reading = "split",
+        baseline: LevelMeans | None = None,
+    ) -> PixelEvidence:  # fmt: skip
+        """Take the logit of a pixel (y, x) apart; as `PartsEvidence` does, and with a baseline."""
+        if baseline is not None and baseline is not self.baseline:
+            return self.beyond(baseline).at(pixel, target, reading)
+        return super().at(pixel, target, reading)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels' bins a side."""
+        return tuple(self._levels)
+
+    def level(self, bins: int) -> InterpolatedLevel:
+        """Return the level of so many bins a side; raises KeyError."""
+        return self._levels[bins]
 
     def reach_map(self, level: int, row: int, col: int) -> np.ndarray:
         """Return the weight with which every cell of the bottleneck reads a bin, (h, w) float32.
@@ -89,7 +145,7 @@ class UpsamplingEvidence(PartsEvidence):
             read = level.read(places)
             for row, column in np.argwhere(read.any(axis=0)).tolist():
                 found.append(read[:, row, column, None] * level.shares[row, column])
-        return Parts(np.stack(found), self.weights.bias)
+        return Parts(np.stack(found), self._bias)
 
     def _split(self, chain: Chain, aimed: Aimed) -> tuple[np.ndarray, float]:
         """Return every part's gradient times value, (S,), and what the biases add.
@@ -107,7 +163,7 @@ class UpsamplingEvidence(PartsEvidence):
             reached = read.any(axis=0)
             shares = pull @ level.shares[reached].T
             found.append((read[:, reached] * shares).sum(axis=0))
-        return np.concatenate(found), biases + float(pull.sum(axis=0) @ self.weights.bias)
+        return np.concatenate(found), biases + float(pull.sum(axis=0) @ self._bias)
 
     @property
     def _signs_tell(self) -> bool:
@@ -151,6 +207,7 @@ class UpsamplingEvidence(PartsEvidence):
         return PyramidEvidence(
             aimed.pixel, aimed.target, aimed.logit, constant, float(values[0]),
             self._around(places), levels, reading,
+            ZERO if self.baseline is None else self.baseline.name,
         )  # fmt: skip
 
     def _opened(
@@ -207,7 +264,7 @@ class UpsamplingEvidence(PartsEvidence):
         at_bins = np.einsum("pij,pk->ijk", level.read(places), gradient) @ level.weights.joint
         return ChannelShares(np.einsum("ijc,cij->c", at_bins, self._maps[title]), 0.0)
 
-    def _level(self, level: LinearLevel) -> _Level:
+    def _level(self, level: LinearLevel) -> InterpolatedLevel:
         known, kind = self.activations, self.activations.features.dtype
         spans = [
             [bin_span(index, level.bins, size) for index in range(level.bins)]
@@ -221,4 +278,4 @@ class UpsamplingEvidence(PartsEvidence):
             tuple(pixels_of(known, *y, *x, self._grid) for x in spans[1]) for y in spans[0]
         )
         shares = np.tensordot(self._maps[level.title], level.joint, axes=(0, 1))
-        return _Level(level, rows, columns, shares, regions)
+        return InterpolatedLevel(level, rows, columns, shares, regions)

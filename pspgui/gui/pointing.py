@@ -180,7 +180,7 @@ class Pointing(Display):
     @property
     def can_compare(self) -> bool:
         """Whether sources can be compared with a mean bin, for which there must be bins."""
-        return bool(getattr(self._engine, "whole_readings", ()))
+        return bool(getattr(self._engine, "compares", False))
 
     @property
     def baseline(self) -> LevelMeans | None:

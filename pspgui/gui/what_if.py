@@ -21,8 +21,7 @@ from pspgui.jobs.messages import Urgency
 from pspgui.jobs.what_if import Answered, ToldWhatIf, WhatIfRoom, answering
 
 if TYPE_CHECKING:
-    from pspgui.evidence.psp import PSPEvidence
-    from pspgui.evidence.whatif import Bin, WhatIf
+    from pspgui.evidence.whatif import Alterable, Bin, WhatIf
     from pspgui.gui.document import Document
     from pspgui.gui.session import Session
     from pspgui.jobs.class_tables import Translation
@@ -76,7 +75,7 @@ class WhatIfSession(QObject):
     # -- what there is ------------------------------------------------------------------------
 
     @property
-    def evidence(self) -> PSPEvidence | None:
+    def evidence(self) -> Alterable | None:
         """What is asked; None where there is nothing to alter, see `reason`."""
         return None if self._room is None else self._room.evidence
 
@@ -105,7 +104,7 @@ class WhatIfSession(QObject):
     @property
     def levels(self) -> tuple[int, ...]:
         """The levels of the pyramid."""
-        return () if self._room is None else self._room.evidence.activations.levels
+        return () if self._room is None else self._room.evidence.levels
 
     @property
     def bins(self) -> tuple[Bin, ...]:
@@ -303,8 +302,7 @@ class WhatIfSession(QObject):
     def _lent(self, places: tuple[Bin, ...], lender: object) -> None:
         if self._what is None or self._room is None:
             return
-        own = self._room.evidence.activations
-        if lender.stamp.model != own.stamp.model or lender.levels != own.levels:
+        if lender.stamp.model != self._room.evidence.activations.stamp.model:
             return
         what = self._what
         for place in places:
@@ -360,12 +358,12 @@ def _plain() -> WhatIf:
 
 
 def _can_be_asked(engine: object) -> bool:
-    """Whether a pyramid's own evidence answers for the whole image."""
+    """Whether there are bins to alter in the whole image."""
     if engine is None or hasattr(engine, "frame"):
         return False
-    from pspgui.evidence.psp import PSPEvidence
+    from pspgui.evidence.whatif import is_alterable
 
-    return isinstance(engine, PSPEvidence)
+    return is_alterable(engine)
 
 
 def _why_not(document: Document) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from pspgui.jobs.what_if import Lent, lend
 if TYPE_CHECKING:
     from pspgui.evidence.whatif import Bin
     from pspgui.gui.session import Session
-    from pspgui.inference.activations import PSPActivations
+    from pspgui.inference.activations import Activations
 
 MOST: Final = 2
 _KIND: Final = "lend"
@@ -26,7 +26,7 @@ _KIND: Final = "lend"
 class Lenders(QObject):
     """Reads images on the model lane, one at a time, and says which bins they were asked for.
 
-    Signals: `lent(places, PSPActivations)`, `failed(str)` with a sentence, and `changed()` when
+    Signals: `lent(places, Activations)`, `failed(str)` with a sentence, and `changed()` when
     other bins are waited for. GUI thread only.
     """
 
@@ -37,7 +37,7 @@ class Lenders(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._kept: OrderedDict[Path, PSPActivations] = OrderedDict()
+        self._kept: OrderedDict[Path, Activations] = OrderedDict()
         self._waiting: dict[Bin, Path] = {}
         self._reading: Path | None = None
         self._let_go = 0  # jobs stopped here, whose end is still to be told

@@ -115,7 +115,7 @@ class WhatIfNotes(QObject):
         image, evidence = self._document.image_path, self._what_if.evidence
         if image is None or evidence is None:
             return
-        levels = evidence.activations.levels
+        levels = evidence.levels
         places = [*note.what.bins, *note.loans]
         known = all(level in levels for level in note.what.levels)
         if not known or not all(_is_bin(place, levels) for place in places):

@@ -239,6 +239,11 @@ class _Translated:
         """The ways of reading whole levels alone."""
         return getattr(self._engine, "whole_readings", ())
 
+    @property
+    def compares(self) -> bool:
+        """Whether sources can be compared with a mean bin."""
+        return getattr(self._engine, "compares", False)
+
     def takes(self, baseline: LevelMeans) -> bool:
         """Say whether sources can be compared with a baseline."""
         takes = getattr(self._engine, "takes", None)

@@ -86,8 +86,7 @@ def _bins_of(
     room: ModelRoom, predictor: Predictor, image: Path, turn: Turn
 ) -> OneMean | None:
     """Return an image's mean bins, None for one not to be read; raises where it has to wait."""
-    from pspgui.evidence.psp import bins_on_average
-    from pspgui.inference.activations import PSPActivations
+    from pspgui.evidence import averaged_bins
     from pspgui.inference.errors import Cancelled as Stopped
     from pspgui.inference.errors import ImageTooLargeError
 
@@ -105,9 +104,10 @@ def _bins_of(
         if turn.cancelled():
             raise JobCancelled from stopped
         raise _OutrankedError from stopped
-    if not isinstance(activations, PSPActivations):
+    found = averaged_bins(activations, predictor.weights)
+    if found is None:
         raise MeanBinError(f"{predictor.spec.title} has no bins that could be averaged.")
-    return bins_on_average(activations)
+    return found
 
 
 # -- kept between runs ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,8 @@ from pspgui.imaging import decode_image
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 
 if TYPE_CHECKING:
-    from pspgui.evidence.psp import PSPEvidence
-    from pspgui.evidence.whatif import LiveWhatIf, WhatIf, WhatIfAnswer
-    from pspgui.inference.activations import Prediction, PSPActivations
+    from pspgui.evidence.whatif import Alterable, LiveWhatIf, WhatIf, WhatIfAnswer
+    from pspgui.inference.activations import Activations, Prediction
     from pspgui.jobs.class_tables import Translation
     from pspgui.jobs.modelling import ModelRoom
 
@@ -26,7 +26,7 @@ class ToldWhatIf:
 
     prediction: labels (H, W) of the labels' classes, and scores, both altered; changed_px: pixels
     of another class than before; gained (R,) pixels that every class won, negative where it lost;
-    confidence: the winner's mean probability before and after.
+    confidence: the winner's mean probability before and after; seconds that the answer took.
     """
 
     what: WhatIf
@@ -34,6 +34,7 @@ class ToldWhatIf:
     changed_px: int
     gained: np.ndarray
     confidence: tuple[float, float]
+    seconds: float = 0.0
 
     @property
     def pixels(self) -> int:
@@ -44,7 +45,7 @@ class ToldWhatIf:
 class WhatIfRoom:
     """What one image's answers share; touched by the jobs of `answering` only, one at a time."""
 
-    def __init__(self, evidence: PSPEvidence) -> None:
+    def __init__(self, evidence: Alterable) -> None:
         self.evidence = evidence
         self._live: LiveWhatIf | None = None
 
@@ -69,9 +70,10 @@ class Answered:
 
 
 def answering(room: WhatIfRoom, what: WhatIf, translation: Translation | None) -> Job:
-    """Return a job that gives an `Answered`; some 5 to 50 ms. Numpy only: any lane.
+    """Return a job that gives an `Answered`. Numpy only: any lane.
 
-    It has no steps, so that nothing is shown in the status bar sixty times a second.
+    Some 5 to 50 ms; up to a second where stages of upsampling have to be run again. It has no
+    steps, so that nothing is shown in the status bar sixty times a second.
     """
 
     def job(turn: Turn) -> Steps:
@@ -79,7 +81,9 @@ def answering(room: WhatIfRoom, what: WhatIf, translation: Translation | None) -
         try:
             live = room.live
             known = room.evidence.activations
+            began = perf_counter()
             found = told(live.answer(what), live.confidence, known, translation)
+            found = replace(found, seconds=perf_counter() - began)
         except Exception as error:
             return Answered(room, translation, None, error)
         return Answered(room, translation, found)
@@ -88,7 +92,7 @@ def answering(room: WhatIfRoom, what: WhatIf, translation: Translation | None) -
 
 
 def told(
-    answer: WhatIfAnswer, sure: float, known: PSPActivations, translation: Translation | None
+    answer: WhatIfAnswer, sure: float, known: Activations, translation: Translation | None
 ) -> ToldWhatIf:
     """Return an answer numbered like the labels; `sure` is the confidence of nothing altered."""
     from pspgui.inference.activations import Prediction
@@ -114,7 +118,7 @@ class Lent:
     """An image that lends its bins, or the error that kept it from being read."""
 
     image: Path
-    activations: PSPActivations | None
+    activations: Activations | None
     error: Exception | None = None
 
 
@@ -122,27 +126,19 @@ def lend(room: ModelRoom, image: Path) -> Job:
     """Return a job of the model lane that runs the model on an image and gives what it lends."""
 
     def job(turn: Turn) -> Steps:
-        from pspgui.inference.activations import PSPActivations
+        from pspgui.evidence.whatif import lendable
         from pspgui.inference.errors import Cancelled
 
         yield Step(f"Reading {printable(image.name)} to borrow its bins", 0.0)
         try:
             pixels = decode_image(image).pixels
             yield Step(f"Reading {printable(image.name)} to borrow its bins", 0.1)
-            found = room.ready.set_image(pixels, str(image), turn.report, turn.cancelled)
+            predictor = room.ready
+            found = predictor.set_image(pixels, str(image), turn.report, turn.cancelled)
         except Cancelled as stopped:
             raise JobCancelled from stopped
         except Exception as error:
             return Lent(image, None, error)
-        return Lent(image, _bins_of(found) if isinstance(found, PSPActivations) else None)
+        return Lent(image, lendable(found, predictor.weights))
 
     return job
-
-
-def _bins_of(found: PSPActivations) -> PSPActivations:
-    """Return activations of which only the bins are left: the rest is some 50 MB."""
-    nothing = np.zeros((0, 0, 0), np.float32)
-    return replace(
-        found, features=nothing, maps=(), local_cells=nothing, fused_cells=nothing,
-        scores=nothing,
-    )  # fmt: skip

@@ -122,6 +122,11 @@ class WindowEvidence:
         """The ways of reading whole levels alone."""
         return getattr(self.engine, "whole_readings", ())
 
+    @property
+    def compares(self) -> bool:
+        """Whether sources can be compared with a mean bin."""
+        return getattr(self.engine, "compares", False)
+
     def takes(self, baseline: LevelMeans) -> bool:
         """Say whether sources can be compared with a baseline."""
         takes = getattr(self.engine, "takes", None)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from pspgui.evidence import evidence_of
+from pspgui.evidence import averaged_bins, evidence_of
+from pspgui.evidence.psp import LevelMeans, mean_of
 from pspgui.evidence.readings import Source, Target
+from pspgui.evidence.regions import region_evidence, region_of
 from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations, FeatureMap, Stamp
@@ -143,3 +145,48 @@ def test_what_there_is_not_is_refused():
         found_by.at((0, 0), None, "ig")
     with pytest.raises(KeyError):
         found_by.ablate((0, 0), Source("bin", 9, 0, 0, 0.0, 0.0, False, Rect(0, 0, 0, 0)))
+
+
+@pytest.mark.parametrize("slope", [0.25, -0.5])
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_against_the_mean_bin_what_all_bins_share_goes_to_the_constant(align_corners, slope):
+    model = network(slope, align_corners=align_corners)
+    features = features_of(model)
+    found_by = evidence(model, features)
+    other = evidence(model, torch.flip(features, (2,)) * 0.7)
+    bins = [averaged_bins(one.activations, one.weights) for one in (found_by, other)]
+    means = mean_of(bins, "the mean bin of 2 images")
+    assert found_by.takes(means)
+    assert not found_by.takes(LevelMeans(means.taps[:2], "of other levels"))
+    with torch.inference_mode():
+        levels = [level(features) for level in model.pyramid]
+        mean = [(a + level(torch.flip(features, (2,)) * 0.7)).mean((2, 3), keepdim=True) / 2
+                for a, level in zip(levels, model.pyramid, strict=True)]  # fmt: skip
+        for place in PLACES[:3]:
+            plain = found_by.at(place, Target(3, 0))
+            for reading in ("split", "ablate"):
+                found = found_by.at(place, Target(3, 0), reading, means)
+                assert found.baseline == means.name and found.logit == plain.logit
+                assert plain.baseline == "zero"
+                if reading == "split":
+                    assert abs(found.total - found.logit) < 1e-10
+                    assert abs(found.local - plain.local) < 1e-10
+            # Taken to the mean bin, the logit is the network's own with that bin in its place.
+            levels[2][:, :, 1, 2], kept = mean[2][:, :, 0, 0], levels[2][:, :, 1, 2].clone()
+            out = decoded(model, features, levels)[:, place[0], place[1]]
+            levels[2][:, :, 1, 2] = kept
+            fall = found.logit - float(out[3] - out[0])
+            assert found.grid(3)[1, 2] == pytest.approx(fall, abs=1e-10)
+
+
+def test_a_region_is_compared_with_the_mean_bin_like_its_pixels():
+    model = network()
+    found_by = evidence(model, features_of(model))
+    means = mean_of([found_by.bins_on_average()], "the mean bin of 1 image")
+    pixels = [(3, 4), (3, 5), (20, 40)]
+    found = region_evidence(found_by, region_of(pixels), Target(2), "split", means)
+    ones = [found_by.at(pixel, Target(2), "split", means) for pixel in pixels]
+    assert found.baseline == means.name
+    assert found.constant == pytest.approx(np.mean([one.constant for one in ones]))
+    for bins in LEVELS:
+        assert np.allclose(found.grid(bins), np.mean([o.grid(bins) for o in ones], axis=0))

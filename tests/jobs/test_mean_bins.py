@@ -21,6 +21,7 @@ class FakePredictor:
     """Reads an image of one grey value as features drawn from it; `during` is called meanwhile."""
 
     digest = "ab12"
+    weights = None
 
     class spec:  # noqa: N801
         title = "A network"

@@ -39,6 +39,7 @@ _TO_DO = (
     "Mute or scale a part of the pyramid and see what the network would say instead. "
     "Drag a slider here, or double-click a bin in the Evidence panel."
 )
+_SLOW_S = 0.1  # above which the image visibly lags behind a slider
 
 
 class _NothingToAlter(QWidget):
@@ -189,7 +190,8 @@ class WhatIfPanel(QWidget):
         )
         for label in (self.confidence, self.pixel):
             label.setTextFormat(Qt.TextFormat.PlainText)
-        for widget in (self.bars, self.confidence, self.pixel):
+        self.slow = _wrapped("")
+        for widget in (self.bars, self.confidence, self.pixel, self.slow):
             inner.addWidget(widget)
         column.addWidget(self._result)
 
@@ -277,6 +279,11 @@ class WhatIfPanel(QWidget):
         self.bars.set_gains(tuple(gains))
         before, after = (f"{100 * share:.2f} %" for share in told.confidence)
         self.confidence.setText(f"Mean confidence {before} → {after}")
+        self.slow.setVisible(told.seconds > _SLOW_S)
+        self.slow.setText(
+            f"Each answer takes {max(0.1, told.seconds):.1f} s here: the image follows a slider "
+            "that much later."
+        )
         self._show_pixel()
 
     @Slot()
