@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pspgui.inference.views import LevelView
     from pspgui.jobs.class_tables import Explains
     from pspgui.jobs.windowed import WindowEvidence
+    from pspgui.labels.following import Following
     from pspgui.labels.label_map import LabelMap
 
 
@@ -142,11 +143,13 @@ class Document(Pointing):
         evidence_engine: Explains | None = None,
         preview: bool = False,
         fresh: LabelMap | None = None,
+        following: Following | None = None,
     ) -> None:
         """Take the model's answer for the image shown; painted pixels keep their labels.
 
         A preview is looked at only: no label ever comes from it. fresh: a map of the prediction's
-        labels, made beforehand, for an image that has none yet; it is taken over.
+        labels, made beforehand, for an image that has none yet; it is taken over. following: where
+        labels that nobody has touched differ from the prediction, found beforehand, too.
         """
         if self._image is None or tuple(prediction.labels.shape) != self._image.shape[:2]:
             return  # an answer for an image that is gone
@@ -154,7 +157,7 @@ class Document(Pointing):
         self._prediction, self._views, self._engine = prediction, views, evidence_engine
         self._is_preview = self._more_to_come = preview
         if not preview:
-            self._follow_prediction(prediction, fresh)
+            self._follow_prediction(prediction, fresh, following)
         self.prediction_changed.emit()
         self.views_changed.emit()
         self._frame_changed()

@@ -217,7 +217,8 @@ class ModelSession(QObject):
         if image is None or self._model is None:
             return None
         name = "" if document.image_path is None else printable(document.image_path)
-        labels = document.table, document.label_map is None
+        standing = None if document.is_touched else document.label_map
+        labels = document.table, document.label_map is None, standing
         return Shown(image, name, document.score_class, *labels)
 
     @Slot(int)
@@ -359,7 +360,8 @@ class ModelSession(QObject):
                 self._ask_about_image("predict", retell(self._room, shown))
             return False
         answer = result.prediction, result.views, result.evidence
-        self._document.set_prediction(*answer, fresh=result.fresh)
+        made = {"fresh": result.fresh, "following": result.following}
+        self._document.set_prediction(*answer, **made)
         self._predicted_by = self._model_revision
         if result.score_class not in (None, self._document.score_class):
             self._redraw_views(self._document.score_class)  # another was chosen meanwhile

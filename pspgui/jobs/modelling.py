@@ -23,6 +23,7 @@ from pspgui.jobs.readings import cost
 from pspgui.jobs.samples import read_samples
 from pspgui.jobs.windowed import WindowEvidence, WindowPrediction, window_around
 from pspgui.labels.classes import ClassTable
+from pspgui.labels.following import Following, compare
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL
 
@@ -48,7 +49,8 @@ class PredictionResult:
     Everything is numbered like `labels`, with the model's further classes behind them as in
     `Translation.reading`. preview: from the image at half its size; a better one follows.
     score_class: the class that was wanted for the score map among the views. fresh: a writable
-    map that starts as the prediction, made here since copies of large images take their time.
+    map that starts as the prediction, and following: where labels that follow the prediction
+    differ from it, both made here since large images take their time.
     """
 
     prediction: Prediction | WindowPrediction
@@ -59,6 +61,7 @@ class PredictionResult:
     notes: tuple[str, ...] = ()
     score_class: int | None = None
     fresh: LabelMap | None = None
+    following: Following | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class Shown:
     """What a prediction is asked for: the pixels (H, W, 3) uint8, and how it will be shown.
 
     score_class: the class of the strip's score map; labels: the classes of the image's labels,
-    None for the model's own; bare: whether the image has no label map yet.
+    None for the model's own; bare: whether the image has no label map yet; standing: one that
+    nobody has touched, so that it follows the prediction.
     """
 
     pixels: np.ndarray
@@ -74,6 +78,7 @@ class Shown:
     score_class: int
     labels: ClassTable | None = None
     bare: bool = False
+    standing: LabelMap | None = None
 
 
 class ModelRoom:
@@ -268,9 +273,11 @@ def _told(room: ModelRoom, shown: Shown) -> PredictionResult:
         score_class = translation.model_class(shown.score_class)
         views = _views(room.activations, room.evidence, score_class)
     engine = translation.evidence(room.evidence)
+    labels, standing = prediction.labels, shown.standing
     return PredictionResult(
         prediction, views, engine, translation.labels, notes=room.notes,
-        score_class=shown.score_class, fresh=_fresh(prediction.labels) if shown.bare else None,
+        score_class=shown.score_class, fresh=_fresh(labels) if shown.bare else None,
+        following=None if standing is None else compare(standing, labels),
     )  # fmt: skip
 
 

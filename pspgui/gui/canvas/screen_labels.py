@@ -7,7 +7,7 @@ of an indexed image (1080p: 3 ms against 5 to 7), and fill, outline and differen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -151,6 +151,14 @@ class Difference:
         return drawn
 
 
+def alike(look: Look, other: Look | None) -> bool:
+    """Whether two looks draw the same; arrays are compared by their values."""
+    return look is other or (type(look) is type(other) and all(
+        np.array_equal(getattr(look, field.name), getattr(other, field.name))
+        for field in fields(look)
+    ))  # fmt: skip
+
+
 class ScreenCache:
     """One rendering of the viewport, kept until the zoom, the look or the maps change.
 
@@ -197,10 +205,11 @@ class ScreenCache:
             a is b for a, b in zip(now, before, strict=True)
         )
         area = camera.device_rect(camera.viewport)
-        if not same_maps or look is not self._look or camera.frame != self._frame:
+        if not same_maps or not alike(look, self._look) or camera.frame != self._frame:
             self._look, self._maps, self._coarse, self._shift = look, maps, coarse, shift
             self._show(np.empty((area.height, area.width), np.uint32), area, camera)
             self._render(camera, area)
+            self._stale = _NOWHERE
         elif camera.device_origin != self._origin:
             self._pan(camera, area)
         self._frame, self._origin = camera.frame, camera.device_origin

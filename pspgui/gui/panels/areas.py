@@ -31,6 +31,11 @@ class AreaCounter:
         self._stale = {(row, col) for row in range(rows) for col in range(cols)}
 
     @property
+    def labels(self) -> np.ndarray:
+        """The array counted."""
+        return self._labels
+
+    @property
     def is_done(self) -> bool:
         """Whether every tile is counted as it is now."""
         return not self._stale

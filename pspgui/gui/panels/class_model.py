@@ -84,6 +84,13 @@ class ClassModel(QAbstractListModel):
             return ""
         return percent(float(self.shares[list(row.labels)].sum()))
 
+    def set_shares(self, shares: np.ndarray | None) -> None:
+        """Show how much of the labels each class covers, (classes,); None for not known."""
+        before = [self.share_text(row) for row in self._rows]
+        self.shares = shares
+        if before != [self.share_text(row) for row in self._rows]:
+            self.repaint_all()
+
     def is_folded(self, group: str) -> bool:
         """Whether the classes of a group are out of sight."""
         return group in self._folded and not self._wanted.strip()

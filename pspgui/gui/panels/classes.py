@@ -132,8 +132,9 @@ class ClassesPanel(QWidget):
         d.active_class_changed.connect(self._on_active)
         d.display_changed.connect(self._model.repaint_all)
         d.rules_changed.connect(self._model.repaint_all)
-        d.image_changed.connect(self._restart_count)
-        d.prediction_changed.connect(self._restart_count)
+        d.image_changed.connect(self._follow_map)
+        d.prediction_changed.connect(self._follow_map)
+        d.labels_came.connect(self._follow_map)
         d.labels_changed.connect(self._on_labels)
         self._timer.timeout.connect(self._count)
         self._view.selectionModel().currentChanged.connect(self._on_current)
@@ -218,19 +219,25 @@ class ClassesPanel(QWidget):
     # -- areas --------------------------------------------------------------------------------
 
     @Slot()
+    def _follow_map(self) -> None:
+        """Count anew if there is another label map, or none any more."""
+        label_map, counter = self._document.label_map, self._counter
+        counted = None if counter is None else counter.labels
+        if counted is not (None if label_map is None else label_map.labels):
+            self._restart_count()
+
     def _restart_count(self) -> None:
         label_map = self._document.label_map
         self._counter = None
-        self._model.shares = None
+        self._model.set_shares(None)
         if label_map is not None:
             self._counter = AreaCounter(label_map.labels, len(self._document.table))
             self._timer.start(0)
-        self._model.repaint_all()
 
     @Slot(object)
     def _on_labels(self, rect: Rect) -> None:
+        self._follow_map()
         if self._counter is None:
-            self._restart_count()
             return
         self._counter.touch(rect)
         if not self._timer.isActive():
@@ -240,10 +247,8 @@ class ClassesPanel(QWidget):
     def _count(self) -> None:
         if self._counter is None:
             return
-        done = self._counter.step()
-        if done:
-            self._model.shares = self._counter.shares()
-            self._model.repaint_all()
+        if self._counter.step():
+            self._model.set_shares(self._counter.shares())
         else:
             self._timer.start(0)
 
