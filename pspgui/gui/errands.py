@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from pspgui.gui.daemons import emit_late, start_daemon
 from pspgui.gui.errors import sentence
 from pspgui.jobs.mailbox import Mailbox
 from pspgui.jobs.messages import Done, Failed, Job, Progress, Reply, Request, Step
@@ -45,7 +46,8 @@ class Errands(QObject):
         self._tickets = itertools.count(1)
         self._mailbox = Mailbox()
         self._relay = _Relay()
-        self._scheduler = Scheduler(self._mailbox, self._relay.replied.emit)
+        replied = self._relay.replied
+        self._scheduler = Scheduler(self._mailbox, lambda reply: emit_late(replied, reply))
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -66,8 +68,7 @@ class Errands(QObject):
         with self._lock:
             self._count += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="errands", daemon=True)
-                self._thread.start()
+                self._thread = start_daemon("errands", self._work)
 
     def cancel(self, kind: str) -> None:
         """Let go of a kind: nothing comes back any more."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import defaultdict
 from typing import Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from pspgui.geometry import Rect
+from pspgui.gui.daemons import emit_late, start_daemon
 from pspgui.imaging.scratch import LARGE_BYTES, ScratchError, is_mapped, let_go, zeros
 from pspgui.labels.halving import halve, halved_rect, halved_shape
 
@@ -22,6 +24,7 @@ _STRIP_PIXELS: Final = 2 << 20  # of the half-size map, built at once
 _AT_ONCE_PIXELS: Final = 512 * 512  # a map up to this size is halved on the spot
 _REDO_PIXELS: Final = 8 << 20  # edits beyond this are made anew off the GUI thread
 _KEPT: Final = 4
+_MANY: Final = 64
 
 Maps = tuple[np.ndarray, ...]
 
@@ -43,7 +46,7 @@ class LabelMips:
         self.levels: list[np.ndarray] = []
         self.is_ready = self.is_building = False
         self._given_up = threading.Event()
-        self._stale: list[Rect] = []
+        self._stale: defaultdict[int, list[Rect]] = defaultdict(list)  # by levels that follow
 
     def build(self) -> bool:
         """Make all levels; False if this was given up meanwhile. Raises what memory raises."""
@@ -69,31 +72,33 @@ class LabelMips:
 
     def touch(self, changed: Rect) -> None:
         """Note that pixels of the map changed."""
-        self._stale.append(changed)
-        if len(self._stale) > 64:  # a long stroke far zoomed in: neighbours become one
-            self._stale = _merged(self._stale)
+        self._note(0, changed)
 
     @property
     def stale_pixels(self) -> int:
         """How many pixels of the map are to be gone over."""
-        return sum(rect.height * rect.width for rect in self._stale)
+        return sum(rect.area for rect in self._stale[0])
 
     def forget_stale(self) -> None:
         """Note that a build begins, which reads what there is now."""
         self._stale.clear()
 
-    def refresh(self) -> None:
-        """Bring the levels up to all edits noted."""
-        rects = _merged(self._stale) if len(self._stale) > 1 else self._stale
-        for rect in rects:
-            below, changed = self.source, rect
-            for level in self.levels:
-                changed = halved_rect(changed, below.shape)
-                if changed.is_empty:
-                    break
-                halve(below, level, changed)
-                below = level
-        self._stale = []
+    def refresh(self, depth: int) -> None:
+        """Bring the first `depth` levels up to all edits noted; the others wait until shown."""
+        below = self.source
+        for k, level in enumerate(self.levels[:depth]):
+            for rect in _merged(self._stale.pop(k, [])):
+                changed = halved_rect(rect, below.shape)
+                if not changed.is_empty:
+                    halve(below, level, changed)
+                    self._note(k + 1, changed)
+            below = level
+
+    def _note(self, depth: int, changed: Rect) -> None:
+        stale = self._stale[depth]
+        stale.append(changed)
+        if len(stale) > _MANY:  # a long stroke far zoomed in: neighbours become one
+            self._stale[depth] = _merged(stale)
 
 
 class MipStore(QObject):
@@ -135,7 +140,7 @@ class MipStore(QObject):
         if not depth:
             return Fitting(maps)
         for mips in found:
-            mips.refresh()
+            mips.refresh(depth)
         fine = maps if depth == 1 else tuple(mips.levels[depth - 2] for mips in found)
         return Fitting(fine, depth - 1, tuple(mips.levels[depth - 1] for mips in found))
 
@@ -159,18 +164,14 @@ class MipStore(QObject):
             mips.is_ready = mips.build()
             return
         mips.is_building = True
-        # A daemon thread: it holds no lock, writes nothing but its own, and ends by itself.
-        threading.Thread(target=self._build, args=(mips,), name="labels", daemon=True).start()
+        start_daemon("labels", self._build, mips)
 
     def _build(self, mips: LabelMips) -> None:
         try:
             done = mips.build()
         except (MemoryError, ScratchError):  # the map itself goes on being drawn
             return
-        try:
-            self._built.emit(mips, done)
-        except RuntimeError:  # the window closed meanwhile
-            return
+        emit_late(self._built, mips, done)
 
     @Slot(object, bool)
     def _take(self, mips: LabelMips, done: bool) -> None:
@@ -187,16 +188,12 @@ def _empty(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
 
 def _merged(rects: list[Rect]) -> list[Rect]:
     """Return fewer rects that cover the same: neighbours in time become one where that is cheap."""
-    merged = [rects[0]]
+    merged = rects[:1]
     for rect in rects[1:]:
         both = merged[-1].union(rect)
-        apart = _area(merged[-1]) + _area(rect)
-        if _area(both) <= 1.5 * apart + 4096:
+        apart = merged[-1].area + rect.area
+        if both.area <= 1.5 * apart + 4096:
             merged[-1] = both
         else:
             merged.append(rect)
     return merged
-
-
-def _area(rect: Rect) -> int:
-    return rect.height * rect.width

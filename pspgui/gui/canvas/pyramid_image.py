@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ from pspgui.geometry import Rect
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.mip_levels import SMALLEST_SIDE, build_by_strips, build_levels
 from pspgui.gui.canvas.screen_labels import sample, sources
+from pspgui.gui.daemons import emit_late, start_daemon
 from pspgui.gui.qimages import argb_image, grey_image, rgb_image
 from pspgui.imaging.adjusting import NEUTRAL, Adjustment
 from pspgui.imaging.deep import DeepSamples
@@ -197,20 +197,14 @@ class PyramidImage(QObject):
     ) -> None:
         if max(pixels.shape[:2]) > SMALLEST_SIDE and id(pixels) not in self._asked:
             self._asked.add(id(pixels))
-            # A daemon thread: it holds no lock, writes nothing but its own, and ends by itself.
-            threading.Thread(
-                target=self._build, args=(pixels, build), name="mip levels", daemon=True
-            ).start()
+            start_daemon("mip levels", self._build, pixels, build)
 
     def _build(self, pixels: np.ndarray, build: Callable[[np.ndarray], Levels]) -> None:
         try:
             levels = build(pixels)
         except (MemoryError, ScratchError):  # the full picture goes on being drawn
             return
-        try:
-            self._built.emit(pixels, levels)
-        except RuntimeError:  # the window closed meanwhile
-            return
+        emit_late(self._built, pixels, levels)
 
     @Slot(object, object)
     def _take_levels(self, pixels: np.ndarray, levels: Levels) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pspgui.gui.daemons import emit_late, start_daemon
 from pspgui.gui.panels.drawing import MINUS, short
 from pspgui.gui.panels.histogram import Histogram
 from pspgui.gui.theme import GRID_PX, QuietLabel
@@ -187,15 +187,10 @@ class AdjustPanel(QWidget):
         if found is None or not self.isVisible() or self._counted_of is found[0]:
             return
         self._counted_of = found[0]
-        # A daemon thread: it holds no lock, writes nothing but its own, and ends by itself.
-        threading.Thread(target=self._run, args=found, name="histogram", daemon=True).start()
+        start_daemon("histogram", self._run, *found)
 
     def _run(self, samples: np.ndarray, white: int) -> None:
-        counts = histogram(samples, white)
-        try:
-            self._counted.emit(samples, counts)
-        except RuntimeError:  # the window closed meanwhile
-            return
+        emit_late(self._counted, samples, histogram(samples, white))
 
     @Slot(object, object)
     def _take_counts(self, samples: np.ndarray, counts: np.ndarray) -> None:
