@@ -31,7 +31,7 @@ def region_words(pin: Pin, evidence: PixelEvidence) -> tuple[str, str]:
     if not left_out:
         return pin.place, f"{told}."
     held = f"{grouped(pin.pixels - left_out)} of {grouped(pin.pixels)} px"
-    return f"{held}, this window", (
+    return held, (
         f"{told} within the framed window; {grouped(left_out)} px lie beyond it and are left out."
     )
 

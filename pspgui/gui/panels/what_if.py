@@ -191,7 +191,7 @@ class WhatIfPanel(QWidget):
         for label in (self.confidence, self.pixel):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.slow = _wrapped("")
-        for widget in (self.bars, self.confidence, self.pixel, self.slow):
+        for widget in (self.slow, self.bars, self.confidence, self.pixel):
             inner.addWidget(widget)
         column.addWidget(self._result)
 
