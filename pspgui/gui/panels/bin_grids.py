@@ -13,7 +13,6 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QEnterEvent,
     QFontMetrics,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -25,7 +24,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QLineEdit,
     QSizePolicy,
-    QToolTip,
     QWidget,
 )
 
@@ -33,6 +31,7 @@ from pspgui.gui.colours import diverging_lut, nice_limit, readable_on
 from pspgui.gui.panels.bin_marks import Mark, draw_mark, paint_scale
 from pspgui.gui.panels.drawing import draw_elided, signed
 from pspgui.gui.panels.evidence_bar import level_colour
+from pspgui.gui.panels.pointable import Pointable
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Place(NamedTuple):
     col: int
 
 
-class BinGrids(QWidget):
+class BinGrids(Pointable):
     """All levels' bins of one pixel, with the scale, and one line about the bin pointed at.
 
     `bin_pointed(Source | None)` follows mouse and arrow keys, `bin_chosen(Source)` comes with a
@@ -86,7 +85,6 @@ class BinGrids(QWidget):
         self._pointed: Place | None = None
         self._numbers = False
         self._marks: Mapping[tuple[int, ...], Mark] = {}
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -302,13 +300,8 @@ class BinGrids(QWidget):
         if source is not None and source.reachable:
             self.bin_chosen.emit(source)
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Point at nothing when the mouse goes."""
-        self._point(None)
-
-    def focusOutEvent(self, event: QEvent) -> None:
-        """Point at nothing when the keyboard goes elsewhere."""
-        super().focusOutEvent(event)
+    def point_at_nothing(self) -> None:
+        """Let go of the bin pointed at."""
         self._point(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -339,17 +332,17 @@ class BinGrids(QWidget):
             row, col = int(height * level), 0 if right > 0 else level - 1
         return Place(level, row, col)
 
+    def tip_at(self, position: QPointF) -> str:
+        """Return everything about the bin under a point."""
+        place = self.place_at(position)
+        source = self._source(place) if place else None
+        return describe(source) + self._altered(place, "\nwhat if: ") if source else ""
+
     def event(self, event: QEvent) -> bool:
-        """Tell everything about the bin under the mouse in its tooltip."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            place = self.place_at(QPointF(event.pos()))
-            source = self._source(place) if place else None
-            text = describe(source) + self._altered(place, "\nwhat if: ") if source else ""
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
+        """Keep M from the tools while a bin is pointed at."""
         is_mine = event.type() == QEvent.Type.ShortcutOverride and self._pointed is not None
         if is_mine and event.key() == Qt.Key.Key_M and not event.modifiers():
-            event.accept()  # else it would be a tool's key
+            event.accept()
             return True
         return super().event(event)
 

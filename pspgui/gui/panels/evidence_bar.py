@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
-    QHelpEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPolygonF,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pspgui.gui.colours import nice_limit, readable_on
 from pspgui.gui.panels.drawing import draw_elided, short, signed
 from pspgui.gui.panels.evidence_sums import Part, Sums
+from pspgui.gui.panels.pointable import Pointable
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 
 _MARK = 6
@@ -43,7 +43,7 @@ def level_colour(index: int, count: int, theme: Theme) -> QColor:
     return QColor(theme.levels[round(index * last / max(1, count - 1)) if count > 1 else 0])
 
 
-class EvidenceBar(QWidget):
+class EvidenceBar(Pointable):
     """One bar stacked from zero: negative parts to the left, positive ones to the right.
 
     A triangle marks the sum; below are the legend with the printed amounts, and the identity.
@@ -58,7 +58,6 @@ class EvidenceBar(QWidget):
         super().__init__(parent)
         self._sums: Sums | None = None
         self._pointed: Part | None = None
-        self.setMouseTracking(True)
         self._segments: list[tuple[Part, float, float]] = []
         self._low, self._high = -1.0, 1.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -128,8 +127,8 @@ class EvidenceBar(QWidget):
         if part is not None and event.button() == Qt.MouseButton.LeftButton:
             self.part_chosen.emit(part)
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Point at nothing when the mouse goes."""
+    def point_at_nothing(self) -> None:
+        """Let go of the part pointed at."""
         self._point(None)
 
     def _point(self, part: Part | None) -> None:
@@ -137,14 +136,10 @@ class EvidenceBar(QWidget):
             self._pointed = part
             self.part_pointed.emit(part)
 
-    def event(self, event: QEvent) -> bool:
-        """Tell the exact amount of the part under the mouse."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            part = self.part_at(QPointF(event.pos()))
-            text = "" if part is None else explain_part(part)
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return the exact amount of the part of the bar under a point."""
+        part = self.part_at(position)
+        return "" if part is None else explain_part(part)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint bar, axis, legend and identity."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
-    QHelpEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pspgui.gui.canvas.pin_marks import CHIP, draw_chip
 from pspgui.gui.panels.drawing import MINUS, draw_elided, signed
 from pspgui.gui.panels.evidence_bar import part_colour
 from pspgui.gui.panels.evidence_sums import DECIMALS, Part, Sums, walk_of
+from pspgui.gui.panels.pointable import Explained
 from pspgui.gui.pins import Pin
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 
@@ -71,7 +71,7 @@ def differences(one: Sums, other: Sums) -> tuple[Cell, ...]:
     return tuple(found)
 
 
-class PinCompare(QWidget):
+class PinCompare(Explained):
     """Columns of bars, one a pin, on one axis; of two pins a third column says what differs.
 
     `pin_chosen(Pin)` follows a click on a column.
@@ -165,13 +165,10 @@ class PinCompare(QWidget):
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
 
-    def event(self, event: QEvent) -> bool:
-        """Tell the exact amount under the mouse."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            found = self.cell_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), "" if found is None else self._tip(*found), self)
-            return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return the exact amount under a point."""
+        found = self.cell_at(position)
+        return "" if found is None else self._tip(*found)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint names, heads and bars."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -12,9 +11,10 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 
 from pspgui.geometry import Pixel
+from pspgui.gui.panels.pointable import Explained
 from pspgui.gui.panels.pyramid_frame import StripFrame
 from pspgui.gui.panels.pyramid_painting import (
     BETWEEN,
@@ -35,7 +35,7 @@ _ROOMY = 104
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -999, Qt.Key.Key_End: 999}
 
 
-class PyramidStrip(QWidget):
+class PyramidStrip(Explained):
     """The row of tiles. GUI thread only.
 
     `tile_chosen(name)` on click, Enter or Space; `tile_opened(name)` on double click;
@@ -216,13 +216,10 @@ class PyramidStrip(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def event(self, event: QEvent) -> bool:
-        """Explain the tile under the mouse."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            index = self._tile_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), self._tiles[index].words if index >= 0 else "")
-            return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return what there is to say of the tile under a point."""
+        index = self._tile_at(position)
+        return self._tiles[index].words if index >= 0 else ""
 
     def _hover(self, index: int) -> None:
         if index != self._hovered:

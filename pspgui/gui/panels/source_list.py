@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pspgui.gui.colours import diverging_lut, nice_limit, readable_on
 from pspgui.gui.icons import draw_icon
@@ -29,6 +28,7 @@ from pspgui.gui.panels.evidence_ranking import (
     tight_name,
     unreachable_text,
 )
+from pspgui.gui.panels.pointable import Pointable, row_stepped_to
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _ALL_FROM: Final = 260
 _DECIMALS: Final = 3  # two are moved elsewhere so that printed sums hold
 
 
-class SourceList(QWidget):
+class SourceList(Pointable):
     """Rows of swatch, name, amount, share of the absolute sum, and all shares so far.
 
     `source_pointed(Source | None)` follows mouse and arrow keys, `source_chosen(Source)` comes
@@ -64,7 +64,6 @@ class SourceList(QWidget):
         self._has_taps = self._open = False
         self._pointed: Source | None = None
         self._row: int | None = None
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Sources by size")
@@ -200,22 +199,16 @@ class SourceList(QWidget):
             self.updateGeometry()
             self.update()
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Point at nothing when the mouse goes."""
-        self._point(None, None)
-
-    def focusOutEvent(self, event: QEvent) -> None:
-        """Point at nothing when the keyboard goes elsewhere."""
-        super().focusOutEvent(event)
+    def point_at_nothing(self) -> None:
+        """Let go of the row or tap pointed at."""
         self._point(None, None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down walk through the rows, Enter opens one, Right and Left unfold local."""
         rows, at = self._ranking.rows, self._row
-        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if event.key() in moves and rows:
-            at = min(max((-1 if at is None else at) + moves[Qt.Key(event.key())], 0), len(rows) - 1)
-            self._point(at, rows[at].source)
+        to = row_stepped_to(event.key(), at, len(rows))
+        if to is not None:
+            self._point(to, rows[to].source)
         elif event.key() in (Qt.Key.Key_Right, Qt.Key.Key_Left) and at == self._local_row():
             self.unfold(event.key() == Qt.Key.Key_Right)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pointed is not None:
@@ -223,20 +216,15 @@ class SourceList(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def event(self, event: QEvent) -> bool:
-        """Tell everything about what is under the mouse in its tooltip."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            at = QPointF(event.pos())
-            row, source = self._row_at(at), self.source_at(at)
-            text = "" if row is None else _told(self._ranking.rows[row])
-            if source is not None and source.kind == "tap":
-                text = f"{source.title} (down, across):  {signed(source.value, 4)}"
-                text += "" if source.reachable else "\nfalls into the padding"
-            elif self.chevron_rect().contains(at):
-                text = "Unfold into the taps of the 3×3 convolution (Right)"
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return everything about the row, tap or mark under a point."""
+        row, source = self._row_at(position), self.source_at(position)
+        if source is not None and source.kind == "tap":
+            lost = "" if source.reachable else "\nfalls into the padding"
+            return f"{source.title} (down, across):  {signed(source.value, 4)}{lost}"
+        if self.chevron_rect().contains(position):
+            return "Unfold into the taps of the 3×3 convolution (Right)"
+        return "" if row is None else _told(self._ranking.rows[row])
 
     # -- painting -----------------------------------------------------------------------------
 

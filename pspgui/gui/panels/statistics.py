@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from pspgui.gui.colours import sequential_lut
 from pspgui.gui.icons import draw_icon
 from pspgui.gui.panels.drawing import draw_elided, draw_empty, draw_swatch, percent
 from pspgui.gui.panels.image_delegate import STATUS_ICONS, status_colour
+from pspgui.gui.panels.pointable import Explained
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, heading, quiet_font, text_font
 from pspgui.jobs.messages import Urgency
 from pspgui.jobs.queueing import Statistics, statistics
@@ -43,7 +44,7 @@ class Bar(NamedTuple):
     query: str = ""
 
 
-class BarList(QWidget):
+class BarList(Explained):
     """Lines of name, bar and number. `chosen(str)` with the query of a line clicked."""
 
     chosen = Signal(str)
@@ -136,14 +137,10 @@ class BarList(QWidget):
         if row >= 0 and self._bars[row].query:
             self.chosen.emit(self._bars[row].query)
 
-    def event(self, event: QEvent) -> bool:
-        """Say the exact numbers of a line."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            row = self._row_at(event.pos().y())
-            if row >= 0:
-                QToolTip.showText(event.globalPos(), self._bars[row].tip, self)
-                return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return the exact numbers of the line at a point."""
+        row = self._row_at(position.y())
+        return self._bars[row].tip if row >= 0 else ""
 
 
 class ConfusionMap(QWidget):

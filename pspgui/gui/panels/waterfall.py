@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -17,11 +16,12 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from pspgui.gui.panels.drawing import draw_elided, draw_focus, short, signed
 from pspgui.gui.panels.evidence_bar import explain_part, part_colour
 from pspgui.gui.panels.evidence_sums import Part, Sums, Walk, walk_of
+from pspgui.gui.panels.pointable import Pointable, row_stepped_to
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 
 _ROW: Final = 21
@@ -31,7 +31,7 @@ _GAP: Final = 8
 _BOTH_FROM: Final = 252  # narrower, the running sum is left to the tooltip
 
 
-class Waterfall(QWidget):
+class Waterfall(Pointable):
     """One row a part, each bar beginning where the one above ended; the last row is the sum.
 
     `part_pointed(Part | None)` follows the mouse, `part_chosen(Part)` comes with a click or
@@ -47,7 +47,6 @@ class Waterfall(QWidget):
         self._walk = Walk((), -1.0, 1.0)
         self._pointed: int | None = None
         self._ends = self._columns()
-        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Evidence step by step")
@@ -136,22 +135,15 @@ class Waterfall(QWidget):
         if part is not None and event.button() == Qt.MouseButton.LeftButton:
             self.part_chosen.emit(part)
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Point at nothing when the mouse goes."""
-        self._point(None)
-
-    def focusOutEvent(self, event: QEvent) -> None:
-        """Point at nothing when the keyboard goes elsewhere."""
-        super().focusOutEvent(event)
+    def point_at_nothing(self) -> None:
+        """Let go of the row pointed at."""
         self._point(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down walk through the rows, Enter opens one."""
-        count = len(self._walk.steps)
-        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if event.key() in moves and count:
-            at = -1 if self._pointed is None else self._pointed
-            self._point(min(max(at + moves[Qt.Key(event.key())], 0), count - 1))
+        row = row_stepped_to(event.key(), self._pointed, len(self._walk.steps))
+        if row is not None:
+            self._point(row)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._pointed is not None:
             self.part_chosen.emit(self._walk.steps[self._pointed].part)
         else:
@@ -165,17 +157,13 @@ class Waterfall(QWidget):
             self.part_pointed.emit(part)
             self.update()
 
-    def event(self, event: QEvent) -> bool:
-        """Tell the exact amount of the row under the mouse, and the sum so far."""
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            part = self.part_at(QPointF(event.pos()))
-            text = ""
-            if part is not None:
-                step = self._walk.steps[int(event.pos().y() // _ROW)]
-                text = f"{explain_part(part)}\nso far {signed(step.after, 4)}"
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        return super().event(event)
+    def tip_at(self, position: QPointF) -> str:
+        """Return the exact amount of the row under a point, and the sum so far."""
+        part = self.part_at(position)
+        if part is None:
+            return ""
+        step = self._walk.steps[int(position.y() // _ROW)]
+        return f"{explain_part(part)}\nso far {signed(step.after, 4)}"
 
     # -- painting -----------------------------------------------------------------------------
 
