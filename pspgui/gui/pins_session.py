@@ -73,6 +73,7 @@ class PinsSession(QObject):
         self._kept.connect(self._note_kept, Qt.ConnectionType.QueuedConnection)
         session.image_saved.connect(self._image_saved)
         session.project.project_changed.connect(self._project_changed)
+        session.project.carried.connect(self._carried)
         for signal in (
             document.target_changed, document.reading_changed, document.window_changed,
             self._pins.changed,
@@ -175,10 +176,20 @@ class PinsSession(QObject):
     def _image_changed(self) -> None:
         self.keep_now()
         self.set_common(None)
+        self._look()
+
+    def _look(self) -> None:
+        """Read the pins kept for the image shown, once."""
         image = self._document.image_path
         if image is not None and image not in self._read:
             job = _reading(image, self._session.store)
             self._session.ask("files", "pins_read", job, Urgency.LOOK)
+
+    @Slot(object)
+    def _carried(self, images: tuple[Path, ...]) -> None:
+        """Read again what came to images from their earlier names."""
+        self._read.difference_update(images)
+        self._look()
 
     @Slot()
     def _pins_changed(self) -> None:
@@ -201,6 +212,7 @@ class PinsSession(QObject):
                 lambda _index, image=image, kept=kept: self._keep(image, kept)
             )
             self._on_disk = (image, pins)
+            project.know(image)
 
     def _keep(self, image: Path, pins: tuple[KeptPin, ...]) -> None:
         """Write the pins of an image; on the project's thread."""

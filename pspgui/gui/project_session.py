@@ -9,17 +9,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from pspgui.gui.notices import Notice
 from pspgui.gui.time_spent import TimeSpent
-from pspgui.imaging import DecodeError, ImagePaths
+from pspgui.imaging import DecodeError, ImagePaths, list_images
 from pspgui.jobs.class_tables import read_classes
 from pspgui.jobs.messages import Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable, ClassTableError
+from pspgui.project.carrying import Folder, Renamed, anything_gone, carry_renamed
 from pspgui.project.errors import ProjectError
+from pspgui.project.identities import Identities
 from pspgui.project.index import ProjectIndex
 from pspgui.project.open_projects import OpenProjects
 from pspgui.project.project import Project
@@ -42,12 +44,14 @@ class ProjectSession(QObject):
 
     Signals: `project_changed(Project or None)` when another project is open, or when it became
     read-only or may be changed again; `index_changed()` at most four times a second when the
-    index says something else than before. GUI thread only; the work is done on the files lane
-    and on one thread of its own, where a status never waits behind an export.
+    index says something else than before; `carried(tuple of Path)` when what was kept of these
+    images was brought to the names that they have now. GUI thread only; the work is done on the
+    files lane and on one thread of its own, where a status never waits behind an export.
     """
 
     project_changed = Signal(object)
     index_changed = Signal()
+    carried = Signal(object)
     _worked = Signal(object)
 
     def __init__(self, document: Document, session: Session) -> None:
@@ -58,6 +62,8 @@ class ProjectSession(QObject):
         self._project: Project | None = None
         self._images: Sequence[Path] = ()
         self._read_only = False
+        self._known: set[Path] = set()
+        self._identities: Identities | None = None
         self._readings: OrderedDict[Path, Reading] = OrderedDict()
         self._worker = _Worker(self._worked.emit)
         self._time = TimeSpent(document, self)
@@ -123,6 +129,7 @@ class ProjectSession(QObject):
         self._autosave.admit = self._projects.admit
         document.prediction_changed.connect(self._keep_reading)
         document.history_changed.connect(self._edited)
+        document.image_changed.connect(self._image_changed)
         self._time.spent.connect(self._spent)
         self._asking.timeout.connect(self._ask_again)
         self._telling.timeout.connect(self.index_changed)
@@ -151,6 +158,7 @@ class ProjectSession(QObject):
             return  # another folder was opened meanwhile, and its project is asked for
         self._keep_time()
         self._project = project
+        self._identities, self._known = Identities(project.home), set()
         self._show_state()
         for note in project.notes:
             self._session.notice.emit(Notice(note, is_error=False, about="project"))
@@ -161,6 +169,8 @@ class ProjectSession(QObject):
     def _fill(self, project: Project) -> None:
         """Let the index list the images, and follow label files that changed meanwhile."""
         images = self._images
+        if project.established and not project.read_only:
+            self._worker.put(lambda: _carry(project), key="carry")
 
         def job(turn: Turn) -> Steps:
             for done in project.index.adding(images):
@@ -224,10 +234,44 @@ class ProjectSession(QObject):
     def _edited(self) -> None:
         """Make the project at the first edit, before there is anything to save."""
         project, image = self._project, self._document.image_path
-        if project is None or project.established or project.read_only or image is None:
+        if project is None or project.read_only or image is None or image.parent != project.root:
             return
-        if self._document.is_edited and image.parent == project.root:
-            self._worker.put(project.demand_change, key="make")
+        if self._document.is_edited:
+            if not project.established:
+                self._worker.put(project.demand_change, key="make")
+            self.know(image)
+
+    # -- images that are renamed ----------------------------------------------------------------
+
+    def know(self, image: Path) -> None:
+        """Note what an image looks like: what is kept of it goes with it when it is renamed."""
+        project, identities = self._project, self._identities
+        if project is None or identities is None or project.read_only or image in self._known:
+            return
+        if image.parent == project.root:
+            self._known.add(image)
+            self._worker.put(lambda: _note(project, identities, image))
+
+    @Slot()
+    def _image_changed(self) -> None:
+        image = self._document.image_path
+        if image is not None and self._document.has_saved_labels:
+            self.know(image)
+
+    def _tell_carried(self, found: Carried) -> None:
+        if found.renamed:
+            first, *more = (renamed.line() for renamed in found.renamed)
+            others = f" So do those of {len(more)} others." if more else ""
+            text = f"{first}{others} The files as they were are in the backups."
+            self._session.notice.emit(Notice(text, is_error=False, about="project"))
+            images = tuple(renamed.new for renamed in found.renamed)
+            self.carried.emit(images)
+            if self._document.image_path in images and not self._document.is_edited:
+                self._session.reopen()
+            if self._project is not None:
+                self._fill(self._project)
+        for trouble in found.troubles[:1]:
+            self._session.notice.emit(Notice(trouble, about="project"))
 
     # -- following the labels -----------------------------------------------------------------
 
@@ -292,6 +336,8 @@ class ProjectSession(QObject):
             self._ask_again()
         elif isinstance(outcome, Project):
             self._ask_again()
+        elif isinstance(outcome, Carried):
+            self._tell_carried(outcome)
         if outcome is not False:  # as asking for the lock in vain
             self._tell()
 
@@ -373,6 +419,34 @@ def _stepping(work: Generator[None, None, Changed], text: str) -> Steps:
         except StopIteration as end:
             return end.value
         yield Step(text)
+
+
+class Carried(NamedTuple):
+    """Images that were renamed, and sentences about those whose work could not go with them."""
+
+    renamed: list[Renamed]
+    troubles: list[str]
+
+
+def _carry(project: Project) -> Carried | bool:
+    """Bring what is kept of renamed images to their names; False where there is none."""
+    if project.read_only or not anything_gone(project.root, project.home):
+        return False
+    try:
+        folder = Folder(project.root, project.home, list_images(project.root))
+    except DecodeError:
+        return False
+    found = Carried(*carry_renamed(folder, project.index))
+    return found if found.renamed or found.troubles else False
+
+
+def _note(project: Project, identities: Identities, image: Path) -> bool:
+    try:
+        if project.established and not project.read_only:
+            identities.note(image)
+    except OSError as error:  # it is noted at the next chance; labels do not depend on it
+        _log.warning("what an image looks like was not noted: %s", error)
+    return False
 
 
 def _outcome(work: Work) -> object:

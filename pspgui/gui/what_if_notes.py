@@ -163,6 +163,8 @@ class WhatIfNotes(QObject):
         locate = self._locate(image)
         self._changes.add(locate, change, may)
         self._session.ask("files", _KEEP, change_notes(image, locate, self._changes), Urgency.LOOK)
+        if beside:
+            self._session.project.know(image)
 
     @Slot()
     def finish(self) -> None:

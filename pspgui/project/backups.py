@@ -23,12 +23,13 @@ from pspgui.durable import SaveError, printable, write_durably
 
 REASONS: Final = (
     "import", "relabel", "class-delete", "migration", "batch-apply", "misfit", "restore", "repair",
+    "rename",
 )  # fmt: skip
 MANIFEST: Final = "manifest.json"
 _FOLDER: Final = "backups"
 _DAY_S: Final = 86_400
 _MONTH_S: Final = 30 * _DAY_S
-_NEVER_THINNED: Final = frozenset({"misfit", "repair"})
+_NEVER_THINNED: Final = frozenset({"misfit", "repair", "rename"})
 _NAME: Final = re.compile(r"(\d{8}T\d{6})\.(\d{9})Z-(.+)")
 _SET_ASIDE: Final = re.compile(r"(.+?)(?:-mine|-theirs)?-(\d{18,20})\.png")
 _CHUNK: Final = 1 << 20

@@ -25,9 +25,11 @@ from pspgui.imaging import (
 )
 from pspgui.imaging.label_files import DecodedLabels
 from pspgui.labels.classes import ClassTable
-from pspgui.project import backups, class_files, database, pins, remarks, schema
+from pspgui.project import backups, class_files, database, identities, pins, remarks, schema
+from pspgui.project.carrying import Folder, Renamed
 from pspgui.project.errors import ProjectError
 from pspgui.project.lock import owner_of
+from pspgui.project.orphans import exchanged, find_orphans, renamed_files
 from pspgui.project.png_check import png_faults
 from pspgui.project.project import INDEX, LOCK, PENDING, damage_of_index, project_home
 from pspgui.project.statistics import Owners, count_labels
@@ -67,6 +69,7 @@ KINDS: Final = {
     "part": "what a killed process left half-written",
     "index": "an index that is damaged or out of step",
     "remarks": "damaged lines of remarks",
+    "identities": "damaged lines of what images looked like",
     "journal": "a damaged stroke journal",
     "torn": "a journal whose last stroke was cut short",
     "pins": "pins of an image that cannot be read",
@@ -78,7 +81,10 @@ KINDS: Final = {
 
 @dataclass
 class CheckReport:
-    """What was looked at, the problems found, and notes that are none."""
+    """What was looked at, the problems found, and notes that are none.
+
+    `renamed` tells of files of images that are gone which image they belong to now.
+    """
 
     root: Path
     home: Path
@@ -86,6 +92,7 @@ class CheckReport:
     label_files: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    renamed: dict[Path, Renamed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,14 +122,18 @@ def check_project(
     owner = owner_of(report.home / LOCK)
     if owner is not None:
         report.notes.append(f"the project is, or was last, open in {owner.text()}")
+    folder = Folder(root, report.home, images)
+    report.renamed = renamed_files(folder)[1]
     checked = dict(_label_files(report, images, sizes, progress or _quiet))
     _check_orphans(report, set(checked))
     _check_folder_classes(report)
     _check_parts(report)
     _check_journals(report)
     _check_pins_and_notes(report)
+    _check_images_gone(report, folder)
     _check_backups(report)
     _check_remarks(report)
+    _check_identities(report)
     _check_index(report, images, checked)
     return report
 
@@ -178,7 +189,7 @@ def _check_labels(
         return None
     image = owners.of(file)
     if image is None:
-        report.problems.append(Problem("orphan", file, "labels of an image that is not there"))
+        report.problems.append(_orphan(report, file, "labels"))
     elif image in sizes and sizes[image] != decoded.labels.shape:
         theirs, its = _size(decoded.labels.shape), _size(sizes[image])
         report.problems.append(Problem("misfit", file, f"it is {theirs}, its image {its}"))
@@ -292,29 +303,60 @@ def leftovers(home: Path) -> list[Path]:
     return found
 
 
-def _check_journals(report: CheckReport) -> None:
-    from pspgui.project.journal import SUFFIX, JournalError, read_journal
+def _journals(home: Path) -> list[Path]:
+    from pspgui.project.journal import SUFFIX
 
-    for folder in ("strokes", "strokes/lost"):
-        for path in files_in(report.home / folder, ""):
-            if not path.name.rpartition("~")[0].endswith(SUFFIX) and path.suffix != SUFFIX:
-                continue
-            try:
-                journal = read_journal(path)
-                whole = path.stat().st_size
-            except (JournalError, OSError) as error:
-                problem = Problem("journal", path, str(error), repairable=True)
-                report.problems.append(problem)
-                continue
-            if journal.damaged:
-                text = "strokes in it are damaged; those around them can be read"
-                report.problems.append(Problem("journal", path, text))
-            if journal.end < whole:
-                text = f"its last {whole - journal.end} bytes are no whole stroke"
-                report.problems.append(Problem("torn", path, text, repairable=True))
-            elif journal.has_more_than(max(journal.saved, journal.header.first)):
-                image = printable(journal.header.image)
-                report.notes.append(f"{image} has strokes to recover: open it in the window")
+    return [
+        path for folder in ("strokes", "strokes/lost") for path in files_in(home / folder, "")
+        if path.suffix == SUFFIX or path.name.rpartition("~")[0].endswith(SUFFIX)
+    ]  # fmt: skip
+
+
+def _check_journals(report: CheckReport) -> None:
+    from pspgui.project.journal import JournalError, read_journal
+
+    for path in _journals(report.home):
+        try:
+            journal = read_journal(path)
+            whole = path.stat().st_size
+        except (JournalError, OSError) as error:
+            report.problems.append(Problem("journal", path, str(error), repairable=True))
+            continue
+        if journal.damaged:
+            text = "strokes in it are damaged; those around them can be read"
+            report.problems.append(Problem("journal", path, text))
+        if journal.end < whole:
+            text = f"its last {whole - journal.end} bytes are no whole stroke"
+            report.problems.append(Problem("torn", path, text, repairable=True))
+        elif journal.has_more_than(max(journal.saved, journal.header.first)):
+            image = printable(journal.header.image)
+            report.notes.append(f"{image} has strokes to recover: open it in the window")
+
+
+def _check_images_gone(report: CheckReport, folder: Folder) -> None:
+    """Name what is kept of images that are gone, and images that are others than they were."""
+    for orphan in find_orphans(folder, _journals(report.home)):
+        report.problems.append(_orphan(report, orphan.path, orphan.what))
+    for image in exchanged(folder):
+        report.notes.append(f"{printable(image.name)} is not the picture that was worked on")
+
+
+def _orphan(report: CheckReport, path: Path, what: str) -> Problem:
+    """Return the problem of a file of an image that is gone, with its new name if that is known."""
+    renamed = report.renamed.get(path)
+    if renamed is None:
+        return Problem("orphan", path, f"{what} of an image that is not there")
+    was, now = printable(renamed.old), printable(renamed.new.name)
+    return Problem("orphan", path, f"{what} of {was}, which is called {now} now", repairable=True)
+
+
+def _check_identities(report: CheckReport) -> None:
+    path = report.home / identities.NAME
+    damaged = identities.read(path)[1]
+    if damaged:
+        many = f"{len(damaged)} lines are" if len(damaged) > 1 else f"line {damaged[0]} is"
+        problem = Problem("identities", path, f"{many} damaged", repairable=True)
+        report.problems.append(problem)
 
 
 def _check_pins_and_notes(report: CheckReport) -> None:

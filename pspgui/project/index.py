@@ -203,6 +203,14 @@ class ProjectIndex:
             (path,), {"reviewer": _clean(reviewer), "comment": _clean(comment), "status": status}
         )
 
+    def carry_remarks(self, old: Path, new: Path) -> None:
+        """Let an image that was renamed have what was said of it; what it has itself stays."""
+        said = self.remarks()
+        values = said.get(self._relative(old), {})
+        own = said.get(self._relative(new), {})
+        if values:
+            self._remark((new,), {**values, **own})
+
     def add_seconds(self, path: Path, seconds: float) -> None:
         """Add time spent on an image; of a folder only looked at, it is kept in the cache."""
         image = self._relative(path)

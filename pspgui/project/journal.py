@@ -92,8 +92,8 @@ class Stroke:
 class Journal:
     """A journal as read: its header and its whole frames, in the order of the file.
 
-    `end` is where the last whole frame ends: behind it lies a torn one, if anything. `damaged`
-    tells that bytes in between could not be read.
+    `begin` is where the header ends, and `end` where the last whole frame does: behind it lies a
+    torn one, if anything. `damaged` tells that bytes in between could not be read.
     """
 
     path: Path
@@ -102,6 +102,7 @@ class Journal:
     end: int
     damaged: bool
     content: memoryview = field(repr=False)
+    begin: int = 0
 
     @property
     def last(self) -> int:
@@ -210,7 +211,8 @@ def read_journal(path: Path) -> Journal:
         if isinstance(error, JournalError):
             raise
         raise JournalError(f"the header of {path.name} makes no sense ({error})") from error
-    return Journal(path, header, tuple(rest), end, damaged, content)
+    begin = head.start + head.length
+    return Journal(path, header, tuple(rest), end, damaged, content, begin)
 
 
 def header_frame(header: Header) -> bytes:

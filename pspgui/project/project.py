@@ -2,7 +2,8 @@
 
     .pspgui/project.sqlite   the index, which can be made again from the rest
     .pspgui/remarks.log      statuses, notes, tags, reviews and time spent
-    .pspgui/labels/ provenance/ classes/ strokes/ backups/
+    .pspgui/images.log       what images that were worked on look like
+    .pspgui/labels/ provenance/ classes/ strokes/ pins/ what_if/ backups/
     .pspgui/lock             who may change all this
 
 A folder that is only looked at is left as it is: its index lies in the user's cache until the

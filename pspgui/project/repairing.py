@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from pspgui.durable import printable, write_durably
+from pspgui.durable import SaveError, printable, write_durably
 from pspgui.imaging import (
     DecodeError,
     encode_labels,
@@ -23,7 +24,8 @@ from pspgui.imaging import (
 from pspgui.imaging.label_files import DecodedLabels
 from pspgui.labels.classes import ClassTable, ClassTableError
 from pspgui.labels.provenance import IMPORTED, palette
-from pspgui.project import backups, class_files, remarks
+from pspgui.project import backups, class_files, identities, remarks
+from pspgui.project.carrying import Folder, Renamed, carry, carry_renamed
 from pspgui.project.checking import (
     CheckReport,
     Problem,
@@ -48,7 +50,21 @@ class RepairReport:
     left: list[str] = field(default_factory=list)
 
 
-def repair_project(root: Path, dry_run: bool = False) -> RepairReport:
+class Gone(NamedTuple):
+    """What a person wants of the work on images that are gone.
+
+    `attach`: (name as it was, name now) of images that were renamed. `set_aside`: what belongs to
+    no image goes to the backups.
+    """
+
+    attach: tuple[tuple[str, str], ...] = ()
+    set_aside: bool = False
+
+
+NOTHING_SAID: Final = Gone()
+
+
+def repair_project(root: Path, dry_run: bool = False, gone: Gone = NOTHING_SAID) -> RepairReport:
     """Check a project and put right what can be, telling what was done.
 
     Whatever is replaced lies in the backups first. Problems that need a person are named in
@@ -57,17 +73,28 @@ def repair_project(root: Path, dry_run: bool = False) -> RepairReport:
     """
     found = check_project(root)
     report = RepairReport(root)
-    report.left = [p.line() for p in found.problems if not p.repairable]
-    mending = [p for p in found.problems if p.repairable]
-    if not found.home.is_dir() or (not mending and not _lacks_index(found)):
+    may = [p.repairable or (gone.set_aside and p.kind == "orphan") for p in found.problems]
+    report.left = [p.line() for p, mend in zip(found.problems, may, strict=True) if not mend]
+    mending = [p for p, mend in zip(found.problems, may, strict=True) if mend]
+    idle = not mending and not gone.attach and not _lacks_index(found)
+    if not found.home.is_dir() or idle:
         return report
     if dry_run:
-        report.done = [f"{_REMEDIES[p.kind]}: {p.line()}" for p in mending]
+        report.done = [f"attach what is kept of {was} to {now}" for was, now in gone.attach]
+        report.done += [f"{_remedy(p)}: {p.line()}" for p in mending]
         if _lacks_index(found):
             report.done.append(f"make the index: {printable(found.home / INDEX)}")
         return report
-    _Repair(root, found, report).run(mending)
+    _Repair(root, found, report).run(mending, gone)
+    attached = {p.line() for p in found.problems if p.kind == "orphan" and not p.path.exists()}
+    report.left = [line for line in report.left if line not in attached]
     return report
+
+
+def _remedy(problem: Problem) -> str:
+    if problem.kind == "orphan":
+        return "attach to the image as it is called now" if problem.repairable else "set aside"
+    return _REMEDIES[problem.kind]
 
 
 _REMEDIES = {
@@ -77,6 +104,7 @@ _REMEDIES = {
     "part": "remove",
     "index": "make again from labels and remarks",
     "remarks": "keep the lines that are whole",
+    "identities": "keep the lines that are whole",
     "journal": "set aside",
     "pins": "set aside",
     "notes": "set aside",
@@ -97,7 +125,7 @@ class _Repair:
         self._images = list_images(root)
         self._owners = Owners(self._images)
 
-    def run(self, problems: list[Problem]) -> None:
+    def run(self, problems: list[Problem], gone: Gone) -> None:
         """Deal with every problem; raises `ProjectError` when the project is in use."""
         kinds = {problem.kind for problem in problems}
         project = open_project(self._root, "pspgui repair")
@@ -108,9 +136,12 @@ class _Repair:
             mend: dict[str, Callable[[Path], str]] = {
                 "labels": self._labels, "provenance": self._provenance, "classes": self._classes,
                 "journal": self._set_aside, "pins": self._set_aside, "notes": self._set_aside,
-                "torn": self._torn,
+                "torn": self._torn, "orphan": self._orphan, "identities": self._identities,
             }  # fmt: skip
+            self._attach(project, gone)
             for problem in problems:
+                if problem.kind == "orphan" and problem.repairable:
+                    continue  # it went with its image, or is left where it is
                 if problem.kind in mend:
                     self._try(mend[problem.kind], problem)
             self._remove(leftovers(self._home))
@@ -213,7 +244,41 @@ class _Repair:
         ClassTable.load(path)  # raises for one that cannot be read
         raise ProjectError("look at the names in the class editor; saving them there settles it")
 
+    # -- images that are gone -------------------------------------------------------------------
+
+    def _attach(self, project: Project, gone: Gone) -> None:
+        """Bring work to images that a person names, and to those whose content tells."""
+        folder = Folder(self._root, self._home, self._images)
+        for was, now in gone.attach:
+            renamed = Renamed(was, self._root / now)
+            try:
+                carry(folder, renamed, project.index)
+                self._report.done.append(f"what was kept of {was} belongs to {now} now")
+            except (ProjectError, SaveError, OSError) as error:
+                self._report.left.append(f"{was} was not attached to {now}: {error}")
+        carried, troubles = carry_renamed(folder, project.index)
+        self._report.done += [renamed.line() for renamed in carried]
+        self._report.left += troubles
+
+    def _orphan(self, path: Path) -> str:
+        """Set aside what belongs to no image, with what lies beside labels."""
+        if not path.exists():
+            return "it went with its image, or with its labels"
+        beside = [path]
+        if path.parent == self._home / "labels":
+            beside += [provenance_of(path), class_files.classes_beside(path)]
+        kept = backups.back_up(self._home, "repair", beside)
+        for file in beside:
+            file.unlink(missing_ok=True)
+        return f"set aside in {kept.name}: its image is not there"
+
     # -- the rest -------------------------------------------------------------------------------
+
+    def _identities(self, path: Path) -> str:
+        whole, damaged = identities.read(path)
+        kept = backups.back_up(self._home, "repair", [path])
+        identities.rewrite(path, whole)
+        return f"{len(damaged)} damaged lines left out; the old file is in {kept.name}"
 
     def _set_aside(self, path: Path) -> str:
         kept = backups.back_up(self._home, "repair", [path])

@@ -318,6 +318,11 @@ def _compare(path: Path, written: bytes, expected: np.ndarray) -> None:
         raise ValueError("the file decodes to other labels than were saved")
 
 
+def label_file_in(home: Path, image: Path) -> Path:
+    """Return the label file of an image in one `.pspgui` folder, there or not."""
+    return _own_file(home, image)
+
+
 def _own_file(home: Path, image: Path) -> Path:
     """Return the first of the file names an image may use that no other image's labels have."""
     for path in _candidates(home / "labels", image):

@@ -1,4 +1,4 @@
-"""`pspgui stats`, `check` and `repair` as a person types them."""
+"""`pspgui stats`, `check`, `repair` and `backups` as a person types them."""
 
 import json
 
@@ -7,6 +7,7 @@ from project_case import label, make_images, tree
 
 from pspgui.cli import run
 from pspgui.labels.classes import CAMVID
+from pspgui.project.backups import back_up
 from pspgui.project.project import open_project
 from pspgui.project.statistics import Reading, measure_labels
 
@@ -108,6 +109,55 @@ def test_repair_leaves_a_project_in_use_alone(folder, capsys):
     assert run(["repair", str(folder)]) == 1
     assert "Nothing was repaired: This project is open in pspgui" in capsys.readouterr().err
     project.close()
+
+
+def test_repair_attaches_or_sets_aside_what_is_left_of_images_that_are_gone(folder, capsys):
+    (folder / "a.png").rename(folder / "street.png")
+    assert run(["repair", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "a.png: labels of an image that is not there" in told
+    assert "--attach OLD NEW brings it to an image that was renamed" in told
+    assert run(["repair", "--attach", "a.png", "street.png", str(folder)]) == 0
+    assert "what was kept of a.png belongs to street.png now" in capsys.readouterr().out
+    assert run(["check", str(folder)]) == 0
+    (folder / "street.png").unlink()
+    assert run(["repair", "--set-aside", str(folder)]) == 0
+    assert "its image is not there" in capsys.readouterr().out
+    assert run(["check", str(folder)]) == 0
+
+
+def test_a_backup_is_listed_and_put_back_and_so_is_what_it_replaced(folder, capsys):
+    file = folder / ".pspgui" / "labels" / "a.png"
+    before = file.read_bytes()
+    assert run(["backups", str(folder)]) == 0
+    assert capsys.readouterr().out == "no backups\n"
+    backup = back_up(folder / ".pspgui", "relabel", [file])
+    label(folder / "a.png", seed=7)
+    after = file.read_bytes()
+    assert run(["backups", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert backup.name in told and "labels of 1 image, before relabelling in all images" in told
+    assert run(["backups", str(folder), "--restore", backup.name]) == 0
+    assert "The labels of 1 image are as they were" in capsys.readouterr().out
+    assert file.read_bytes() == before
+    assert run(["backups", "--json", str(folder)]) == 0
+    newest = json.loads(capsys.readouterr().out)[0]
+    assert newest["reason"] == "restore" and newest["labels"] == ["a"]
+    assert run(["backups", str(folder), "--restore", newest["name"]]) == 0
+    assert file.read_bytes() == after
+
+
+def test_a_backup_that_is_not_there_or_damaged_changes_nothing(folder, capsys):
+    file = folder / ".pspgui" / "labels" / "a.png"
+    backup = back_up(folder / ".pspgui", "relabel", [file])
+    assert run(["backups", str(folder), "--restore", "yesterday"]) == 1
+    assert "has no backup 'yesterday'" in capsys.readouterr().err
+    label(folder / "a.png", seed=7)
+    after = file.read_bytes()
+    (backup.folder / "files" / "labels" / "a.png").write_bytes(b"damaged")
+    assert run(["backups", str(folder), "--restore", backup.name]) == 1
+    assert "was not put back: labels/a.png is damaged" in capsys.readouterr().err
+    assert file.read_bytes() == after
 
 
 @pytest.mark.parametrize("command", ["stats", "check", "repair"])
