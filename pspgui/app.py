@@ -14,7 +14,7 @@ from pathlib import Path
 
 COMMANDS = (
     "predict", "explain", "evaluate", "train", "export", "import", "inspect", "convert", "models",
-    "stats", "check", "repair",
+    "stats", "check", "repair", "backups",
 )  # fmt: skip
 # What the window offers; what each means is said where it is carried out, which imports more.
 BACKENDS = ("auto", "torch", "openvino")

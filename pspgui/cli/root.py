@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from pspgui.cli import (
+    backups,
     check,
     convert,
     evaluate,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "stats": stats.stats,
     "check": check.check,
     "repair": repair.repair,
+    "backups": backups.backups,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from pspgui.gui.autosave import Autosave
     from pspgui.gui.commands.row import Parts
+    from pspgui.gui.document import Document
+    from pspgui.gui.session import Session
     from pspgui.project.project import Project
 
 _SAVING_S: Final = 30.0
@@ -37,6 +40,7 @@ class ClassSession(QObject):
 
     def __init__(self, parts: Parts, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._parts = parts
         self._document, self._session = parts.document, parts.session
         self._project = parts.project
         self._session.answer_to("count_classes", self.counted.emit)
@@ -69,7 +73,7 @@ class ClassSession(QObject):
 
     def count(self) -> None:
         """Count labelled pixels of all images by class; answered by `counted`."""
-        job = count_uses(self._images(), self._session.store, self.table)
+        job = count_uses(listed(self._parts), self._session.store, self.table)
         self._session.ask("background", "count_classes", job)
 
     def stop(self) -> None:
@@ -87,29 +91,43 @@ class ClassSession(QObject):
         session.autosave.save_now()
         document.set_read_only("The classes are being changed; a moment.")
         job = change_classes(
-            self._images(), session.store, self.table, draft, document.image_path,
-            partial(_is_ready, self._project.project, session.autosave),
+            listed(self._parts), session.store, self.table, draft, document.image_path,
+            partial(is_ready, self._project.project, session.autosave),
         )  # fmt: skip
         session.ask("files", "change_classes", job, Urgency.MODEL)
 
-    def _images(self) -> Sequence[Path]:
-        shown = self._document.image_path
-        images = self._session.images
-        return images if shown is None or shown in images else (*images, shown)
-
     @Slot(object)
     def _on_changed(self, change: ClassChange) -> None:
-        self._document.set_read_only("")
-        self._session.reopen()
-        is_error = bool(change.error)
-        self._session.notice.emit(Notice(change.sentence, is_error=is_error, about="classes"))
+        take_changed_labels(self._document, self._session, change.sentence, bool(change.error))
 
 
-def _is_ready(project: Project | None, autosave: Autosave) -> bool:
+def take_changed_labels(
+    document: Document, session: Session, sentence: str, is_error: bool
+) -> None:
+    """Go on with label files that a job has changed: they are counted and shown anew.
+
+    The notice offers the backups, unless nothing was changed.
+    """
+    document.set_read_only("")
+    session.images_changed.emit(session.images)  # statistics and filters follow
+    session.reopen()
+    notice = Notice(sentence, is_error=is_error, about="labels")
+    if not is_error:
+        notice = replace(notice, retry="backups", button="Backups…")
+    session.notice.emit(notice)
+
+
+def listed(parts: Parts) -> Sequence[Path]:
+    """Return the images of the list, and the one shown where it is not among them."""
+    shown, images = parts.document.image_path, parts.session.images
+    return images if shown is None or shown in images else (*images, shown)
+
+
+def is_ready(project: Project | None, autosave: Autosave) -> bool:
     """Whether everything is on disk (the job's thread); raises `ProjectError` when read-only."""
     if project is not None:
         project.demand_change()
     return autosave.wait(_SAVING_S)
 
 
-__all__ = ["ClassSession", "Uses"]
+__all__ = ["ClassSession", "Uses", "is_ready", "listed", "take_changed_labels"]

@@ -12,7 +12,7 @@ class Notice:
     """Something to tell that must not be missed; `retry` names the action of its button.
 
     `about` is "open", "predict", "model", "classes" or "save": the next success takes the notice
-    away. `button` is the text of the button.
+    away, and so does a later notice about the same. `button` is the text of the button.
     """
 
     text: str

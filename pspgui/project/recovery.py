@@ -215,7 +215,7 @@ def _history(journal: Journal, opened: Opened, budget_bytes: int) -> Found:
     if opened.labels is None:
         return anew
     if place is None:
-        changed = "undo begins anew: the labels were changed outside of this window"
+        changed = "undo begins anew: the labels were relabelled, imported, or changed elsewhere"
         return replace(anew, note=changed if opened.known is None else "undo begins anew")
     if opened.labels.dtype != journal.header.dtype:
         return replace(anew, note="undo begins anew: the labels have more classes now")

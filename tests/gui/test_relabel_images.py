@@ -1,10 +1,13 @@
-"""Relabelling a class in all images of a folder, from its dialog to the files."""
+"""Relabelling a class in all images of a folder, and taking that back from the backup."""
 
 import numpy as np
 import pytest
 from canvas_case import HEIGHT, TABLE, WIDTH, labelled
 from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog
 
+from pspgui.gui.dialogs.backups import BackupsDialog, Restoring
 from pspgui.gui.dialogs.relabel_images import RelabelImagesDialog, Relabelling, relabel_in_all
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
@@ -76,3 +79,45 @@ def test_a_read_only_image_says_why_not(window):
     window.document.set_read_only("Another window holds this folder.")
     relabel_in_all(window.parts)
     assert said == ["Another window holds this folder."]
+
+
+def known(window, images):
+    window.session.project.flush()
+    return [window.session.project.index.image_of(image).pixels for image in images]
+
+
+def test_without_a_backup_the_dialog_says_when_there_is_one(window, qtbot):
+    dialog = BackupsDialog(window.parts)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: "no backups yet" in dialog.meaning.text())
+    assert not dialog.take.isEnabled()
+
+
+def test_relabelling_everywhere_is_taken_back_and_counted_again(window, qtbot, tmp_path):
+    document, said = window.document, []
+    images = [tmp_path / "a.png", tmp_path / "b.png"]
+    window.session.notice.connect(said.append)
+    qtbot.waitUntil(lambda: window.queue.found is not None)
+    qtbot.waitUntil(lambda: all("Road" in pixels for pixels in known(window, images)))
+    before = document.label_map.labels.copy()
+
+    Relabelling(window.parts, window).apply("Road", "Car")
+    qtbot.waitUntil(lambda: any("were relabelled" in notice.text for notice in said))
+    assert said[-1].retry == "backups"
+    qtbot.waitUntil(lambda: all("Road" not in pixels for pixels in known(window, images)))
+    qtbot.waitUntil(lambda: not np.array_equal(document.label_map.labels, before))
+
+    dialog = BackupsDialog(window.parts)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: len(dialog.backups) == 1)
+    dialog.show()
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog.result() == QDialog.DialogCode.Rejected  # Enter alone puts nothing back
+    dialog.view.selectRow(0)
+    assert "a, b" in dialog.meaning.text() and dialog.take.isEnabled()
+    Restoring(window.parts, window).apply(dialog.chosen)
+    assert not document.may_change()
+    qtbot.waitUntil(lambda: any("as they were in the backup" in n.text for n in said))
+    qtbot.waitUntil(lambda: np.array_equal(document.label_map.labels, before))
+    qtbot.waitUntil(lambda: all("Road" in pixels for pixels in known(window, images)))
+    assert document.may_change()

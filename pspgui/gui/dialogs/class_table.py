@@ -284,7 +284,8 @@ class ClassTableDialog(QDialog):
         noun = "class" if count == 1 else "classes"
         box.setText(f"The labels of {count} {noun} will change in every image of this folder.")
         box.setInformativeText(
-            f"{self.effects.text()}\n\nA backup is kept; undo does not reach behind this."
+            f"{self.effects.text()}\n\nA backup is kept: File, Backups… puts it back. "
+            "Undo does not reach behind this."
         )
         change = box.addButton("Change labels", QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
+from pspgui.gui.class_session import listed, take_changed_labels
 from pspgui.gui.dialogs.form import Choices, Form, Text
-from pspgui.gui.notices import Notice
 from pspgui.gui.theme import GRID_PX
 from pspgui.jobs.class_changes import Uses, count_uses
 from pspgui.jobs.messages import Urgency
@@ -26,6 +26,7 @@ class Relabelling(QObject):
 
     def __init__(self, parts: Parts, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._parts = parts
         self._document, self._session = parts.document, parts.session
 
     def apply(self, source: str, target: str | None) -> None:
@@ -36,17 +37,14 @@ class Relabelling(QObject):
         session.autosave.save_now()
         document.set_read_only("The labels of all images are being changed; a moment.")
         job = relabel_images(
-            listed(self._session, document.image_path), session.store, document.table, source,
+            listed(self._parts), session.store, document.table, source,
             target, partial(session.autosave.wait, _SAVING_S),
         )  # fmt: skip
         session.ask("files", "relabel", job, Urgency.MODEL)
 
     @Slot(object)
     def _done(self, result: Relabelled) -> None:
-        self._document.set_read_only("")
-        self._session.reopen()
-        is_error = bool(result.error)
-        self._session.notice.emit(Notice(result.sentence, is_error=is_error, about="classes"))
+        take_changed_labels(self._document, self._session, result.sentence, bool(result.error))
 
 
 class RelabelImagesDialog(QDialog):
@@ -90,7 +88,7 @@ class RelabelImagesDialog(QDialog):
         session, document = self._parts.session, self._parts.document
         session.autosave.save_now()
         session.answer_to("count_relabel", self._counted)
-        images = listed(session, document.image_path)
+        images = listed(self._parts)
         session.ask("background", "count_relabel",
                     count_uses(images, session.store, document.table))  # fmt: skip
 
@@ -111,19 +109,13 @@ class RelabelImagesDialog(QDialog):
         noun = "image" if images == 1 else "images"
         self.effect.setText(
             f"Saved labels hold {pixels} px of {source} in {images} {noun}. They are backed up "
-            "before they are changed; undo does not reach other images."
+            "before they are changed; undo begins anew there, and File, Backups… puts all back."
         )
 
     def done(self, result: int) -> None:
         """Count no further."""
         self._parts.session.cancel("count_relabel")
         super().done(result)
-
-
-def listed(session: object, shown: object) -> tuple:
-    """Return the images of the list, and the one shown where it is not among them."""
-    images = session.images
-    return images if shown is None or shown in images else (*images, shown)
 
 
 def relabel_in_all(parts: Parts) -> None:
