@@ -7,6 +7,7 @@ winner; which part is largest; how sure the network is; where two networks disag
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -124,15 +125,12 @@ class LevelStack:
         """
         evidence = self.evidence
         known, weights = evidence.activations, evidence.weights
-        if target is None and len(weights.classifier) < 2:
-            target = Target(0)
-        rows, levels = self._rows(target), known.levels
+        aim, levels = self._aim(target), known.levels
         parts = [_Part(None, known.local_cells), *(self._parts[bins] for bins in levels)]
-        constant, local, *found = self._read(parts, rows, weights.bottleneck_bias)
+        constant, local, *found = self._read(parts, aim, weights.bottleneck_bias)
         return EvidenceMaps(
-            self._logit(target, rows), constant + self._offset(target, rows), local,
-            dict(zip(levels, found, strict=True)),
-        )  # fmt: skip
+            aim.logit, constant + aim.offset, local, dict(zip(levels, found, strict=True))
+        )
 
     def bin(
         self, level: int, row: int, column: int, target: Target | None = None
@@ -145,46 +143,44 @@ class LevelStack:
         reads, known = evidence.level(level), evidence.activations
         if not (0 <= row < level and 0 <= column < level):
             raise IndexError(f"level {level} has no bin {row},{column}")
-        if target is None and len(evidence.weights.classifier) < 2:
-            target = Target(0)
         taps = known.level_taps[known.levels.index(level)][:, row, :, column]
         across = reads.columns[:, :, column] @ taps
-        (found,) = self._read([_Part(reads.rows[:, :, row], across)], self._rows(target))
+        (found,) = self._read([_Part(reads.rows[:, :, row], across)], self._aim(target))
         return found
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _rows(self, target: Target | None) -> np.ndarray:
-        """Return the row (K, c, c) of a target, or (winner, runner-up) of every cell, integers."""
+    def _aim(self, target: Target | None) -> _Aim:
+        """Return what is asked of every cell: a target, or its own margin."""
         weights, scores = self.evidence.weights, self.evidence.activations.scores
-        if target is None:
-            return np.stack(best_two(scores))
+        if target is None and len(scores) > 1:
+            return self._margins
+        target = target or Target(0)
         for class_id in (target.class_id, target.versus):
             if class_id is not None and not 0 <= class_id < len(scores):
                 raise IndexError(f"there is no class {class_id}")
-        return row_of(weights.classifier, target)
+        row, offset = row_of(weights.classifier, target), offset_of(weights.classifier_bias, target)
+        return _Aim(row[None], None, row_of(scores, target), offset)
 
-    def _offset(self, target: Target | None, rows: np.ndarray) -> np.ndarray | float:
-        biases = self.evidence.weights.classifier_bias
-        if target is not None:
-            return offset_of(biases, target)
-        found: np.ndarray = biases[rows[0]] - biases[rows[1]]
-        return found
-
-    def _logit(self, target: Target | None, rows: np.ndarray) -> np.ndarray:
-        scores = self.evidence.activations.scores
-        if target is None:
-            top, second = np.take_along_axis(scores, rows, axis=0)
-            margins: np.ndarray = top - second
-            return margins
-        return row_of(scores, target)
+    @cached_property
+    def _margins(self) -> _Aim:
+        """Each cell's winner over its runner-up: a few pairs of classes, found once an image."""
+        weights, scores = self.evidence.weights, self.evidence.activations.scores
+        best, second = best_two(scores)
+        pairs, index = np.unique(best * len(scores) + second, return_inverse=True)
+        one, other = np.divmod(pairs, len(scores))
+        index = index.reshape(best.shape)
+        top, runner_up = np.take_along_axis(scores, np.stack([best, second]), axis=0)
+        biases = weights.classifier_bias
+        rows = weights.classifier[one] - weights.classifier[other]
+        return _Aim(rows, index, top - runner_up, (biases[one] - biases[other])[index])
 
     def _read(
-        self, parts: Sequence[_Part], rows: np.ndarray, bias: np.ndarray | None = None
+        self, parts: Sequence[_Part], aim: _Aim, bias: np.ndarray | None = None
     ) -> list[np.ndarray]:
         """Return what each part adds through the gates at every cell, (h, w).
 
-        rows: one (K, c, c), or each cell's pair of classes; of a `bias` (K,), too, first of all.
+        Of a `bias` (K,), too, first of all.
         """
         known, kernel = self.evidence.activations, self.evidence.kernel
         height, width, hidden = known.fused_cells.shape
@@ -194,30 +190,41 @@ class LevelStack:
         for tap in kernel_taps(kernel, known.grid, slice(None)):
             for start in range(0, width, step):
                 block = slice(start, min(start + step, width))
-                gradient = self._gradient(tap, rows, block)
+                gradient = self._gradient(tap, aim, block)
                 sums = [] if bias is None else [gradient @ bias]
                 sums += [np.vecdot(part.within(block), gradient) for part in parts]
                 _add_behind(found, np.stack(sums), tap, block)
         return list(found)
 
-    def _gradient(self, tap: KernelTap, rows: np.ndarray, block: slice) -> np.ndarray:
+    def _gradient(self, tap: KernelTap, aim: _Aim, block: slice) -> np.ndarray:
         """Return d logit / d z at columns of cells, of what one tap of the classifier reads there.
 
         (h, block, K); where no cell's tap reads, it means nothing.
         """
-        classifier, gates = self.evidence.weights.classifier, self._gates[:, block]
-        if rows.dtype.kind == "f":
-            one: np.ndarray = gates * rows[:, tap.row, tap.column]
+        gates, rows = self._gates[:, block], aim.rows[:, :, tap.row, tap.column]
+        if aim.which is None:
+            one: np.ndarray = gates * rows[0]
             return one
-        readers = rows
+        readers = aim.which
         if tap.here != tap.there:
-            readers = np.zeros_like(rows)
-            readers[:, *tap.there] = rows[:, *tap.here]
-        own = classifier[:, :, tap.row, tap.column]
-        pull: np.ndarray = own[readers[0, :, block]]
-        pull -= own[readers[1, :, block]]
+            readers = np.zeros_like(readers)
+            readers[tap.there] = aim.which[tap.here]
+        pull: np.ndarray = rows[readers[:, block]]
         pull *= gates
         return pull
+
+
+class _Aim(NamedTuple):
+    """What is asked of the cells: rows (U, K, c, c) of the classifier, and which is each cell's.
+
+    which (h, w), None where one row is that of all; logit (h, w); and the offset of the biases,
+    (h, w) where rows differ.
+    """
+
+    rows: np.ndarray
+    which: np.ndarray | None
+    logit: np.ndarray
+    offset: np.ndarray | float
 
 
 class _Part(NamedTuple):

@@ -33,10 +33,12 @@ def aim(known: Activations, pixel: Pixel, target: Target | None) -> tuple[Target
 
 def best_two(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return every cell's winner and runner-up, (h, w) both, of two or more classes' scores."""
-    best = scores.argmax(axis=0)
-    rest = scores.copy()  # two passes of argmax take a third of the time of a partition
-    np.put_along_axis(rest, best[None], -np.inf, axis=0)
-    return best, rest.argmax(axis=0)
+    # A cell's classes side by side, once: argmax would copy them so each time. Two passes of it
+    # take a third of the time of a partition.
+    cells = np.ascontiguousarray(scores.reshape(len(scores), -1).T)
+    best = cells.argmax(axis=1)
+    cells[np.arange(len(cells)), best] = -np.inf
+    return best.reshape(scores.shape[1:]), cells.argmax(axis=1).reshape(scores.shape[1:])
 
 
 def row_of(classifier: np.ndarray, target: Target) -> np.ndarray:

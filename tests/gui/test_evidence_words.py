@@ -1,9 +1,15 @@
 """What the evidence panel says in words of a sum."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from pspgui.geometry import Pixel, Rect
 from pspgui.gui.panels.evidence_sums import Part, Sums
-from pspgui.gui.panels.evidence_words import most_words
+from pspgui.gui.panels.evidence_words import most_words, region_words
+from pspgui.gui.pins import Pin
+from pspgui.labels.raster import Stamp
 
 
 def sums(local, whole, fine, constant):
@@ -36,3 +42,12 @@ def test_nothing_is_said_of_a_side_without_amounts():
 
 def test_branches_and_scores_go_by_their_names():
     assert most_words(sums(0, 5, 1, 0), of_pyramid=False)[0].endswith(": 1×1")
+
+
+def test_a_region_beyond_the_window_says_how_many_of_its_pixels_are_meant():
+    pin = Pin(1, Pixel(5, 5), Stamp(Rect(0, 0, 40, 50), np.ones((40, 50), bool)))
+    shown, more = region_words(pin, SimpleNamespace(left_out=0))
+    assert shown == pin.place and more.endswith("the region's pixels.")
+    shown, more = region_words(pin, SimpleNamespace(left_out=1500))
+    assert shown == "500 of 2\u2009000 px"
+    assert "1\u2009500 px lie beyond it and are left out" in more
