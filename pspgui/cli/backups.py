@@ -70,10 +70,9 @@ def _told(backup: Backup) -> dict[str, object]:
 
 
 def _line(backup: Backup) -> str:
-    from pspgui.jobs.restoring import BEFORE, labels_in
+    from pspgui.jobs.restoring import before, labels_in
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(backup.made_at))
     count = len(labels_in(backup))
     noun = "image" if count == 1 else "images"
-    what = BEFORE.get(backup.reason, backup.reason)
-    return f"{backup.name}  {when}, labels of {count} {noun}, before {what}"
+    return f"{backup.name}  {when}, labels of {count} {noun}, before {before(backup)}"

@@ -14,7 +14,7 @@ from pspgui.project.errors import ProjectError
 from pspgui.project.pending import changing
 
 # What each reason of `backups.REASONS` is to a person: "before ...".
-BEFORE: Final = {
+_BEFORE: Final = {
     "import": "an import", "relabel": "relabelling in all images",
     "class-delete": "a change of classes", "migration": "the project's form changed",
     "batch-apply": "predictions were kept as labels", "misfit": "labels of another size came",
@@ -38,6 +38,13 @@ class Restored(NamedTuple):
             f"The labels of {self.images} {noun} are as they were in the backup; what they held "
             "until now is a backup of its own."
         )
+
+
+def before(backup: Backup) -> str:
+    """Return what a backup was made before, as a clause."""
+    if any(f"-{whose}-" in backup.name for whose in ("mine", "theirs")):
+        return "labels changed by another program were settled"
+    return _BEFORE.get(backup.reason, backup.reason)
 
 
 def labels_in(backup: Backup) -> tuple[str, ...]:

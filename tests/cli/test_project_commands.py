@@ -134,8 +134,10 @@ def test_a_backup_is_listed_and_put_back_and_so_is_what_it_replaced(folder, caps
     backup = back_up(folder / ".pspgui", "relabel", [file])
     label(folder / "a.png", seed=7)
     after = file.read_bytes()
+    (folder / ".pspgui" / "backups" / f"a-mine-{10**18}.png").write_bytes(before)
     assert run(["backups", str(folder)]) == 0
     told = capsys.readouterr().out
+    assert "before labels changed by another program were settled" in told
     assert backup.name in told and "labels of 1 image, before relabelling in all images" in told
     assert run(["backups", str(folder), "--restore", backup.name]) == 0
     assert "The labels of 1 image are as they were" in capsys.readouterr().out

@@ -22,7 +22,7 @@ from pspgui.gui.dialogs.form import Text
 from pspgui.gui.dialogs.plain_table import PlainTable, number, style_table
 from pspgui.gui.theme import GRID_PX, heading
 from pspgui.jobs.messages import Urgency
-from pspgui.jobs.restoring import BEFORE, Restored, find_backups, labels_in, restore_backup
+from pspgui.jobs.restoring import Restored, before, find_backups, labels_in, restore_backup
 
 if TYPE_CHECKING:
     from pspgui.gui.commands.row import Parts
@@ -79,7 +79,7 @@ class BackupsDialog(QDialog):
     def _found(self, backups: tuple[Backup, ...]) -> None:
         self.backups = backups
         rows = [
-            (f"Before {BEFORE.get(backup.reason, backup.reason)}", when(backup.made_at),
+            (f"Before {before(backup)}", when(backup.made_at),
              number(len(labels_in(backup))))
             for backup in backups
         ]  # fmt: skip
