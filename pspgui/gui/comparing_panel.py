@@ -8,20 +8,16 @@ from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
     QModelIndex,
-    QPersistentModelIndex,
     QRectF,
     QSize,
     Qt,
     Slot,
 )
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
@@ -30,7 +26,8 @@ from PySide6.QtWidgets import (
 from pspgui.gui.comparing import Comparing
 from pspgui.gui.icons import draw_icon
 from pspgui.gui.number_box import NumberBox
-from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_empty, draw_swatch, percent, signed
+from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_swatch, percent, signed
+from pspgui.gui.panels.rows import EvenRows, Index, RowList, paint_ground
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, quiet_font, text_font
 
 if TYPE_CHECKING:
@@ -46,7 +43,9 @@ _ICONS: Final = {
     "fixed": ("check-circle-outline", "accent"), "broke": ("close-circle-outline", "warning"),
     "neither": ("help-circle-outline", "quiet"), "unknown": ("circle-outline", "disabled"),
 }  # fmt: skip
-_Index = QModelIndex | QPersistentModelIndex
+_NOTHING: Final = (
+    "Nothing is compared", "Compare the model in use with another one (Ctrl+Alt+M).",
+)  # fmt: skip
 
 
 class Names(NamedTuple):
@@ -118,11 +117,11 @@ class RegionModel(QAbstractListModel):
         self._regions: tuple[JudgedRegion, ...] = ()
         self.names: Names | None = None
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Return how many there are."""
         return 0 if parent.isValid() else len(self._regions)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the words of a region; everything known of it in the tooltip."""
         if not index.isValid() or index.row() >= len(self._regions) or self.names is None:
             return None
@@ -150,14 +149,12 @@ class RegionModel(QAbstractListModel):
         self.endResetModel()
 
 
-class _RegionDelegate(QStyledItemDelegate):
+class _RegionDelegate(EvenRows):
     """Paints a region: both classes and the area; below them the verdict and what decided."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(200, _ROW)
+    row_size = QSize(200, _ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one region."""
         region: JudgedRegion = index.data(Qt.ItemDataRole.UserRole)
         names: Names | None = index.model().names
@@ -166,10 +163,7 @@ class _RegionDelegate(QStyledItemDelegate):
         theme, rect = current_theme(), QRectF(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, QColor(theme.selected))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, QColor(theme.hover))
+        paint_ground(painter, option)
         left, right = rect.left() + 2 * GRID_PX, rect.right() - 2 * GRID_PX
         icon, colour = _ICONS[region.verdict]
         draw_icon(painter, icon, QRectF(left, rect.top() + 15, 18, 18), getattr(theme, colour))
@@ -207,19 +201,6 @@ class _RegionDelegate(QStyledItemDelegate):
             x += 16 + wide + GRID_PX
 
 
-class _RegionView(QListView):
-    """The regions, with words where there are none."""
-
-    hint = ("Nothing is compared", "Compare the model in use with another one (Ctrl+Alt+M).")
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or what would be here."""
-        super().paintEvent(event)
-        if not self.model().rowCount():
-            with QPainter(self.viewport()) as p:
-                draw_empty(p, self.viewport(), "compare", *self.hint)
-
-
 class DifferencesPanel(QWidget):
     """The regions in which the model in use and another one differ. GUI thread only."""
 
@@ -230,13 +211,10 @@ class DifferencesPanel(QWidget):
         self.setAutoFillBackground(True)
         self._build_fields()
         self.model = RegionModel(self)
-        self.list = _RegionView()
+        self.list = RowList()
         self.list.setModel(self.model)
         self.list.setItemDelegate(_RegionDelegate(self.list))
-        self.list.setUniformItemSizes(True)
-        self.list.setMouseTracking(True)
         self.list.setAccessibleName("Regions in which the models differ")
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setMinimumHeight(96)
         self.list.clicked.connect(self._look_at)
         self.list.activated.connect(self._look_at)
@@ -326,7 +304,7 @@ class DifferencesPanel(QWidget):
         self.model.set_regions(regions, names)
         self._select(at)
         self.summary.setText("" if names is None else _summary(found, len(regions), names))
-        self.list.hint = self._hint(found)
+        self.list.hint = "compare", *self._hint(found)
         self.list.viewport().update()
 
     def _arranged(self, found: Comparison) -> tuple[JudgedRegion, ...]:
@@ -350,7 +328,7 @@ class DifferencesPanel(QWidget):
 
     def _hint(self, found: Comparison | None) -> tuple[str, str]:
         if not self._comparing.is_on:
-            return _RegionView.hint
+            return _NOTHING
         if found is None:
             return "Not compared yet", "Both models have to read the image first."
         if found.judged:

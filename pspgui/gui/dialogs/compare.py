@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
-    QPersistentModelIndex,
     QRectF,
     QSize,
     Qt,
@@ -19,10 +18,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QListView,
     QPushButton,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
@@ -31,6 +27,7 @@ from PySide6.QtWidgets import (
 from pspgui import places
 from pspgui.durable import printable
 from pspgui.gui.panels.drawing import draw_elided
+from pspgui.gui.panels.rows import EvenRows, Index, RowList, paint_ground
 from pspgui.gui.session import WEIGHT_SUFFIXES
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, quiet_font, text_font
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
     from pspgui.gui.session import Session
 
 _ROW: Final = 48
-_Index = QModelIndex | QPersistentModelIndex
 
 
 class Candidates(QAbstractListModel):
@@ -49,11 +45,11 @@ class Candidates(QAbstractListModel):
         super().__init__(parent)
         self.rows = rows
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Return how many there are."""
         return 0 if parent.isValid() else len(self.rows)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the name; the path in the tooltip and, as a Path, under UserRole."""
         if not index.isValid() or index.row() >= len(self.rows):
             return None
@@ -65,21 +61,16 @@ class Candidates(QAbstractListModel):
         return printable(path) if role == Qt.ItemDataRole.ToolTipRole else None
 
 
-class _CandidateDelegate(QStyledItemDelegate):
+class _CandidateDelegate(EvenRows):
     """Paints a name and, quietly below it, where the file is."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(320, _ROW)
+    row_size = QSize(320, _ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one row."""
         theme, rect = current_theme(), QRectF(option.rect)
         painter.save()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, QColor(theme.selected))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, QColor(theme.hover))
+        paint_ground(painter, option)
         room = rect.adjusted(2 * GRID_PX, 5, -2 * GRID_PX, -5)
         room.setHeight(19)
         painter.setFont(text_font(option.widget))
@@ -102,11 +93,9 @@ class CompareDialog(QDialog):
         self.path: Path | None = None
         self._folder = folder
         self.setWindowTitle("Compare with another model")
-        self.list = QListView()
+        self.list = RowList()
         self.list.setModel(Candidates(rows, self.list))
         self.list.setItemDelegate(_CandidateDelegate(self.list))
-        self.list.setUniformItemSizes(True)
-        self.list.setMouseTracking(True)
         self.list.setAccessibleName("Models")
         self.list.doubleClicked.connect(self._take)
         self.other = QPushButton("Another file…")

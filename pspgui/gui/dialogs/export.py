@@ -29,6 +29,7 @@ from pspgui.formats.options import SplitChooser
 from pspgui.gui.dialogs.form import Choices, Form, Text
 from pspgui.gui.dialogs.plain_table import number
 from pspgui.gui.number_box import NumberBox
+from pspgui.gui.panels.rows import paint_ground
 from pspgui.gui.settings import Settings
 from pspgui.gui.theme import GRID_PX, current_theme, heading_font, quiet_font
 from pspgui.jobs.exporting import Exportable, ExportRequest
@@ -350,12 +351,7 @@ class _FormatRows(QStyledItemDelegate):
         """Paint both lines, elided."""
         theme, form = current_theme(), index.data(Qt.ItemDataRole.UserRole)
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        if chosen or hovered:
-            painter.fillRect(option.rect, QColor(theme.selected if chosen else theme.hover))
-        if chosen:
-            mark = QRect(option.rect.left(), option.rect.top(), 3, option.rect.height())
-            painter.fillRect(mark, QColor(theme.accent))
+        paint_ground(painter, option, current=chosen)
         widget = option.widget
         inner = option.rect.adjusted(2 * GRID_PX, GRID_PX, -GRID_PX, -GRID_PX)
         lines = (

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from pspgui.gui.panels.channel_model import ChannelModel
 from pspgui.gui.panels.drawing import draw_elided
+from pspgui.gui.panels.rows import paint_ground
 from pspgui.gui.theme import GRID_PX, current_theme, quiet_font
 
 _LEAST: Final = 96
@@ -58,8 +59,7 @@ class ChannelDelegate(QStyledItemDelegate):
         painter.save()
         painter.setFont(quiet_font(self._view))
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        if chosen or option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(option.rect, QColor(theme.selected if chosen else theme.hover))
+        paint_ground(painter, option)
         picture = QRectF(place.left(), place.top(), place.width(), place.height() - _LINE)
         image = model.picture(number)
         if image is None:

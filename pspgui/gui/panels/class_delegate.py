@@ -10,7 +10,6 @@ from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolTip,
     QWidget,
@@ -27,6 +26,7 @@ from pspgui.gui.panels.class_model import (
     toggle_visible,
 )
 from pspgui.gui.panels.drawing import draw_elided, draw_swatch
+from pspgui.gui.panels.rows import EvenRows, paint_ground
 from pspgui.gui.theme import ICON_PX, Theme, current_theme, quiet_font, text_font
 from pspgui.labels.class_groups import ClassRow
 
@@ -37,16 +37,14 @@ ROW_PX = 28
 _INDENT = 12
 
 
-class ClassDelegate(QStyledItemDelegate):
+class ClassDelegate(EvenRows):
     """Paints a row: key, colour, name, area, lock, solo, eye; tells which is under the mouse."""
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(200, ROW_PX)
+    row_size = QSize(200, ROW_PX)
 
     @staticmethod
     def eye_rect(row: QRect) -> QRect:
@@ -76,10 +74,7 @@ class ClassDelegate(QStyledItemDelegate):
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if active or hovered:
-            painter.fillRect(rect, QColor(theme.selected if active else theme.hover))
-        if active:
-            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), theme.accent)
+        paint_ground(painter, option, chosen=active, current=active)
         if row.label is None:
             self._paint_heading(painter, option.widget, rect, row, model)
         else:

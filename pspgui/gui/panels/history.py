@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
-    QPersistentModelIndex,
     QRect,
     QRectF,
     QSize,
@@ -16,19 +15,17 @@ from PySide6.QtCore import (
     QTimer,
     Slot,
 )
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
 
 from pspgui.gui.icons import draw_icon
-from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_empty, draw_swatch
+from pspgui.gui.panels.drawing import MINUS, draw_elided, draw_swatch
+from pspgui.gui.panels.rows import EvenRows, Index, RowList, paint_ground
 from pspgui.gui.theme import GRID_PX, ICON_PX, QuietLabel, current_theme, quiet_font, text_font
 from pspgui.labels.edits import MIB, Edit
 
@@ -40,7 +37,6 @@ _SWATCHES: Final = 3
 _SWATCH: Final = 12
 _PACKED_MS: Final = 1500
 _THIN_SPACE: Final = "\u2009"
-_Index = QModelIndex | QPersistentModelIndex
 
 
 class HistoryModel(QAbstractListModel):
@@ -52,11 +48,11 @@ class HistoryModel(QAbstractListModel):
         self.edits: tuple[Edit, ...] = ()
         self.standing = 0
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Return the edits and the beginning; nothing before there is an edit."""
         return 0 if parent.isValid() or not self.edits else len(self.edits) + 1
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return name and size, what changed for the tooltip, and the state for screen readers."""
         row = index.row()
         if not index.isValid() or row > len(self.edits):
@@ -104,26 +100,20 @@ class HistoryModel(QAbstractListModel):
         return "\n".join(lines)
 
 
-class HistoryDelegate(QStyledItemDelegate):
+class HistoryDelegate(EvenRows):
     """Paints a row: what was done, in which classes, how much; undone ones dimmed."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(200, _ROW)
+    row_size = QSize(200, _ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one row."""
         theme, model, rect = current_theme(), index.model(), option.rect
         row = index.row()
         current = row == model.standing
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         undone = row > model.standing
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if current or hovered:
-            painter.fillRect(rect, QColor(theme.selected if current else theme.hover))
-        if current:
-            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), theme.accent)
+        paint_ground(painter, option, chosen=current, current=current)
         if undone:
             painter.setOpacity(0.45)
         colours = model.colours(row)
@@ -141,7 +131,7 @@ class HistoryDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_text(
-        self, painter: QPainter, widget: QWidget, rect: QRect, index: _Index, left: float
+        self, painter: QPainter, widget: QWidget, rect: QRect, index: Index, left: float
     ) -> None:
         theme, model, row = current_theme(), index.model(), index.row()
         right = float(rect.right() - GRID_PX)
@@ -162,17 +152,19 @@ class HistoryDelegate(QStyledItemDelegate):
         draw_elided(painter, QRectF(left, rect.top(), right - left, _ROW), name)
 
 
-class HistoryView(QListView):
+class HistoryView(RowList):
     """The list; its current row is the last edit that stands, and choosing a row goes there."""
+
+    hint = (
+        "history", "No edits yet",
+        "Every stroke appears here. Click one to go back to it, or press Ctrl+Z.",
+    )  # fmt: skip
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
         self._following = False
-        self.setUniformItemSizes(True)
-        self.setMouseTracking(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setAccessibleName("History")
 
@@ -204,15 +196,6 @@ class HistoryView(QListView):
         """Only hovering."""
         if event.buttons() == Qt.MouseButton.NoButton:
             super().mouseMoveEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or say what will be here."""
-        super().paintEvent(event)
-        if self.model().rowCount() == 0:
-            hint = "Every stroke appears here. Click one to go back to it, or press Ctrl+Z."
-            with QPainter(self.viewport()) as painter:
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                draw_empty(painter, self.viewport(), "history", "No edits yet", hint)
 
 
 class HistoryPanel(QWidget):

@@ -6,12 +6,13 @@ from typing import Final
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from pspgui.durable import printable
 from pspgui.gui.icons import draw_icon
 from pspgui.gui.panels.drawing import draw_elided, percent
 from pspgui.gui.panels.image_model import ImageModel, Index
+from pspgui.gui.panels.rows import EvenRows, paint_ground
 from pspgui.gui.panels.thumbnails import ThumbnailError
 from pspgui.gui.theme import Theme, current_theme, quiet_font, text_font
 from pspgui.project.index import IndexedImage
@@ -58,12 +59,10 @@ def detail_text(known: IndexedImage | None, mark: str, sort: str = "name") -> st
     return " · ".join(words)
 
 
-class RowDelegate(QStyledItemDelegate):
+class RowDelegate(EvenRows):
     """Paints a row: thumbnail, file name, status and doubt, an icon of the status."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(160, ROW_PX)
+    row_size = QSize(160, ROW_PX)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one row; a thumbnail that is not made yet is a quiet field."""
@@ -76,7 +75,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        _paint_ground(painter, theme, option, path == model.current)
+        _paint_ground(painter, option, path == model.current)
         frame = QRectF(rect.left() + 12, rect.top() + (ROW_PX - _PICTURE[1]) / 2, *_PICTURE)
         paint_picture(painter, theme, frame, model.thumbnails.get(path))
         left = frame.right() + 12
@@ -137,7 +136,7 @@ class TileDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        _paint_ground(painter, theme, option, path == model.current, above=True)
+        _paint_ground(painter, option, path == model.current, above=True)
         left = rect.left() + (rect.width() - self.side_px) / 2
         frame = QRectF(left, rect.top() + 8, self.side_px, self.side_px * 3 / 4)
         paint_picture(painter, theme, frame, model.thumbnails.get(path))
@@ -170,17 +169,12 @@ def paint_picture(
 
 
 def _paint_ground(
-    p: QPainter, theme: Theme, option: QStyleOptionViewItem, is_current: bool, above: bool = False
+    p: QPainter, option: QStyleOptionViewItem, is_current: bool, above: bool = False
 ) -> None:
-    rect = option.rect
-    selected = bool(option.state & QStyle.StateFlag.State_Selected) or is_current
-    if selected or option.state & QStyle.StateFlag.State_MouseOver:
-        p.fillRect(rect, QColor(theme.selected if selected else theme.hover))
-    if is_current:
-        bar = QRect(rect.left(), rect.top(), 3, rect.height())
-        if above:
-            bar = QRect(rect.left(), rect.top(), rect.width(), 3)
-        p.fillRect(bar, QColor(theme.accent))
+    paint_ground(p, option, chosen=is_current or None, current=is_current and not above)
+    if is_current and above:
+        bar = QRect(option.rect.topLeft(), QSize(option.rect.width(), 3))
+        p.fillRect(bar, QColor(current_theme().accent))
 
 
 def _paint_status(

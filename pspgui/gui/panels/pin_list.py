@@ -9,7 +9,6 @@ from PySide6.QtCore import (
     QEvent,
     QItemSelectionModel,
     QModelIndex,
-    QPersistentModelIndex,
     QPointF,
     QRect,
     QRectF,
@@ -21,9 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QListView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
@@ -31,6 +28,7 @@ from PySide6.QtWidgets import (
 from pspgui.gui.canvas.pin_marks import draw_chip
 from pspgui.gui.panels.drawing import draw_elided, draw_swatch, percent, signed
 from pspgui.gui.panels.evidence_sums import Sums, sums_of, target_words
+from pspgui.gui.panels.rows import EvenRows, Index, RowList, paint_ground
 from pspgui.gui.pins import Pin, Pins
 from pspgui.gui.theme import GRID_PX, Theme, current_theme, heading_font, quiet_font, text_font
 
@@ -41,7 +39,6 @@ ROW: Final = 44
 _BARS: Final = 64
 _CHIP_AT: Final = 24
 _TEXT_FROM: Final = 40
-_Index = QModelIndex | QPersistentModelIndex
 
 
 class PinsModel(QAbstractListModel):
@@ -54,11 +51,11 @@ class PinsModel(QAbstractListModel):
         self._sums: dict[Pin, Sums] = {}
         self.ends = (-1.0, 1.0)
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Return how many pins there are."""
         return 0 if parent.isValid() else len(self.pins)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the pin's title; its name to edit; all of it for the tooltip and readers."""
         if not index.isValid() or index.row() >= len(self.pins):
             return None
@@ -71,14 +68,14 @@ class PinsModel(QAbstractListModel):
             return "\n".join(self.lines_of(pin))
         return None
 
-    def setData(self, index: _Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:
+    def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Rename a pin."""
         if role != Qt.ItemDataRole.EditRole or not index.isValid():
             return False
         self._document.pins.rename(self.pins[index.row()], str(value))
         return True
 
-    def flags(self, index: _Index) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         """Every row can be renamed."""
         return super().flags(index) | Qt.ItemFlag.ItemIsEditable
 
@@ -147,26 +144,19 @@ def mini_parts(sums: Sums) -> tuple[tuple[str, float], ...]:
     return (*local, (sums.between, sums.bins), ("constant", sums.constant))
 
 
-class PinDelegate(QStyledItemDelegate):
+class PinDelegate(EvenRows):
     """Paints a row in two lines, with bars on one scale at its right."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(200, ROW)
+    row_size = QSize(200, ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one row."""
         theme, model, rect = current_theme(), index.model(), option.rect
         pin = model.pins[index.row()]
         current = pin is option.widget.pins.current
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if selected or hovered:
-            painter.fillRect(rect, QColor(theme.selected if selected else theme.hover))
-        if current:
-            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), theme.accent)
+        paint_ground(painter, option, current=current)
         centre = QPointF(rect.left() + _CHIP_AT, rect.top() + ROW / 2)
         draw_chip(painter, centre, pin, ringed=False)
         if not (option.state & QStyle.StateFlag.State_Editing):
@@ -203,7 +193,7 @@ class PinDelegate(QStyledItemDelegate):
         draw_elided(painter, QRectF(left, second, right - room - left - 6, 16), place)
 
     def createEditor(
-        self, parent: QWidget, option: QStyleOptionViewItem, index: _Index
+        self, parent: QWidget, option: QStyleOptionViewItem, index: Index
     ) -> QWidget:
         """Return the field for the name."""
         editor = super().createEditor(parent, option, index)
@@ -212,7 +202,7 @@ class PinDelegate(QStyledItemDelegate):
         return editor
 
     def updateEditorGeometry(
-        self, editor: QWidget, option: QStyleOptionViewItem, index: _Index
+        self, editor: QWidget, option: QStyleOptionViewItem, index: Index
     ) -> None:
         """Lay the field over both lines, beside number and bars."""
         rect = option.rect
@@ -238,7 +228,7 @@ def paint_mini(
         p.fillRect(bar, QColor(colours.get(name, levels)))
 
 
-class PinList(QListView):
+class PinList(RowList):
     """The list; the current row is the pin that is explained, several may be selected.
 
     `chosen_changed` comes when other pins are selected, `centre_wanted(Pin)` at a double
@@ -256,12 +246,9 @@ class PinList(QListView):
         self.rows = PinsModel(document, self)
         self.setModel(self.rows)
         self.setItemDelegate(PinDelegate(self))
-        self.setUniformItemSizes(True)
-        self.setMouseTracking(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Pins")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.pins.changed.connect(self.follow)

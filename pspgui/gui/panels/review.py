@@ -9,22 +9,19 @@ from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
     QModelIndex,
-    QPersistentModelIndex,
     QRectF,
     QSize,
     Qt,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListView,
     QPlainTextEdit,
     QPushButton,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
@@ -32,8 +29,9 @@ from PySide6.QtWidgets import (
 
 from pspgui.durable import printable
 from pspgui.gui.icons import draw_icon, icon
-from pspgui.gui.panels.drawing import draw_elided, draw_empty
+from pspgui.gui.panels.drawing import draw_elided
 from pspgui.gui.panels.image_delegate import STATUS_ICONS, status_colour
+from pspgui.gui.panels.rows import EvenRows, Index, RowList, paint_ground
 from pspgui.gui.theme import GRID_PX, QuietLabel, current_theme, quiet_font, text_font
 from pspgui.project.index import IndexedImage
 
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
     from pspgui.gui.review_session import ReviewSession
 
 _ROW = 44
-_Index = QModelIndex | QPersistentModelIndex
+_NO_COMMENTS = "comment-outline", "No comments yet", "What is said in a review is listed here."
 
 
 class CommentModel(QAbstractListModel):
@@ -53,11 +51,11 @@ class CommentModel(QAbstractListModel):
         super().__init__(parent)
         self._images: tuple[IndexedImage, ...] = ()
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """Return how many there are."""
         return 0 if parent.isValid() else len(self._images)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the comment in words; the image under UserRole."""
         if not index.isValid() or index.row() >= len(self._images):
             return None
@@ -77,21 +75,17 @@ class CommentModel(QAbstractListModel):
             self.endResetModel()
 
 
-class _CommentDelegate(QStyledItemDelegate):
+class _CommentDelegate(EvenRows):
     """Paints a comment: status and name, below them who said what."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """Every row is equally high."""
-        return QSize(160, _ROW)
+    row_size = QSize(160, _ROW)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one comment."""
         image: IndexedImage = index.data(Qt.ItemDataRole.UserRole)
         theme, rect = current_theme(), QRectF(option.rect)
         painter.save()
-        state = option.state
-        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
-            painter.fillRect(rect, QColor(theme.hover))
+        paint_ground(painter, option)
         mark = QRectF(rect.left() + 12, rect.top() + 6, 16, 16)
         draw_icon(painter, STATUS_ICONS[image.status], mark, status_colour(image.status, theme))
         room = QRectF(rect.left() + 36, rect.top() + 4, rect.width() - 48, 20)
@@ -103,20 +97,6 @@ class _CommentDelegate(QStyledItemDelegate):
         who = f"{image.reviewer}: " if image.reviewer else ""
         draw_elided(painter, room.translated(0, 18), who + " ".join(image.comment.split()))
         painter.restore()
-
-
-class _CommentView(QListView):
-    """The comments, with words where there are none."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or what would be here."""
-        super().paintEvent(event)
-        if not self.model().rowCount():
-            with QPainter(self.viewport()) as p:
-                draw_empty(
-                    p, self.viewport(), "comment-outline", "No comments yet",
-                    "What is said in a review is listed here.",
-                )  # fmt: skip
 
 
 class ReviewPanel(QWidget):
@@ -138,7 +118,7 @@ class ReviewPanel(QWidget):
         self._comment = QPlainTextEdit()
         self._accept, self._reject = QPushButton(" Accept"), QPushButton(" Reject")
         self._model = CommentModel(self)
-        self._view = _CommentView()
+        self._view = RowList()
         self._build()
         self._connect()
         self._refresh()
@@ -164,10 +144,8 @@ class ReviewPanel(QWidget):
         self._reject.setToolTip("Reject and go on (Shift+Y)")
         self._view.setModel(self._model)
         self._view.setItemDelegate(_CommentDelegate(self._view))
-        self._view.setUniformItemSizes(True)
-        self._view.setMouseTracking(True)
+        self._view.hint = _NO_COMMENTS
         self._view.setAccessibleName("Comments")
-        self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID_PX)
         buttons.addWidget(self._reject, 1)
