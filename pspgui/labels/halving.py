@@ -42,7 +42,9 @@ def halve(source: np.ndarray, target: np.ndarray, rect: Rect) -> None:
     if mixed.size:
         ys, xs = np.divmod(mixed, made.shape[1])
         made[ys, xs] = _rarest(around, ys, xs)
-        _redo_at_the_edge(made, around, ys, xs, rect, halved_shape(source.shape))
+        shape, near = halved_shape(source.shape), rect.padded(1)
+        if near.intersect(Rect(0, 0, *shape)) != near:
+            _redo_at_the_edge(made, around, ys, xs, rect, shape)
     target[rect.slices] = made
 
 

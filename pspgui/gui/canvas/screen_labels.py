@@ -41,12 +41,20 @@ def sample(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     """Return the (len(rows), len(columns)) pixels of a (H, W) array at ascending positions."""
     first = int(columns[0])
     window = pixels[:, first : int(columns[-1]) + 1]
+    if _is_unbroken(rows) and _is_unbroken(columns):  # at 1:1
+        return np.ascontiguousarray(window[int(rows[0]) : int(rows[-1]) + 1])
     columns = columns - first
     if len(rows) > rows[-1] - rows[0]:  # enlarged: few pixels, so spread the columns first
         window = np.ascontiguousarray(window[int(rows[0]) : int(rows[-1]) + 1])
         return window.take(columns, axis=1, mode="clip")[rows - rows[0]]
     # Not take() for the rows: on a window of a wider array it copies the whole window first.
     return window[rows].take(columns, axis=1, mode="clip")
+
+
+def _is_unbroken(positions: np.ndarray) -> bool:
+    """Whether positions follow one another without a gap or a repetition."""
+    span = int(positions[-1]) - int(positions[0]) + 1
+    return span == len(positions) and bool((np.diff(positions) == 1).all())
 
 
 def with_thin(sampled: np.ndarray, coarse: np.ndarray) -> np.ndarray:
