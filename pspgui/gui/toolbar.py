@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -34,8 +35,7 @@ from pspgui.gui.tools import TOOL_GROUPS, TOOLS, Tool
 from pspgui.jobs.modelling import ModelFacts
 
 _SIZE_STEPS = 1000  # the size slider is logarithmic: 1 px to 2048 px over this many steps
-_REST_PX = 1084  # the width of everything but the model's name
-_PERCENT_PX = 44  # of it, what goes first in a narrow window: the slider says it too
+_SHORTEST_NAME_PX = 52
 
 
 class MainToolBar(QToolBar):
@@ -108,7 +108,7 @@ class MainToolBar(QToolBar):
         self._diameter.valueChanged.connect(self._document.set_brush_diameter)
         self._diameter.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._diameter.lineEdit().returnPressed.connect(self._diameter.clearFocus)
-        self._labelled("Size", self._size, self._diameter)
+        self._size_caption = self._labelled("Size", self._size, self._diameter)
 
     def _add_overlay(self, actions: Actions) -> None:
         self._opacity = QSlider(Qt.Orientation.Horizontal)
@@ -118,7 +118,7 @@ class MainToolBar(QToolBar):
         self._opacity.valueChanged.connect(self._opacity_slid)
         self._percent = QuietLabel("100 %")
         self._percent.setFixedWidth(self._percent.fontMetrics().horizontalAdvance("100 %") + 4)
-        self._labelled("Opacity", self._opacity, self._percent)
+        self._opacity_caption = self._labelled("Opacity", self._opacity, self._percent)
         self.addAction(actions["outline"])
         self._view = QComboBox()
         self._view.addItems([VIEW_TEXTS[mode][0] for mode in VIEW_MODES])
@@ -162,7 +162,7 @@ class MainToolBar(QToolBar):
             more.setIcon(icon("chevron-double-right"))
             more.setToolTip("More tools")
 
-    def _labelled(self, text: str, *widgets: QWidget) -> None:
+    def _labelled(self, text: str, *widgets: QWidget) -> QLabel:
         holder = QWidget()
         holder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout(holder)
@@ -173,6 +173,7 @@ class MainToolBar(QToolBar):
         for widget in (label, *widgets):
             row.addWidget(widget)
         self.addWidget(holder)
+        return label
 
     # -- from the person ----------------------------------------------------------------------
 
@@ -210,24 +211,40 @@ class MainToolBar(QToolBar):
         self._opacity.setValue(percent)
         self._opacity.blockSignals(False)
         self._percent.setText(f"{percent} %")
+        self._opacity.setToolTip(f"Opacity of the overlay: {percent} % (, and .)")
         self._view.setCurrentIndex(VIEW_MODES.index(self._document.view_mode))
         other = self._view.model().item(VIEW_MODES.index("other"))
         other.setEnabled(self._document.is_comparing)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Shorten the model's name rather than push the device out of sight."""
+        """Keep the device in sight and the model's name readable."""
         super().resizeEvent(event)
         self._fit_title()
 
     def _fit_title(self) -> None:
-        narrow = self.width() < _REST_PX + 80
-        self._percent.setVisible(not narrow)
-        rest = _REST_PX - _PERCENT_PX if narrow else _REST_PX
-        room = max(52, min(240, self.width() - rest))
+        """Leave out what tooltips and other widgets say too, then shorten the model's name."""
         metrics = self._model.fontMetrics()
-        self._model.setText(metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, room))
+        longest = metrics.elidedText(self._title, Qt.TextElideMode.ElideMiddle, 240)
+        self._model.setText(longest)
+        captions = (self._opacity_caption, self._size_caption)
+        spared: tuple[tuple[QWidget, ...], ...] = ((self._percent,), captions, (self._size,))
+        for widget in itertools.chain(*spared):
+            widget.setVisible(True)
+        lacking = self._lacking()
+        for widgets in spared:
+            for widget in widgets if lacking > 0 else ():
+                widget.setVisible(False)
+            lacking = self._lacking()
+        if lacking > 0:
+            room = max(_SHORTEST_NAME_PX, metrics.horizontalAdvance(longest) - lacking)
+            self._model.setText(metrics.elidedText(longest, Qt.TextElideMode.ElideMiddle, room))
+        self._lacking()
+
+    def _lacking(self) -> int:
+        """Return by how many pixels everything is wider than the toolbar."""
         # A widget that the toolbar has just hidden for want of room does not say that it shrank.
         self.layout().invalidate()
+        return self.layout().sizeHint().width() - self.width()
 
     @Slot(object)
     def _show_model(self, facts: ModelFacts | None) -> None:

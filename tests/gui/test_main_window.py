@@ -442,6 +442,23 @@ def test_a_narrower_window_shortens_the_models_name_and_keeps_the_device(opened)
     assert more.isHidden()
 
 
+def test_the_toolbar_spares_captions_before_it_shortens_the_models_name(opened):
+    bar = opened().window.toolbar
+    bar._title = "pspnet_mobilenetv2_camvid"
+    shown = {}
+    for width in (1600, 1300, 1100, 1000, 1600):
+        bar.window().resize(width, 700)
+        QApplication.processEvents()
+        captions = [w.isVisible() for w in (bar._size_caption, bar._opacity_caption)]
+        shown[width] = bar._model.text() == bar._title, all(captions), any(captions)
+        assert bar._device.geometry().right() <= width
+        assert bar._diameter.isVisible() and bar._opacity.isVisible()
+    assert shown == {
+        1600: (True, True, True), 1300: (True, True, True), 1100: (True, False, False),
+        1000: (False, False, False),
+    }  # fmt: skip
+
+
 def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, tmp_path_factory):
     place = opened()
     place.open(folder / "street0.png")
