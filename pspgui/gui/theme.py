@@ -232,6 +232,12 @@ def _marks(theme: Theme) -> str:
 
 def _style_sheet(t: Theme) -> str:
     """Return the one style sheet: only what the palette and Fusion cannot say."""
+    families = (_window_rules, _button_rules, _field_rules, _choice_rules, _sliding_rules)
+    return "".join(rules(t) for rules in families)
+
+
+def _window_rules(t: Theme) -> str:
+    """Return the rules of the window, its menus and its docks."""
     return f"""
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
                padding: 4px; }}
@@ -260,6 +266,12 @@ def _style_sheet(t: Theme) -> str:
     QMainWindow > QTabBar::tab:selected {{ background: {t.panel}; color: {t.text};
                                           border-top-color: {t.accent}; }}
     QDockWidget::title {{ background: {t.panel}; padding: 8px 8px 4px 16px; text-align: left; }}
+    """
+
+
+def _button_rules(t: Theme) -> str:
+    """Return the rules of the toolbar and of buttons."""
+    return f"""
     QToolBar {{ background: {t.base}; border: 0; border-bottom: 1px solid {t.line};
                padding: 3px 8px; spacing: 2px; }}
     QToolBar::separator {{ background: {t.line}; width: 1px; margin: 6px 6px; }}
@@ -282,6 +294,12 @@ def _style_sheet(t: Theme) -> str:
     QPushButton:default:disabled, QPushButton[primary="true"]:disabled {{
         background: {t.raised}; color: {t.disabled}; border-color: {t.line}; }}
     QPushButton[primary="true"]:focus {{ border-color: {t.text}; }}
+    """
+
+
+def _field_rules(t: Theme) -> str:
+    """Return the rules of fields and ticks."""
+    return f"""
     QLineEdit, QPlainTextEdit {{
         background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; selection-background-color: {t.accent}; }}
@@ -306,6 +324,12 @@ def _style_sheet(t: Theme) -> str:
     QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{
         border-color: {t.line}; background: transparent; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    """
+
+
+def _choice_rules(t: Theme) -> str:
+    """Return the rules of boxes to choose from, and of the marks that files hold."""
+    return f"""
     QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
                 padding: 4px 6px; }}
     QComboBox::drop-down {{ border: 0; width: 20px; }}
@@ -315,6 +339,12 @@ def _style_sheet(t: Theme) -> str:
     QComboBox:disabled {{ color: {t.quiet}; background: transparent; }}
     QComboBox QAbstractItemView {{ background: {t.panel}; border: 1px solid {t.line};
         selection-background-color: {t.selected}; selection-color: {t.text}; }}
+    """
+
+
+def _sliding_rules(t: Theme) -> str:
+    """Return the rules of what slides and scrolls."""
+    return f"""
     QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {t.line}; }}
     QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {t.quiet}; }}
     QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -4px 0; border-radius: 6px;
