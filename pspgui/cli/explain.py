@@ -57,7 +57,8 @@ def explain(
         str | None,
         typer.Option(
             "--open",
-            help="open a source of the split into cells: local, 6x6:ROW,COLUMN, or its title",
+            help="open a source of the split into cells: local, 6x6:ROW,COLUMN counted from 0, or "
+            "its title",
         ),
     ] = None,
     report: Annotated[

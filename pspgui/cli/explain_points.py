@@ -50,7 +50,14 @@ class _Refusals:
 def explain_points(
     asking: Asking, points: Path, csv_out: Path | None, load: Callable[[], Predictor], as_json: bool
 ) -> int:
-    """Tell every point's evidence, image by image; 1 if any line was left out."""
+    """Tell every point's evidence, image by image; 1 if any line was left out.
+
+    Raises ValueError where the images are no folder.
+    """
+    if asking.image.is_file():
+        raise ValueError(
+            f"--points goes with the folder of its images; {printable(asking.image)} is a file"
+        )
     refused = _Refusals(points)
     by_image: dict[str, list[Point]] = {}
     for point in read_points(points, refused.tell):

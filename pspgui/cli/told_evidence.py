@@ -50,7 +50,9 @@ def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
         at = f"on average over {count} pixels around {found.pixel.x},{found.pixel.y}"
     print(f"{shown['class']} ({shown['target']}) {at}: {found.logit:+.4f}")
     if found.reading == "ablate":
-        print("  each by how much it falls without that source alone; these need not add up:")
+        of_bins = ", a level as the sum over its bins" if hasattr(found, "level_sums") else ""
+        told = f"each by how much it falls without that source alone{of_bins}"
+        print(f"  {told}; these need not add up:")
     for name, value in sums(found):
         print(f"  {name:<14} {value:+9.4f}")
     print(f"  {'constant':<14} {found.constant:+9.4f}")

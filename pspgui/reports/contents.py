@@ -39,7 +39,8 @@ MOST_OPENED: Final = 4
 _BY = {
     "split": "split: gates as they are, gradient times activation",
     "ig": "ig: integrated gradients in closed form, gates averaged from the baseline",
-    "ablate": "ablate: what the logit falls by without a source alone; these need not add up",
+    "ablate": "ablate: what the logit falls by without a source alone; these need not add up, and "
+    "a level is the sum over its bins",
     "shapley": "shapley: the mean over all orders in which local and levels could come",
 }
 

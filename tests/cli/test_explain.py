@@ -35,7 +35,8 @@ def test_readings_are_told(explained):
         total = found["constant"] + sum(s["value"] for s in found["sources"])
         assert total == pytest.approx(found["logit"], abs=1e-4)
     assert all(abs(f["residual"]) < 1e-4 for f in (split, ig, ablate))
-    assert "need not add up" in explained("--reading", "ablate")[1]
+    told = explained("--reading", "ablate")[1]
+    assert "need not add up" in told and "a level as the sum over its bins" in told
 
 
 @pytest.mark.parametrize("name", ["local", "6x6:2,3", "3×3:1,1"])

@@ -52,6 +52,7 @@ def test_a_report_is_written_and_says_how_to_make_it_again(explained, images, tm
         (["--at", "1,2", "--report", "a.png", "--check"], "exclude each other"),
         (["--at", "1,2", "--check", "--open", "local"], "exclude each other"),
         (["--at", "1,2", "--points", "p.csv"], "leave --at and --region out"),
+        (["--points", "p.csv"], "goes with the folder of its images"),
         (["--at", "1,2", "--csv", "a.csv", "--check"], "exclude each other"),
         ([], "--at X,Y says which"),
         (["--region", "1,2,3"], "is not X0,Y0,X1,Y1"),

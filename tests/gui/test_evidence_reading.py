@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_networks import head_activations, random_features, small_network
 
+from pspgui.evidence.coalitions import worth
 from pspgui.evidence.psp import PSPEvidence
 from pspgui.geometry import Pixel
 from pspgui.gui.document import Document
@@ -55,6 +56,23 @@ def test_what_sources_do_only_together_is_a_part_of_its_own(document):
     assert sums.parts[-1].value == pytest.approx(document.evidence.interaction)
     document.set_reading("ig")
     assert all(part.kind != "together" for part in sums_of(document.evidence).parts)
+
+
+def test_every_part_says_what_its_amount_is_as_it_was_read(document):
+    def meanings():
+        return {part.name: part.meaning for part in sums_of(document.evidence).parts}
+
+    assert "opens the same gates" in meanings()["constant"]
+    assert "added up" not in meanings()["3×3"]
+    document.set_reading("ablate")
+    told, found, pixel = meanings(), document.evidence, document.evidence.pixel
+    assert "every source is silent" in told["constant"] and "added up" not in told["1×1"]
+    reachable = [source for source in found.sources if source.reachable]
+    nothing = np.zeros((1, len(reachable)), bool)
+    assert found.constant == pytest.approx(
+        worth(document.engine, pixel, found.target, nothing)[0], abs=1e-5
+    )
+    assert "each silenced alone, added up" in told["3×3"]
 
 
 def test_a_network_that_cannot_be_read_so_is_read_as_split(qtbot, document):

@@ -137,8 +137,8 @@ class EvidenceBar(Pointable):
             self.part_pointed.emit(part)
 
     def tip_at(self, position: QPointF) -> str:
-        """Return the exact amount of the part of the bar under a point."""
-        part = self.part_at(position)
+        """Return the exact amount of the part under a point, in the bar or in the legend."""
+        part = self.part_at(position) or self.legend_at(position)
         return "" if part is None else explain_part(part)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -264,10 +264,4 @@ def _axis(left: float, right: float) -> tuple[float, float]:
 
 def explain_part(part: Part) -> str:
     """Return a part's exact amount and what it is."""
-    what = {
-        "local": "the features around the pixel itself; click to open them into cells",
-        "level": f"all that comes by {part.name}; click to open it into cells",
-        "together": "what sources do only together: each was silenced alone",
-        "constant": "all biases; the same for every pixel that opens the same gates",
-    }[part.kind]
-    return f"{part.name}  {signed(part.value, 4)}\n{what}"
+    return f"{part.name}  {signed(part.value, 4)}\n{part.meaning}"

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from pspgui.labels.classes import ClassTable
 
 DECIMALS = 2
+_OPENS = "click to open it into cells"
+_LOCAL = "the features around the pixel itself; click to open them into cells"
+_TOGETHER = "what sources do only together: each was silenced alone"
 
 
 @dataclass(frozen=True)
 class Part:
     """One part of the sum; `shown` is what is printed.
 
-    `kind` is "local", "level", "constant", or "together" for what sources do only together.
+    `kind` is "local", "level", "constant", or "together" for what sources do only together;
+    `meaning` says in words what the amount is, as the evidence was read.
     """
 
     kind: str
@@ -30,6 +34,7 @@ class Part:
     value: float
     shown: float
     level: int = 0
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,15 +86,15 @@ def sums_of(evidence: PixelEvidence, each_tap: bool = False) -> Sums:
     shown = rounded_to_sum(values, evidence.logit)
     names = [f"{level}×{level}" for level in levels]
     parts = [
-        Part("local", "local", values[0], shown[0]),
+        Part("local", "local", values[0], shown[0], meaning=_LOCAL),
         *(
-            Part("level", name, value, digits, level)
+            Part("level", name, value, digits, level, _of_level(name, level, evidence.reading))
             for name, level, value, digits in zip(
                 names, levels, values[1:], shown[1:], strict=False
             )
         ),
-        Part("constant", "constant", evidence.constant, shown[len(levels) + 1]),
-        *(Part("together", "together", value, shown[-1]) for value in together),
+        _constant(evidence, shown[len(levels) + 1]),
+        *(Part("together", "together", value, shown[-1], meaning=_TOGETHER) for value in together),
     ]
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
 
@@ -102,15 +107,39 @@ def _sums_of_parts(evidence: PixelEvidence, words: str, each_tap: bool) -> Sums:
         named = [(source.title, source.value) for source in evidence.sources]
     shown = rounded_to_sum([*(v for _, v in named), evidence.constant], evidence.logit)
     parts = [
-        Part("level", name, value, digits, index)
+        Part("level", name, value, digits, index, f"all that comes by {name}; {_OPENS}")
         for index, ((name, value), digits) in enumerate(zip(named, shown[:-1], strict=True))
     ]
-    parts.append(Part("constant", "constant", evidence.constant, shown[-1]))
+    parts.append(_constant(evidence, shown[-1]))
     kinds = {source.kind for source in evidence.sources}
     between = "taps" if evidence.grids else "branches" if "branch" in kinds else "scores"
     if len(named) == 1:
         between = named[0][0]
     return Sums(tuple(parts), round(evidence.logit, DECIMALS), words, between)
+
+
+def _of_level(name: str, level: int, reading: str) -> str:
+    """Return what a level's amount is; bins silenced one by one are not the level silenced."""
+    if reading == "ablate" and level > 1:
+        return (
+            f"its bins, each silenced alone, added up: without all of {name} at once the number "
+            f"can fall by more or less (mute it in What if); {_OPENS}"
+        )
+    return f"all that comes by {name}; {_OPENS}"
+
+
+def _constant(evidence: PixelEvidence, shown: float) -> Part:
+    """Return the constant, which readings that evaluate gates anew take where sources are away."""
+    mean = getattr(evidence, "baseline", "zero") != "zero"
+    if evidence.reading == "split":
+        meaning = "all biases; the same for every pixel that opens the same gates"
+        if mean:
+            meaning = "all biases, and what the mean bin brings in place of every bin"
+    elif mean:
+        meaning = "what the network says of mean bins alone, local features silent"
+    else:
+        meaning = "what the network says while every source is silent: its biases alone"
+    return Part("constant", "constant", evidence.constant, shown, meaning=meaning)
 
 
 class Step(NamedTuple):
