@@ -142,9 +142,12 @@ class ClassTable:
         """Read `classes.json`; raises `ClassTableError` naming the file and the reason."""
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError) as error:
-            reason = getattr(error, "strerror", None) or error
+        except json.JSONDecodeError as error:
+            reason = f"it is damaged, or no JSON (line {error.lineno})"
             raise ClassTableError(f"{printable(path)}: {reason}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            told = getattr(error, "strerror", None) or error
+            raise ClassTableError(f"{printable(path)}: {told}") from error
 
 
 def table(*rows: tuple[str, tuple[int, int, int]], ignore: int = IGNORE) -> ClassTable:

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from pspgui.durable import write_durably
+from pspgui.durable import printable, write_durably
 from pspgui.labels.classes import ClassTable, ClassTableError
 
 _DIGEST: Final = "digest"
@@ -82,7 +82,7 @@ def fault_of(path: Path) -> str:
         table = ClassTable.load(path)
         told: Any = json.loads(path.read_bytes())
     except (ClassTableError, OSError, ValueError) as error:
-        return f"it cannot be read ({error})"
+        return f"it cannot be read ({str(error).removeprefix(f'{printable(path)}: ')})"
     known = {"ignore", "classes", _DIGEST}
     if not known >= set(told):
         return f"it holds {', '.join(sorted(set(told) - known))}, which no class table has"

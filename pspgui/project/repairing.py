@@ -241,7 +241,13 @@ class _Repair:
                 kept = backups.back_up(self._home, "repair", [path])
                 write_durably(path, stored.read_bytes())
                 return f"restored from the backup {backup.name}; the old file is in {kept.name}"
-        ClassTable.load(path)  # raises for one that cannot be read
+        try:
+            ClassTable.load(path)
+        except ClassTableError:
+            raise ProjectError(
+                "there is no backup of it; open its image, see that the labels have the right "
+                "classes, and change one: the file is then written anew"
+            ) from None
         raise ProjectError("look at the names in the class editor; saving them there settles it")
 
     # -- images that are gone -------------------------------------------------------------------

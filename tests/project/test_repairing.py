@@ -197,6 +197,10 @@ def test_damaged_classes_come_back_from_a_backup_or_are_left_to_a_person(folder)
     path.write_bytes(before.replace(b"Pavement", b"Favement"))
     report = repair_project(folder)
     assert "look at the names in the class editor" in report.left[0]
+    path.write_bytes(b"{")
+    (left,) = repair_project(folder).left
+    assert left.count(str(path)) == 1 and "Expecting" not in left
+    assert "damaged, or no JSON (line 1)" in left and "open its image" in left
     path.write_bytes(before)
     back_up(home, "class-delete", [path])
     path.write_bytes(before[:50])
