@@ -6,35 +6,15 @@ silent, which differs as another model would; medians of 7 runs, one thread.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from statistics import median
-from time import perf_counter
-
 import numpy as np
+from bundled import milliseconds, read_image
 
-from pspgui import places
-from pspgui.evidence import evidence_of
-from pspgui.imaging import decode_image
 from pspgui.inference.activations import Prediction, Stamp
 from pspgui.inference.argmax import full_resolution_labels
-from pspgui.inference.predictor import Predictor
 from pspgui.jobs.comparing import ModelReading, Truth, compare
 from pspgui.jobs.messages import Job, Turn
 from pspgui.labels.differences import differing_regions
 from pspgui.labels.provenance import PERSON
-
-RUNS = 7
-
-
-def milliseconds(work) -> float:
-    """Return the median time of a call."""
-    taken = []
-    for _ in range(RUNS):
-        start = perf_counter()
-        work()
-        taken.append((perf_counter() - start) * 1e3)
-    return median(taken)
 
 
 def run(job: Job):
@@ -49,13 +29,7 @@ def run(job: Job):
 
 def main() -> None:
     """Print what each part takes."""
-    predictor = Predictor.load(places.bundled_model(), "cpu")
-    pixels = (
-        decode_image(Path(sys.argv[1])).pixels if len(sys.argv) > 1
-        else np.random.default_rng(0).integers(0, 255, (720, 960, 3), np.uint8)
-    )
-    known = predictor.set_image(pixels)
-    evidence = evidence_of(known, predictor.weights)
+    predictor, pixels, known, evidence = read_image()
     found = predictor.predict(known)
     scores = evidence.scores_without()
     labels = full_resolution_labels(
@@ -69,7 +43,6 @@ def main() -> None:
     first = ModelReading(pixels, table, found, evidence)
     second = ModelReading(pixels, table, other, None)
     height, width = known.image_shape
-    print(f"{predictor.spec.title}, {width} x {height} px, {known.grid} cells")
     for least in (1, 64):
         result = run(compare(first, second, None, least))
         regions = milliseconds(lambda px=least: differing_regions(found.labels, labels, px))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -86,16 +86,10 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line a report")] = False,
 ) -> int:
     """Train a network; writes best.safetensors, last.safetensors and what resuming needs to OUT."""
-    from pspgui.models.architectures import architecture as known_architecture
-    from pspgui.training.loop import Trainer
-    from pspgui.training.recipe import Recipe
-
-    usual_rate, usual_factor = known_architecture(architecture).spec.usual_rate
-    recipe = Recipe(
-        epochs=epochs, batch=batch, learning_rate=usual_rate if rate is None else rate,
-        head_factor=usual_factor if head_factor is None else head_factor,
-        frozen_norms=frozen_norms, class_weights=class_weights, crop=_size(crop),
-        whole_frames=whole_frames, scenes=scenes, precision=precision, seed=seed,
+    recipe = _recipe(
+        architecture, rate, head_factor, epochs=epochs, batch=batch, frozen_norms=frozen_norms,
+        class_weights=class_weights, crop=_size(crop), whole_frames=whole_frames, scenes=scenes,
+        precision=precision, seed=seed,
     )  # fmt: skip
     samples, table = _samples(data, split, validation, recipe)
     chosen = {
@@ -105,12 +99,45 @@ def train(
     }  # fmt: skip
     given = {key: value for key, value in chosen.items() if value is not None}
     spec = _spec(architecture, {**given, **assumptions(fields, "--set")}, table)
-    model, started = _network(spec, init)
-    trainer = Trainer(model, recipe, samples, out, _device(device))
+    _run(_network(spec, init), recipe, samples, _Run(out, _device(device), as_json, balance))
+    return 0
+
+
+class _Run(NamedTuple):
+    """Where and how a training runs, whatever it trains."""
+
+    out: Path
+    device: str
+    as_json: bool
+    balance: bool
+
+
+def _recipe(
+    architecture: str, rate: float | None, head_factor: float | None, **fields: Any
+) -> Recipe:
+    """Return the recipe; rates that were not given are the architecture's usual ones."""
+    from pspgui.models.architectures import architecture as known_architecture
+    from pspgui.training.recipe import Recipe
+
+    usual_rate, usual_factor = known_architecture(architecture).spec.usual_rate
+    return Recipe(
+        learning_rate=usual_rate if rate is None else rate,
+        head_factor=usual_factor if head_factor is None else head_factor, **fields,
+    )  # fmt: skip
+
+
+def _run(
+    begun: tuple[Segmenter, str], recipe: Recipe, samples: TrainingSet, options: _Run
+) -> None:
+    """Train a network, or go on where it stopped; tell what comes of it and balance the best."""
+    from pspgui.training.loop import Trainer
+
+    model, started = begun
+    trainer = Trainer(model, recipe, samples, options.out, options.device)
     resumed = trainer.resume()
-    report = _JsonReport() if as_json else _BarReport(trainer.steps)
+    report = _JsonReport() if options.as_json else _BarReport(trainer.steps)
     report.say(
-        f"{spec.title}, {len(samples.train)} images, {trainer.steps} steps, {started}"
+        f"{model.spec.title}, {len(samples.train)} images, {trainer.steps} steps, {started}"
         + (f"; resumed at step {trainer.run.step}" if resumed else "")
     )
     try:
@@ -119,10 +146,9 @@ def train(
         report.close()
     best = run.best if run.best >= 0 else None
     scored = "not validated" if best is None else f"best mIoU {best:.4f}"
-    report.say(f"done: {scored}, weights in {printable(out)}", best=best)
-    if balance:
-        _balance(out, best is not None, samples, report)
-    return 0
+    report.say(f"done: {scored}, weights in {printable(options.out)}", best=best)
+    if options.balance:
+        _balance(options.out, best is not None, samples, report)
 
 
 def _balance(
