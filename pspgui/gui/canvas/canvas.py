@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
@@ -73,6 +73,7 @@ class Canvas(QWidget):
         self._size_notches = 0.0
         self._at: QPointF | None = None
         self._hover_waits = False
+        self._waiting = QRect()
         self._frame = QTimer(self, singleShot=True, interval=_FRAME_MS)
         self._aids = ViewAids(document, self._picture, self)
         self._aid_held = False
@@ -376,7 +377,7 @@ class Canvas(QWidget):
         self._labels.touch(changed)
         margin = self._labels.margin(self._camera)
         area = self._camera.to_widget_rect(changed).adjusted(-margin, -margin, margin, margin)
-        self.update(area.toAlignedRect())
+        self.repaint_soon(area.toAlignedRect())
 
     @Slot()
     def _picture_changed(self) -> None:
@@ -395,10 +396,17 @@ class Canvas(QWidget):
 
     # -- painting -----------------------------------------------------------------------------
 
+    def repaint_soon(self, area: QRect) -> None:
+        """Repaint an area; with one that meets it as a single rectangle, which Qt clips faster."""
+        meets = area.intersects(self._waiting)
+        self._waiting = area.united(self._waiting) if meets else area
+        self.update(self._waiting)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the layers from the bottom up, only where something changed."""
         if not math.isclose(self._camera.ratio, self.devicePixelRatioF()):
             self._resize_camera()  # the window moved to another screen
+        self._waiting = QRect()
         exposed = QRectF(event.rect())
         with QPainter(self) as painter:
             painter.fillRect(event.rect(), QColor(current_theme().canvas))

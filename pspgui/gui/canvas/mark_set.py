@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QRect, Slot
-from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.elsewhere_mark import ElsewhereMark
@@ -16,6 +15,7 @@ from pspgui.gui.pins import MOST_PINS
 
 if TYPE_CHECKING:
     from pspgui.geometry import Pixel
+    from pspgui.gui.canvas.canvas import Canvas
     from pspgui.gui.document import Document
     from pspgui.gui.tools import Tool
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class MarkSet(QObject):
     """The marks, bottom to top in `marks`, following the document. GUI thread only."""
 
-    def __init__(self, document: Document, canvas: QWidget, camera: Camera, tool: Tool) -> None:
+    def __init__(self, document: Document, canvas: Canvas, camera: Camera, tool: Tool) -> None:
         super().__init__(canvas)
         self._canvas = canvas
         self._camera = camera
@@ -60,7 +60,7 @@ class MarkSet(QObject):
         self._bounds[mark] = mark.bounds(self._camera).toAlignedRect()
         for area in (before, self._bounds[mark]):
             if not area.isEmpty():
-                self._canvas.update(area)
+                self._canvas.repaint_soon(area)
 
     @Slot(object)
     def point_at(self, pixel: Pixel | None) -> None:
