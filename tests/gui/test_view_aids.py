@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from canvas_case import CAR, HEIGHT, ROAD, SKY, labelled, on_screen, open_canvas, pixel, rendered
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
@@ -11,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pspgui.geometry import Pixel, Rect
 from pspgui.gui.canvas.label_mips import LabelMips, MipStore
 from pspgui.gui.canvas.rulers import ruler_step
-from pspgui.gui.canvas.screen_labels import borders, with_thin
+from pspgui.gui.canvas.screen_labels import borders, sample, with_thin
 from pspgui.gui.canvas.zooming import region_around
 from pspgui.gui.display import VIEW_MODES
 from pspgui.gui.tools import Brush
@@ -240,6 +242,36 @@ def test_levels_follow_edits_made_while_they_are_built(qtbot):
 
     assert shift == 1
     assert np.array_equal(fine, whole.levels[0]) and np.array_equal(coarse, whole.levels[1])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1020), st.integers(0, 1020), st.integers(1, 90), st.integers(0, 4)),
+        max_size=8,
+    )
+)
+def test_levels_that_waited_for_edits_equal_those_made_anew(edits):
+    mips = LabelMips(with_a_wire(1023))
+    mips.build()
+    for k, (y, x, side, depth) in enumerate(edits):
+        changed = Rect(y, x, min(1023, y + side), min(1023, x + side))
+        mips.source[changed.slices] = k % 3
+        mips.touch(changed)
+        mips.refresh(depth)
+    mips.refresh(len(mips.levels))
+    whole = LabelMips(mips.source)
+    whole.build()
+    assert all(map(np.array_equal, mips.levels, whole.levels))
+
+
+@given(st.lists(st.integers(0, 29), min_size=1), st.lists(st.integers(0, 39), min_size=1))
+@example([3, 4, 5], [7, 8, 9])
+@example([3, 4, 6, 6], [7, 8, 9])
+def test_sampling_is_indexing(rows, columns):
+    pixels = np.arange(30 * 40).reshape(30, 40)
+    rows, columns = np.sort(rows), np.sort(columns)
+    assert np.array_equal(sample(pixels, rows, columns), pixels[np.ix_(rows, columns)])
 
 
 def test_borders_are_drawn_as_sampled_and_only_what_was_skipped_comes_back():
