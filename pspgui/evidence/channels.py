@@ -15,16 +15,19 @@ import numpy as np
 
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.psp_reads import LevelReads, checked_pixel, kernel_taps
+from pspgui.evidence.psp_reads import LevelReads, checked_pixel, extent, kernel_taps
 from pspgui.evidence.readings import ChannelShares, Target
 from pspgui.evidence.regions import middle_of, reads_of, region_target, tiles_of
 from pspgui.evidence.targets import aim, offset_of, row_of
-from pspgui.geometry import Pixel
+from pspgui.evidence.winograd import channel_sums
+from pspgui.geometry import Pixel, Rect
 from pspgui.inference.activations import Activations
 from pspgui.inference.channels import Form, pooled
 from pspgui.inference.shown_map import Lattice
 from pspgui.labels.raster import Stamp
 
+# Cells from which on fewer multiplications outweigh what they take to prepare.
+_MANY_CELLS = 256
 # Pixels a side that stand for an image where not every cell is computed.
 LATTICE = 8
 
@@ -187,6 +190,8 @@ def _local(
         raise KeyError("the weights of the bottleneck are not known")
     reach, found = weight.shape[2] // 2, np.zeros(len(features), gradient.dtype)
     height, width = evidence.activations.grid
+    if weight.shape[2] == 3 and gradient[..., 0].size >= _MANY_CELLS:
+        return _of_many(features, pull, gradient, weight, check)
     for down in range(weight.shape[2]):
         for across in range(weight.shape[3]):
             check()
@@ -197,6 +202,24 @@ def _local(
                 own = gradient[y][:, x].reshape(read.shape[1], -1)
                 found += np.einsum("ck,kc->c", read @ own, weight[:, :, down, across])
     return found
+
+
+def _of_many(
+    features: np.ndarray, pull: _Pull, gradient: np.ndarray, weight: np.ndarray,
+    check: Callable[[], None],
+) -> np.ndarray:  # fmt: skip
+    """Return the same through a 3x3 bottleneck; cells around those that anything is passed to."""
+    spoken: np.ndarray = np.any(gradient, axis=2)
+    if not spoken.any():
+        return np.zeros(len(features), gradient.dtype)
+    rows, columns = (extent(np.asarray(np.any(spoken, axis=axis))) for axis in (1, 0))
+    box = Rect(rows.start, columns.start, rows.stop, columns.stop)
+    box = box.moved(int(pull.rows[0]), int(pull.columns[0]))
+    around, (height, width) = box.padded(1), features.shape[1:]
+    inside = around.intersect(Rect(0, 0, height, width))
+    framed = np.zeros((len(features), around.height, around.width), features.dtype)
+    framed[:, *inside.moved(-around.y0, -around.x0).slices] = features[:, *inside.slices]
+    return channel_sums(framed, gradient[rows, columns], weight, check)
 
 
 def _of_level(
