@@ -247,7 +247,7 @@ def test_levels_follow_edits_made_while_they_are_built(qtbot):
 @settings(deadline=None, max_examples=30)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 1020), st.integers(0, 1020), st.integers(1, 90), st.integers(0, 4)),
+        st.tuples(*[st.integers(0, 1020)] * 2, st.integers(1, 90), st.integers(0, 4)),
         max_size=8,
     )
 )
