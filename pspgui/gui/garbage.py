@@ -8,6 +8,7 @@ moment. So it is switched off, and asked for from the event loop instead.
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -23,7 +24,8 @@ class GuiGarbage(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         gc.disable()
-        self._rounds = 0
+        self._rounds, self._settled = 0, False
+        self._modules = len(sys.modules)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.collect)
@@ -31,8 +33,13 @@ class GuiGarbage(QObject):
 
     @Slot()
     def settle(self) -> None:
-        """Never look again at what lives now: torch alone is half a million objects."""
-        gc.freeze()
+        """Never look again at what lives now: torch alone is half a million objects.
+
+        Only once: what lives later may be let go of.
+        """
+        if not self._settled:
+            gc.freeze()
+        self._settled = True
 
     def close(self) -> None:
         """Leave the collector as it was, for the end of the process."""
@@ -44,11 +51,13 @@ class GuiGarbage(QObject):
     def collect(self) -> None:
         """Free young garbage, and now and then the old.
 
-        So much that came within a round is modules being imported, which stay.
+        A crowd that came while modules were being imported is theirs, and stays. Any other, such
+        as a network's, may be in cycles that someone lets go of, and is looked through.
         """
         self._rounds += 1
         young, middle, _ = gc.get_count()
-        if young > _TOO_MANY:
+        modules, self._modules = self._modules, len(sys.modules)
+        if young > _TOO_MANY and self._modules > modules:
             gc.freeze()
         elif self._rounds % _OLD_EVERY == 0:
             gc.collect()

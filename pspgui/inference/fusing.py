@@ -67,6 +67,8 @@ def lowered(trunk: nn.Module, dtype: torch.dtype, *, pack: bool) -> nn.Module:
         graph.to(memory_format=torch.channels_last)
     graph.recompile()
     graph.delete_all_unused_submodules()
+    # The graph holds its module, which holds it: weights would stay until garbage is collected.
+    graph.graph.owning_module = None
     return graph
 
 
@@ -83,11 +85,14 @@ class _Tracer(fx.Tracer):
 
 
 def _traced(trunk: nn.Module) -> fx.GraphModule | None:
+    tracer = _Tracer()
     try:
-        return fx.GraphModule(trunk, _Tracer().trace(trunk))
+        return fx.GraphModule(trunk, tracer.trace(trunk))
     # Whatever the network's own code raises when it is handed symbols instead of numbers.
     except Exception:
         return None
+    finally:
+        vars(tracer).clear()  # it and its proxies hold each other, and the trunk as it was
 
 
 def _simplify(graph: fx.GraphModule) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
+from types import ModuleType
 
 from PySide6.QtWidgets import QWidget
 
@@ -43,11 +45,12 @@ def test_a_worker_that_allocates_frees_no_widget(qtbot):
     gc.disable()  # as the tests have it
 
 
-def test_what_comes_in_a_crowd_is_kept_for_good_and_not_looked_through(qtbot):
+def test_what_comes_with_modules_is_kept_for_good_and_not_looked_through(qtbot, monkeypatch):
     garbage = GuiGarbage()
     garbage.collect()
     before = gc.get_freeze_count()
-    crowd = [[number] for number in range(50_000)]  # as when modules are imported
+    crowd = [[number] for number in range(50_000)]
+    monkeypatch.setitem(sys.modules, "came_with_it", ModuleType("came_with_it"))
     garbage.collect()
     assert gc.get_freeze_count() >= before + len(crowd)
     knot = Knot()
@@ -60,3 +63,39 @@ def test_what_comes_in_a_crowd_is_kept_for_good_and_not_looked_through(qtbot):
     garbage.close()
     gc.disable()
     del crowd
+
+
+def test_a_crowd_without_modules_is_freed_when_it_is_let_go(qtbot):
+    garbage = GuiGarbage()
+    garbage.collect()
+    before = gc.get_freeze_count()
+    gone = []
+
+    def network():  # a module graph holds its owner, which holds it
+        knots = [Knot() for _ in range(3)]
+        weakref.finalize(knots[0], lambda: gone.append(True))
+        return knots, [[number] for number in range(50_000)]
+
+    kept = network()
+    garbage.collect()
+    assert gc.get_freeze_count() == before and gone == []
+    del kept
+    garbage._rounds = -1
+    garbage.collect()
+    assert gone == [True]
+    garbage.close()
+    gc.disable()
+
+
+def test_only_what_lives_at_first_is_never_looked_at_again(qtbot):
+    garbage = GuiGarbage()
+    garbage.settle()
+    knot, gone = Knot(), []
+    weakref.finalize(knot, lambda: gone.append(True))
+    garbage.settle()  # another model
+    del knot
+    garbage._rounds = -1
+    garbage.collect()
+    assert gone == [True]
+    garbage.close()
+    gc.disable()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -239,3 +241,19 @@ def test_closing_layers_stay_in_float32():
             layer = network.get_submodule("3")
             assert layer.weight.dtype == torch.float32
             assert torch.equal(layer.weight, trunk[3].weight)
+
+
+@pytest.mark.parametrize("pack", [False, pytest.param(True, marks=needs_packing)])
+def test_what_is_let_go_is_freed_at_once(pack):
+    """Not by the collector, which runs seldom and only on the window's thread."""
+    assert not gc.isenabled()
+    trunk = Adding(JOINS["relu"]).eval().requires_grad_(False)
+    before = weakref.ref(trunk.first.weight)
+    network = lowered(trunk, torch.float32, pack=pack)
+    network(torch.zeros(1, 3, 8, 8))
+    within = [weakref.ref(module) for module in network.modules()]
+
+    del trunk
+    assert (before() is None) == pack  # packed weights are copies
+    del network
+    assert before() is None and all(ref() is None for ref in within)
