@@ -267,6 +267,25 @@ def test_numbers_on_demand_give_fine_levels_a_row_of_their_own(made_up, qtbot):
     assert panel.grids.bin_rect(6, 0, 0) == small
 
 
+def test_small_numbers_keep_their_decimals_where_bins_are_narrow(qapp):
+    from PySide6.QtGui import QFontMetrics
+
+    from pspgui.gui.panels.bin_grids import _writer
+
+    metrics = QFontMetrics(qapp.font())
+    high = metrics.height()
+
+    def written(text, limit, least):
+        write = _writer(metrics, (metrics.horizontalAdvance(text) + 1, high), limit, least)
+        return None if write is None else write(-0.05)
+
+    assert written("−0.50", 0.5, 1) == "−0.05"
+    assert written("−.50", 0.5, 1) == "−.05"
+    assert written("−.50", 0.5, 2) is None  # where numbers are not asked for
+    assert written("−5.0", 5.0, 1) == "−0.1"
+    assert written("−", 0.5, 1) is None
+
+
 @pytest.mark.parametrize(("width", "whole"), [(320, True), (248, False)])
 def test_what_does_not_fit_is_elided_and_told_by_the_tooltip(made_up, qtbot, width, whole):
     panel = shown(qtbot, made_up, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -412,17 +412,16 @@ class BinGrids(Pointable):
         steps = np.clip(np.rint((reading.values / self._limit + 1) * 127.5), 0, 255)
         colours = diverging_lut(theme)[steps.astype(np.uint8)].tolist()
         room = frame.width() / level, frame.height() / level
-        decimals = _decimals(metrics, room, self._limit, 1 if self._numbers else 2)
+        write = _writer(metrics, room, self._limit, 1 if self._numbers else 2)
         values, edge = reading.values.tolist(), QColor(theme.panel)
         for row, col in zip(*(i.tolist() for i in np.nonzero(reading.reachable)), strict=True):
             rect = self.bin_rect(level, row, col)
             r, g, b = colours[row][col]
             p.fillRect(rect, edge)
             p.fillRect(rect.adjusted(0, 0, -1, -1), QColor(r, g, b))
-            if decimals is not None:
+            if write is not None:
                 p.setPen(QColor(readable_on((r, g, b))))
-                text = signed(values[row][col], decimals)
-                p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
+                p.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), write(values[row][col]))
 
     def _paint_pointed(self, p: QPainter, theme: Theme) -> None:
         if self._pointed is None or self._pointed.level not in self._frames:
@@ -471,13 +470,21 @@ def _side(row: tuple[int, ...], width: int) -> float:
     return side if len(row) > 1 or row[0] < 2 else min(side, _MOST_BIN * row[0])
 
 
-def _decimals(
+def _writer(
     metrics: QFontMetrics, room: tuple[float, float], limit: float, least: int
-) -> int | None:
-    """Return how many decimals fit into a bin (width, height); None for no number at all."""
+) -> Callable[[float], str] | None:
+    """Return what writes a number into a bin (width, height); None if none fits.
+
+    With two decimals or, where `least` is fewer, without the zero before them, or with those few.
+    """
+    ways: list[Callable[[float], str]] = [lambda value: signed(value, 2)]
+    if least < 2 and limit < 1:  # of ±0.5 one decimal tells next to nothing
+        ways.append(lambda value: signed(value, 2).replace("0.", ".", 1))
+    if least < 2:
+        ways.append(lambda value: signed(value, least))
     if room[1] < metrics.height() - 2:
         return None
-    for decimals in range(2, least - 1, -1):
-        if room[0] >= metrics.horizontalAdvance(signed(-limit, decimals)) + 1:
-            return decimals
+    for way in ways:
+        if room[0] >= metrics.horizontalAdvance(way(-limit)) + 1:
+            return way
     return None
