@@ -44,6 +44,20 @@ def test_branches_and_scores_go_by_their_names():
     assert most_words(sums(0, 5, 1, 0), of_pyramid=False)[0].endswith(": 1×1")
 
 
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("Image pool", "the whole picture (Image pool)"),
+        ("ASPP 1×1", "the pixel itself (ASPP 1×1)"),
+        ("ASPP rate 12", "some way around the pixel (ASPP rate 12)"),
+        ("taps", "what lies around the pixel (taps)"),
+    ],
+)
+def test_branches_say_what_they_look_at(name, seen):
+    parts = (Part("level", name, 2.0, 2.0), Part("constant", "constant", 1.0, 1.0))
+    assert most_words(Sums(parts, 3.0, "shown margin"), of_pyramid=False)[0].endswith(seen)
+
+
 def test_a_region_beyond_the_window_says_how_many_of_its_pixels_are_meant():
     pin = Pin(1, Pixel(5, 5), Stamp(Rect(0, 0, 40, 50), np.ones((40, 50), bool)))
     shown, more = region_words(pin, SimpleNamespace(left_out=0))

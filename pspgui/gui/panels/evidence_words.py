@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pspgui.gui.pins import grouped
 
@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from pspgui.evidence.readings import PixelEvidence
     from pspgui.gui.panels.evidence_sums import Part, Sums
     from pspgui.gui.pins import Pin
+
+# Parts of networks without a pyramid whose names alone do not say what they look at.
+_SEEN: Final = {
+    "Image pool": "the whole picture",
+    "ASPP 1×1": "the features at the pixel itself",
+    "taps": "what lies around the pixel",
+}
 
 
 def most_words(sums: Sums, of_pyramid: bool) -> tuple[str, str]:
@@ -45,6 +52,9 @@ def _what(part: Part, of_pyramid: bool) -> str:
     if part.kind == "local":
         return "what lies around the pixel (local)"
     if not of_pyramid:
-        return part.name
+        seen = _SEEN.get(part.name)
+        if seen is None and part.name.startswith("ASPP rate"):
+            seen = "what lies some way around the pixel"
+        return part.name if seen is None else f"{seen} ({part.name})"
     seen = "the whole picture" if part.level == 1 else "parts of the picture"
     return f"{seen} ({part.name})"
