@@ -22,12 +22,15 @@ from pspgui.inference.activations import (
     HeadWeights,
     PSPActivations,
 )
-from pspgui.inference.heads.aspp import ASPPWeights
-from pspgui.inference.heads.dilated import ConvolutionWeights, JointWeights
-from pspgui.inference.heads.direct import DirectWeights
-from pspgui.inference.heads.fcn import ScoreWeights
-from pspgui.inference.heads.stages import StageWeights
-from pspgui.inference.heads.upsampling import UpsamplingWeights
+from pspgui.inference.head_weights import (
+    ASPPWeights,
+    ConvolutionWeights,
+    DirectWeights,
+    JointWeights,
+    ScoreWeights,
+    StageWeights,
+    UpsamplingWeights,
+)
 from pspgui.labels.raster import Stamp
 
 Evidence = PSPEvidence | CellsEvidence

@@ -14,8 +14,7 @@ from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import ChannelShares, PixelEvidence, Reading, Source
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.aspp import ASPPWeights
-from pspgui.inference.heads.dilated import ConvolutionWeights, JointWeights
+from pspgui.inference.head_weights import ASPPWeights, ConvolutionWeights, JointWeights
 from pspgui.inference.layers import RELU, Layer, Step
 
 

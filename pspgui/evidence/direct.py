@@ -11,7 +11,7 @@ import numpy as np
 from pspgui.evidence.parts import Aimed, UngatedEvidence
 from pspgui.evidence.readings import ChannelShares, OpenedSource, Source, Target
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.direct import DirectWeights
+from pspgui.inference.head_weights import DirectWeights
 
 
 class DirectEvidence(UngatedEvidence):

@@ -16,7 +16,7 @@ from pspgui.evidence.parts import Aimed, UngatedEvidence
 from pspgui.evidence.readings import ChannelShares, OpenedSource, Source, Target
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.fcn import ScoreWeights
+from pspgui.inference.head_weights import ScoreWeights
 from pspgui.inference.layers import Transposed
 
 

@@ -22,7 +22,7 @@ from pspgui.evidence.readings import (
     Target,
 )
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.stages import StageWeights
+from pspgui.inference.head_weights import StageWeights
 from pspgui.inference.layers import RELU
 
 

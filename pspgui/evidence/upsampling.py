@@ -28,7 +28,7 @@ from pspgui.evidence.readings import (
 )
 from pspgui.geometry import Rect, bin_span, interpolation_matrix
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.upsampling import LinearLevel, UpsamplingWeights
+from pspgui.inference.head_weights import LinearLevel, UpsamplingWeights
 from pspgui.inference.layers import RELU, Resize, Step
 
 

@@ -20,13 +20,13 @@ from pspgui.evidence.psp_reads import extent
 from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations
-from pspgui.inference.heads.upsampling import Stage, UpsamplingWeights
+from pspgui.inference.head_weights import Stage, UpsamplingWeights
 from pspgui.inference.resampling import tap_matrix
 
 _BAND = 32  # rows and columns of a stage's output that are computed at once
 
 
-class Doubling:
+class StageAgain:
     """One stage: interpolation of a map to twice the size, 3x3 convolution, rectifier."""
 
     def __init__(self, stage: Stage, shape: tuple[int, int], align_corners: bool) -> None:
@@ -102,7 +102,7 @@ class UpsamplingAltering(Altering):
         # Channels last, views: of a crop they are copied anyway.
         self._maps = [maps[title].transpose(1, 2, 0) for title in titles]
         self._stages = [
-            Doubling(stage, (one.shape[0], one.shape[1]), self.known.align_corners)
+            StageAgain(stage, (one.shape[0], one.shape[1]), self.known.align_corners)
             for stage, one in zip(stages, self._maps, strict=True)
         ]
 

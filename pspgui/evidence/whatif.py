@@ -20,7 +20,7 @@ from pspgui.evidence.upsampling_altering import UpsamplingAltering, only_levels
 from pspgui.geometry import Rect
 from pspgui.inference.activations import Activations, HeadWeights, PSPActivations
 from pspgui.inference.argmax import full_resolution_labels, labels_within
-from pspgui.inference.heads.upsampling import UpsamplingWeights
+from pspgui.inference.head_weights import UpsamplingWeights
 from pspgui.inference.resampling import axis_taps
 
 _BAND_PIXELS = 1 << 20

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pspgui.evidence.chain import Chain, Places
-from pspgui.inference.layers import (
-    Rectifier,
-    Resize,
-    layers_of,
-    rectifier_of,
-    scale_of,
-    transposed_of,
-)
+from pspgui.inference.layer_reading import layers_of, rectifier_of, scale_of, transposed_of
+from pspgui.inference.layers import Rectifier, Resize
 
 
 def norm(width):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_upsampling import GRID, IMAGE, LEVELS, SIZE, evidence, features_of, network
 
 from pspgui.evidence.altering import NO_CELLS
-from pspgui.evidence.upsampling_altering import Doubling
+from pspgui.evidence.upsampling_altering import StageAgain
 from pspgui.evidence.whatif import LiveWhatIf, WhatIf, altering_of, answer_if, lendable, scores_if
 from pspgui.geometry import Rect
 
@@ -122,7 +122,7 @@ def test_bins_are_lent_by_what_the_same_network_read_alone():
 def test_any_part_of_a_stage_is_that_of_the_whole(align_corners, monkeypatch):
     _, _, found_by, *_ = case(align_corners)
     maps = dict(found_by.activations.maps)
-    stage = Doubling(found_by.weights.stages[0], GRID, align_corners)
+    stage = StageAgain(found_by.weights.stages[0], GRID, align_corners)
     values = maps["bottleneck"].transpose(1, 2, 0)
     expected = maps["upsampling 1"].transpose(1, 2, 0)
     monkeypatch.setattr("pspgui.evidence.upsampling_altering._BAND", 3)

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from pspgui.inference.activations import HeadWeights
+from pspgui.inference.head_weights import ASPPWeights
 from pspgui.inference.heads.explained import ExplainedHead
-from pspgui.inference.layers import Layer, layers_of
+from pspgui.inference.layer_reading import layers_of
 from pspgui.models.deeplabv3 import DeepLabV3
 from pspgui.models.segmenter import Segmenter
-
-
-@dataclass(frozen=True, eq=False)
-class ASPPWeights(HeadWeights):
-    """The layers between features and logits of a DeepLabV3, batch norms folded in.
-
-    classifier (N, C) and classifier_bias (N,); `branches` by title, in the order of the
-    concatenation that the one layer of `project` reads; `decoder` is empty where there is none.
-    After every branch, `project` and `decoder` comes a ReLU. `pool` is the title of the branch
-    that reads the pooled image, "" for none.
-    """
-
-    classifier: np.ndarray
-    classifier_bias: np.ndarray
-    branches: dict[str, tuple[Layer, ...]]
-    project: tuple[Layer, ...]
-    decoder: tuple[Layer, ...]
-    pool: str
 
 
 class ASPPHead(ExplainedHead):

@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from pspgui.inference.activations import HeadWeights
+from pspgui.inference.head_weights import ConvolutionWeights, JointWeights
 from pspgui.inference.heads.explained import ExplainedHead
-from pspgui.inference.layers import Layer, layers_of
+from pspgui.inference.layer_reading import layers_of
 from pspgui.models.dilated_fcn import DilatedFCN
 from pspgui.models.segmenter import Segmenter
-
-
-@dataclass(frozen=True, eq=False)
-class ConvolutionWeights(HeadWeights):
-    """Convolutions between features and logits, each followed by a ReLU, batch norms folded in.
-
-    classifier (N, C) and classifier_bias (N,). The map after each of `layers` is among the
-    activations' maps, under the title in `titles`.
-    """
-
-    classifier: np.ndarray
-    classifier_bias: np.ndarray
-    layers: tuple[Layer, ...]
-    titles: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class JointWeights(ConvolutionWeights):
-    """The same where one more convolution, `joint`, reads the features beside the last map.
-
-    Features come first; a ReLU follows.
-    """
-
-    joint: Layer
 
 
 class DilatedHead(ExplainedHead):

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from pspgui.inference.activations import HeadWeights
+from pspgui.inference.head_weights import DirectWeights
 from pspgui.inference.heads.explained import ExplainedHead
-from pspgui.inference.layers import layers_of
+from pspgui.inference.layer_reading import layers_of
 from pspgui.models.deeplabv3 import DeepLabV3
 from pspgui.models.segmenter import Segmenter
-
-
-@dataclass(frozen=True, eq=False)
-class DirectWeights(HeadWeights):
-    """The one 1x1 convolution from features to logits: classifier (N, C), classifier_bias (N,)."""
-
-    classifier: np.ndarray
-    classifier_bias: np.ndarray
 
 
 class DirectHead(ExplainedHead):

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 from torch import Tensor, nn
 
-from pspgui.inference.activations import HeadWeights
+from pspgui.inference.head_weights import ScoreWeights
 from pspgui.inference.heads.explained import ExplainedHead
-from pspgui.inference.layers import Transposed, to_array, transposed_of
+from pspgui.inference.layer_reading import to_array, transposed_of
 from pspgui.models.fcn import FCN, IMAGE_CUTS
 from pspgui.models.segmenter import Segmenter
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreWeights(HeadWeights):
-    """How the score maps of an FCN become logits.
-
-    biases (N,) by the map's title, coarsest map first: what each holds besides its features'
-    part. `doubling` brings the sum so far to the next map's size, `last` to the image's.
-    """
-
-    biases: dict[str, np.ndarray]
-    doubling: tuple[Transposed, ...]
-    last: Transposed
 
 
 class FCNHead(ExplainedHead):

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 from torch import nn
 
-from pspgui.inference.activations import HeadWeights
+from pspgui.inference.head_weights import LinearLevel, Stage, UpsamplingWeights
 from pspgui.inference.heads.explained import ExplainedHead
-from pspgui.inference.layers import Layer, Rectifier, layers_of, rectifier_of
+from pspgui.inference.layer_reading import layers_of, rectifier_of
 from pspgui.models.pspnet_upsample import PSPUpsample
 from pspgui.models.segmenter import Segmenter
-
-
-class LinearLevel(NamedTuple):
-    """One level: bins a side, its map's title, and its two products, with no gate between.
-
-    weight (C, C) follows the pooling; joint (K, C) is the part of the bottleneck that reads it.
-    """
-
-    bins: int
-    title: str
-    weight: np.ndarray
-    joint: np.ndarray
-
-
-class Stage(NamedTuple):
-    """What follows one interpolation to twice the size."""
-
-    layer: Layer
-    rectifier: Rectifier
-
-
-@dataclass(frozen=True, eq=False)
-class UpsamplingWeights(HeadWeights):
-    """The layers between features and logits, batch norms folded in.
-
-    classifier (N, C') and classifier_bias (N,). The bottleneck adds up local (K, C) of the
-    features, every level, and bias (K,), and ends in a ReLU.
-    """
-
-    classifier: np.ndarray
-    classifier_bias: np.ndarray
-    levels: tuple[LinearLevel, ...]
-    local: np.ndarray
-    bias: np.ndarray
-    stages: tuple[Stage, ...]
 
 
 class UpsamplingHead(ExplainedHead):
