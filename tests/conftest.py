@@ -16,12 +16,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 # A busy machine is no failure of an identity.
-hypothesis_settings.register_profile("pspgui", deadline=None)
 hypothesis_settings.register_profile(
-    "nightly", deadline=None, max_examples=200, stateful_step_count=50
+    "pspgui", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile(
+    "nightly", parent=hypothesis_settings.get_profile("pspgui"), max_examples=200,
+    stateful_step_count=50,
 )
 hypothesis_settings.load_profile(os.environ.get("PSPGUI_PROFILE", "pspgui"))
 

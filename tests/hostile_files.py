@@ -18,13 +18,14 @@ import subprocess
 import sys
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 READ, REFUSED, NOTED, EITHER = "read", "refused", "noted", "either"
-HANG_S = 5
+HANG_S, ASLEEP_S = 5, 60
 NOT_UTF8 = os.fsdecode(b"\xff\xfe-latin \xe9.png")
 ODD_NAMES = (
     NOT_UTF8, "line\nbreak.png", "tab\there.png", "x" * 251 + ".png", "ü-nfc.png",
@@ -182,23 +183,37 @@ def _ring(*_: object) -> None:
     raise Hung
 
 
+@contextlib.contextmanager
+def hang_guard(seconds: int = HANG_S) -> Iterator[None]:
+    """Raise `Hung` after so many seconds of work, or a minute of waiting. For a child process.
+
+    Work is counted in the process' own time, which a busy machine does not stretch.
+    """
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, _ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(ASLEEP_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.alarm(0)
+
+
 def decode_all(folder: Path, names: list[str]) -> dict[str, list]:
     """Decode files, each within HANG_S; return [fate, words] by name. For a child process."""
     from pspgui.imaging import DecodeError, decode_image
 
-    signal.signal(signal.SIGALRM, _ring)
     found: dict[str, list] = {}
     for name in names:
-        signal.alarm(HANG_S)
         try:
-            decoded = decode_image(folder / name)
+            with hang_guard():
+                decoded = decode_image(folder / name)
             found[name] = [NOTED if decoded.notes else READ, "; ".join(decoded.notes)]
         except DecodeError as error:
             found[name] = [REFUSED, str(error)]
         except Hung:
             found[name] = ["hung", ""]
-        finally:
-            signal.alarm(0)
     return found
 
 
@@ -244,10 +259,8 @@ def _opened(word: str) -> str:
     from pspgui.formats.sources import opened_source
     from pspgui.imaging import DecodeError
 
-    signal.signal(signal.SIGALRM, _ring)
-    signal.alarm(HANG_S * 4)
     try:
-        with opened_source(Path(word)) as source:
+        with hang_guard(HANG_S * 4), opened_source(Path(word)) as source:
             for samples, _ in source.parts(None):
                 for sample in samples:
                     sample.coding.read(sample.labels)

@@ -13,7 +13,6 @@ import io
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import tarfile
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from hostile_files import HANG_S, Hung, chunk, seeds
+from hostile_files import Hung, chunk, hang_guard, seeds
 from PIL import Image
 
 MEMORY = 6 << 30
@@ -437,10 +436,6 @@ def _told(case: Case, home: Path, words: str) -> tuple[str, str]:
     return ("refused" if good else "ill-told"), words.replace(str(home), "~")
 
 
-def _ring(*_: object) -> None:
-    raise Hung
-
-
 def child(numbers: list[int]) -> None:
     """Try cases; print a line when one begins and one when it is done, and the peak of memory."""
     import pspgui.formats.sources
@@ -450,7 +445,6 @@ def child(numbers: list[int]) -> None:
     data_sets(), label_files()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGALRM, _ring)
     for number in numbers:
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
@@ -459,15 +453,13 @@ def child(numbers: list[int]) -> None:
             os.environ["XDG_CACHE_HOME"] = folder
             home = Path(folder) / "set"
             home.mkdir()
-            signal.alarm(HANG_S)
             try:
-                what, words = tried(one, home)
+                with hang_guard():
+                    what, words = tried(one, home)
             except Hung:
                 what, words = "hung", one.broken
             except Exception:
                 what, words = "crashed", traceback.format_exc()[-1500:]
-            finally:
-                signal.alarm(0)
         sys.stdout.write(json.dumps([one.kind, one.how, what, words]) + "\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     sys.stdout.write(f"{peak * 1024}\n")
