@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pspgui.durable import printable
@@ -70,6 +71,30 @@ class OpenedImage:
     def shape(self) -> tuple[int, int]:
         """(height, width) as stored, before orientation."""
         return self.image.height, self.image.width
+
+    def as_stored(self) -> np.ndarray | None:
+        """Return (H, W, 3) uint8 over the file's own bytes, read-only, where these are the pixels.
+
+        That is upright RGB of 8 bits, unpacked and row after row, as in plain TIFF and PPM files;
+        None for everything else.
+        """
+        height, width = self.shape
+        plain = self.image.mode == "RGB" and self.bits == 8 and self.maxval is None
+        parts = list(getattr(self.image, "tile", ()))
+        if not plain or not parts or "transparency" in self.image.info:
+            return None
+        row, at = 0, int(parts[0][2])
+        start = at
+        for codec, (left, top, right, bottom), offset, layout in parts:
+            if codec != "raw" or layout not in ("RGB", ("RGB", 0, 1)):
+                return None
+            if (left, top, right, offset) != (0, row, width, at):
+                return None
+            row, at = bottom, at + 3 * width * (bottom - top)
+        if row != height or start < 0 or at > len(self.content) or self.orientation() != 1:
+            return None
+        flat = np.frombuffer(self.content, np.uint8, 3 * height * width, start)
+        return flat.reshape(height, width, 3)
 
     def load(self) -> Image.Image:
         """Decode the pixels; raises `DecodeError` for a truncated or damaged file."""

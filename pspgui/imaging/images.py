@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import struct
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from pspgui.imaging.beside import Beside
 from pspgui.imaging.checked_pillow import MAX_PIXELS, OpenedImage, open_image, turned
 from pspgui.imaging.deep import DeepSamples, deep_samples
 from pspgui.imaging.georeferencing import Georeference, georeference
@@ -100,21 +100,24 @@ def image_from_bytes(
     """Decode an image from a file's bytes; `path` serves the messages. As `decode_steps`."""
     path = Path(path)
     opened = open_image(path, content, max_pixels)
-    image = opened.load()
-    orientation = opened.orientation()
-    try:
-        pixels = _rgb(opened, image, orientation)
-        deep = deep_samples(opened, image, orientation) if keep_deep else None
-    except DecodeError:
-        raise
-    except Exception as error:  # conversions fail in as many ways as decoders do
-        raise DecodeError(path, f"its pixels cannot be converted to RGB ({error})") from error
-    if _has_more_pictures(image):
+    pixels, orientation, deep = opened.as_stored(), 1, None
+    height, width = opened.shape
+    beside = Beside(content, 3 * height * width if pixels is None else 0)
+    if pixels is None:
+        image = opened.load()
+        orientation = opened.orientation()
+        try:
+            pixels = _rgb(opened, image, orientation, beside)
+            deep = deep_samples(opened, image, orientation) if keep_deep else None
+        except DecodeError:
+            raise
+        except Exception as error:  # conversions fail in as many ways as decoders do
+            raise DecodeError(path, f"its pixels cannot be converted to RGB ({error})") from error
+    if _has_more_pictures(opened.image):
         opened.notes.append("only the first of several pictures in the file is shown")
     pixels.setflags(write=False)
-    digest = hashlib.sha256(content).hexdigest()
     notes = tuple(opened.notes)
-    return DecodedImage(pixels, path, digest, opened.format, orientation, notes, deep)
+    return DecodedImage(pixels, path, beside.digest(), opened.format, orientation, notes, deep)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -167,8 +170,10 @@ def encode_png(rgb: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _rgb(opened: OpenedImage, image: Image.Image, orientation: int) -> np.ndarray:
-    """Return (H, W, 3) uint8, C-contiguous and upright."""
+def _rgb(
+    opened: OpenedImage, image: Image.Image, orientation: int, beside: Beside | None = None
+) -> np.ndarray:
+    """Return (H, W, 3) uint8, C-contiguous and upright; `beside` may have room for it."""
     if opened.bits == 16 and image.mode in ("RGB", "RGBA"):
         return _deep_colour(opened, orientation)
     image = turned(image, orientation)
@@ -189,12 +194,13 @@ def _rgb(opened: OpenedImage, image: Image.Image, orientation: int) -> np.ndarra
     elif image.has_transparency_data:
         image = _on_white(opened, image)
     # convert copies even RGB to RGB, which at 8192 x 8192 is 0.2 GB for nothing
-    return _array_of(image if image.mode == "RGB" else image.convert("RGB"))
+    return _array_of(image if image.mode == "RGB" else image.convert("RGB"), beside)
 
 
-def _array_of(image: Image.Image) -> np.ndarray:
+def _array_of(image: Image.Image, beside: Beside | None) -> np.ndarray:
     """Return an RGB image's pixels; by strips, since Pillow makes two more copies on the way."""
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    shape = (image.height, image.width, 3)
+    pixels = np.empty(shape, np.uint8) if beside is None else beside.room(shape)
     rows = max(1, _STRIP_BYTES // (4 * image.width))
     for y in range(0, image.height, rows):
         stop = min(y + rows, image.height)
