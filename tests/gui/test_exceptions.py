@@ -7,6 +7,7 @@ import re
 import sys
 
 import pytest
+from exception_runs import NEEDED
 from test_closing import HERE, assert_no_orphan, begin, ended
 
 from pspgui.gui.errors import Surprises
@@ -27,11 +28,7 @@ def report(tmp_path_factory):
 
 def test_the_app_lives_though_everything_fails_once(report):
     assert len(report["failed"]) > 150
-    for needed in (
-        "Canvas.mousePressEvent", "Session.show_image", "Autosave._settle", "StrokeKeeper._record",
-        "RowDelegate.paint", "PyramidStrip.paintEvent", "PaintingTool.release", "Engine._pass_on",
-    ):  # fmt: skip
-        assert needed in report["failed"]
+    assert set(report["failed"]) >= NEEDED
 
 
 def test_what_was_painted_is_saved_all_the_same(report):
