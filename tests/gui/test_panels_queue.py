@@ -195,6 +195,16 @@ def test_what_cannot_be_changed_is_not_offered(panel, desk):
     assert not panel.details.status_button.isEnabled()
 
 
+def test_few_small_pictures_stand_side_by_side_as_many_do(panel, qtbot):
+    panel.resize(250, 700)
+    panel.view.set_look("small")
+    model = panel.view.model()
+    assert 1 < model.rowCount() < 10 and not panel.view.verticalScrollBar().isVisible()
+    qtbot.waitUntil(lambda: panel.view.visualRect(model.index(1)).left() > 0)
+    first, second = (panel.view.visualRect(model.index(row)) for row in range(2))
+    assert second.top() == first.top() and second.right() < panel.view.width()
+
+
 def test_the_grid_shows_the_same_images_and_larger_pictures(panel, desk, qtbot):
     heard = Listener(panel.look_changed)
     panel.set_look("medium")

@@ -8,7 +8,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QWidget
 
 from pspgui.gui.panels.drawing import draw_empty
 from pspgui.gui.panels.image_delegate import ROW_PX, RowDelegate, TileDelegate
@@ -71,7 +71,9 @@ class ImageView(QListView):
         delegate = self.itemDelegate()
         if not isinstance(delegate, TileDelegate):
             return
-        width = self.viewport().width() - 1  # a row as wide as the view would be broken
+        # Qt keeps room for the scroll bar, there or not, and breaks a row as wide as what is left.
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, self)
+        width = self.width() - 2 * self.frameWidth() - bar - 1
         across = max(1, width // delegate.least_px)
         if delegate.set_width(max(delegate.least_px, width // across)):
             self.scheduleDelayedItemsLayout()
