@@ -48,9 +48,13 @@ class OpenProjects:
     def close(self, root: Path) -> None:
         """Close the project of a folder, if it is open."""
         with self._lock:
-            project = self._open.pop(root, None)
-            if project is not None:
+            project = self._open.get(root)
+            if project is None:
+                return
+            try:
                 project.close()
+            finally:
+                del self._open[root]  # only now: until its lock is let go it counts as open
 
     def close_all(self) -> None:
         """Close every project; none is opened afterwards."""
