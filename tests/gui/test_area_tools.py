@@ -259,7 +259,8 @@ def test_clicks_and_enter_make_a_polygon_that_a_person_painted(polygon):
     assert (polygon.document.label_map.provenance[inside] == PERSON).all()
 
 
-def test_a_double_click_closes_the_polygon(canvas):
+def test_a_double_click_closes_the_polygon(canvas, monkeypatch):
+    monkeypatch.setattr(QApplication, "doubleClickInterval", lambda: 60_000)
     canvas.set_tool(Polygon)
     clicked_apart(canvas, CORNERS[:3])
     click(canvas, *CORNERS[3])
