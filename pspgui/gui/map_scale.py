@@ -83,8 +83,12 @@ def map_of_view(view: LevelView, views: Sequence[LevelView], placed: Placed) -> 
     )
 
 
-def map_of_opened(opened: OpenedSource, placed: Placed) -> ShownMap:
-    """Return the cells of an opened source as a map: sign and size kept, each cell a square."""
+def map_of_opened(opened: OpenedSource, placed: Placed, read_otherwise: bool = False) -> ShownMap:
+    """Return the cells of an opened source as a map: sign and size kept, each cell a square.
+
+    Cells are of the split against silence; read_otherwise: the panel shows other amounts, so that
+    it must be said.
+    """
     from pspgui.inference.shown_map import Lattice, ShownMap
 
     region, source = opened.region, opened.source
@@ -100,8 +104,9 @@ def map_of_opened(opened: OpenedSource, placed: Placed) -> ShownMap:
     if region is not None:
         lattice = Lattice((region.height, region.width), False, (region.y0, region.x0))
     return ShownMap(
-        "opened", f"{name}: {signed(opened.total, 3)} = {parts}", opened.values, "signed",
-        lattice, "What every cell adds through this source", "logits", smooth=False,
+        "opened", f"{name}: {'split ' * read_otherwise}{signed(opened.total, 3)} = {parts}",
+        opened.values, "signed", lattice, "What every cell adds through this source", "logits",
+        smooth=False,
     )  # fmt: skip
 
 
@@ -146,7 +151,7 @@ class MapInView:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._made: tuple[object, ShownMap] | None = None
+        self._made: tuple[object, bool, ShownMap] | None = None
 
     @property
     def shown(self) -> ShownMap | None:
@@ -166,14 +171,17 @@ class MapInView:
         if made is None:
             self._made = None
             return None
-        if self._made is None or self._made[0] is not made:
-            self._made = made, self._make(made)
-        return self._made[1]
+        # Cells are of the split against silence, whatever the amounts beside them.
+        otherwise = document.reading != "split" or document.baseline is not None
+        known = self._made
+        if known is None or known[0] is not made or known[1] != otherwise:
+            known = self._made = made, otherwise, self._make(made, otherwise)
+        return known[2]
 
-    def _make(self, made: Any) -> ShownMap:
+    def _make(self, made: Any, otherwise: bool) -> ShownMap:
         document = self._document
         if made is document.opened:
-            return map_of_opened(made, document.prediction)
+            return map_of_opened(made, document.prediction, otherwise)
         return map_of_view(made, document.views, document.prediction)
 
 

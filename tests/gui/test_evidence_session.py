@@ -12,7 +12,7 @@ from workplace import Workplace
 
 from pspgui import places
 from pspgui.geometry import Pixel
-from pspgui.gui.map_scale import map_of_opened
+from pspgui.gui.map_scale import MapInView, map_of_opened
 from pspgui.imaging import encode_png
 from pspgui.jobs.model_choice import ModelChoice
 from pspgui.scenes import render_scene
@@ -122,7 +122,16 @@ def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
     expected = document.evidence.grid(2).sum()
     assert document.opened.total == pytest.approx(expected, abs=1e-4)
     assert np.count_nonzero(document.opened.values) > 0
-    assert map_of_opened(document.opened, document.prediction).title.startswith("2×2, all bins")
+    title = map_of_opened(document.opened, document.prediction).title
+    assert title.startswith("2×2, all bins: ") and "split" not in title
+    # Cells are of the split: with other amounts beside them the legend says so.
+    shown, canvas = MapInView(document), place.window.canvas
+    assert shown.shown.title == title
+    legend = canvas.grab().toImage()
+    document.set_reading("ablate")
+    assert document.opened is not None
+    assert shown.shown.title == title.replace("bins: ", "bins: split ")
+    assert canvas.grab().toImage() != legend
 
 
 def test_ctrl_c_after_a_click_into_the_panel_copies_its_evidence(place):

@@ -107,7 +107,7 @@ class Canvas(QWidget):
         document.aids_changed.connect(self._look_changed)
         for signal in (
             document.display_changed, document.classes_changed, document.prediction_changed,
-            document.views_changed, document.opened_changed,
+            document.views_changed, document.opened_changed, document.reading_changed,
         ):  # fmt: skip
             signal.connect(self._look_changed)
         self._differing.changed.connect(self.legends.refresh)
