@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pspgui.gui.commands import reporting
+from pspgui.gui.commands import backups, reporting
 from pspgui.gui.commands.row import ActionRow, has_image
 
 ROWS: Final = (
@@ -28,6 +28,7 @@ ROWS: Final = (
               "mdi6.import", line=True),
     ActionRow("export", "Export labels…", ("Ctrl+E",), lambda p: p.window.export_labels(), "File",
               "mdi6.export-variant", enabled=has_image),
+    *backups.ROWS,
     *reporting.ROWS,
     ActionRow("start_page", "Start page", ("Ctrl+Home",), lambda p: p.window.show_start(), "File",
               "mdi6.home-outline", line=True),

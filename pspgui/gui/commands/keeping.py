@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pspgui.gui.commands.row import ActionRow, Parts, has_image
+from pspgui.gui.commands.row import ActionRow, Parts
 
 
 def _recover(parts: Parts) -> None:
@@ -21,18 +21,10 @@ def _settle(parts: Parts) -> None:
         ConflictDialog(parts.session.keeping, image, parts.canvas.window()).exec()
 
 
-def _put_back(parts: Parts) -> None:
-    from pspgui.gui.dialogs.backups import ask_for_backup
-
-    ask_for_backup(parts)
-
-
 ROWS: Final = (
     ActionRow("recover", "Recover strokes of an earlier session…", (), _recover, "Edit",
               "mdi6.restore", enabled=lambda p: p.session.keeping.lost is not None, line=True),
     ActionRow("conflict", "Labels changed elsewhere…", (), _settle, "Edit",
               "mdi6.file-alert-outline",
               enabled=lambda p: p.session.keeping.conflict is not None),
-    ActionRow("backups", "Backups…", (), _put_back, "File", "mdi6.backup-restore",
-              enabled=has_image),
 )  # fmt: skip
