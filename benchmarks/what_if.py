@@ -1,8 +1,10 @@
 """What-if while a slider is dragged, beside rerunning the head: `python benchmarks/what_if.py`.
 
 PSPNet: 2048 feature channels, levels 1, 2, 3 and 6, 512 hidden channels, 150 classes; grids of
-60 x 60 cells (473 x 473 pixels) and 90 x 90 (713 x 713). A frame is one answer of `LiveWhatIf`:
-scores, the label of every pixel, changed pixels, counts by class and mean confidence. One thread.
+60 x 60 cells (473 x 473 pixels) and 90 x 90 (713 x 713). Then the PSPNet with learnt upsampling:
+512 features, 1024 hidden channels, 21 classes, 60 x 60 cells (480 x 480). A frame is one answer of
+`LiveWhatIf`: scores, the label of every pixel, changed pixels, counts by class and mean confidence.
+One thread.
 """
 
 from __future__ import annotations
@@ -15,13 +17,18 @@ import torch
 from evidence import activate
 from head import large_network
 
+from pspgui.evidence import evidence_of
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.whatif import LiveWhatIf, WhatIf, answer_if
+from pspgui.evidence.whatif import Alterable, LiveWhatIf, WhatIf, answer_if
+from pspgui.inference.activations import Activations, FeatureMap, Stamp
 from pspgui.inference.argmax import full_resolution_labels
+from pspgui.inference.heads import build_head
+from pspgui.labels.classes import table
 from pspgui.models.pspnet import PSPNet
+from pspgui.models.pspnet_upsample import PSPUpsample, PSPUpsampleSpec
 
 
-def frames(evidence: PSPEvidence, name: str, whats: list[WhatIf]) -> None:
+def frames(evidence: Alterable, name: str, whats: list[WhatIf]) -> None:
     """Print the time of an answer while a slider runs through these."""
     live, walls, cpus = LiveWhatIf(evidence), [], []
     live.answer(whats[0])
@@ -75,8 +82,35 @@ def measure(model: PSPNet, evidence: PSPEvidence, features: torch.Tensor, runs: 
     )
 
 
+def measure_upsampling(cells: int, runs: int) -> None:
+    """Print the frames of a PSPNet with learnt upsampling beside its last layers run again."""
+    classes = table(*((f"class {i}", (i, i, i)) for i in range(21)))
+    spec = {"classes": classes, "backbone": "resnet34", "auxiliary": False}
+    model = PSPUpsample(PSPUpsampleSpec.model_validate(spec)).eval().requires_grad_(False)
+    features, size = torch.rand(1, model.backbone.channels[-1], cells, cells), (8 * cells,) * 2
+    times = []
+    with torch.inference_mode():
+        for _ in range(2):
+            started = time.perf_counter()
+            found = model.cells((features,), size)
+            times.append((time.perf_counter() - started) * 1e3)
+    known = Activations(
+        image_id="random", image_shape=size, padded_shape=size, grid=size,
+        align_corners=model.spec.align_corners, features=features[0].numpy(),
+        scores=found.scores[0].numpy(), stamp=Stamp("random", "none"),
+        maps=tuple(FeatureMap(title, m[0].numpy()) for title, m in found.maps.items()),
+    )  # fmt: skip
+    evidence = evidence_of(known, build_head(model).weights())
+    steps = np.linspace(1.9, 0.0, max(4, runs // 4))
+    frames(evidence, "a bin of level 6", [WhatIf().with_bin((6, 2, 3), f) for f in steps])
+    frames(evidence, "a bin of level 2", [WhatIf().with_bin((2, 0, 1), f) for f in steps])
+    frames(evidence, "level 1 (the whole image)", [WhatIf().with_level(1, f) for f in steps])
+    frames(evidence, "local features", [WhatIf(local=float(f)) for f in steps])
+    print(f"  running the last layers  {min(times):.0f} ms, without labels")
+
+
 def main() -> None:
-    """Run both grids."""
+    """Run all of them."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=30)
     options.add_argument("--grids", type=int, nargs="*", default=[60, 90])
@@ -92,6 +126,8 @@ def main() -> None:
         _, evidence = activate(model, features)
         print(f"{cells} x {cells} cells, 150 classes")
         measure(model, evidence, features, chosen.runs)
+    print("60 x 60 cells, 21 classes, learnt upsampling")
+    measure_upsampling(60, chosen.runs)
 
 
 if __name__ == "__main__":
