@@ -180,8 +180,9 @@ def test_what_was_assumed_can_be_decided_and_is_remembered(place, models, monkey
     digest = session.model.digest
     assert place.settings.overrides == {digest: {"align_corners": False}}
 
+    before = session.model
     session.open_weights(models[0])  # remembered for these weights
-    place.wait(lambda: not session._activities and place.predicted())
+    place.wait(lambda: session.model is not before)
     assert session.model.spec.align_corners is False
     dialog.defaults.click()
     place.wait(lambda: session.model.spec.align_corners is True)

@@ -183,7 +183,8 @@ def test_a_tile_on_the_canvas_follows_the_mode(case):
     assert case.document.canvas_map.title == "2×2 · 0"
     assert case.strip._marked == "level-2"
     case.header.number.setValue(2)
-    case.qtbot.waitUntil(lambda: case.document.canvas_map.title == "2×2 · 2")
+    shown = case.document
+    case.qtbot.waitUntil(lambda: getattr(shown.canvas_map, "title", "") == "2×2 · 2")
     case.choose("norm")
     case.qtbot.waitUntil(lambda: case.document.shown_map == "level-2")
     assert case.document.canvas_map is None
