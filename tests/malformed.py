@@ -229,12 +229,23 @@ def data_sets() -> dict[str, Files]:
     found["coco-instances"] = instances
     found["cvat-shapes"] = {"annotations.xml": SHAPES_XML, "images/a.png": found["voc"][
         "JPEGImages/a.png"]}  # fmt: skip
+    found["cvat-tracks"] = {
+        "annotations.xml": TRACKS_XML, "images/frame_000000.png": found["voc"]["JPEGImages/a.png"],
+    }  # fmt: skip
     found["labelme-shapes"] = {"a.json": SHAPES_JSON, "a.png": found["voc"]["JPEGImages/a.png"]}
     found["label-studio-shapes"] = {"label_studio_train.json": SHAPES_TASKS,
                                     "images/a.png": found["voc"]["JPEGImages/a.png"]}  # fmt: skip
     return found
 
 
+TRACKS_XML = b"""<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><size>1</size><start_frame>0</start_frame>
+<stop_frame>0</stop_frame><frame_filter/><labels>
+<label><name>road</name><color>#ff0000</color></label>
+<label><name>car</name></label></labels></task></meta><track id="0" label="car">
+<box frame="0" keyframe="1" outside="0" xtl="4.0" ytl="2.0" xbr="8.0" ybr="6.0" z_order="2"></box>
+</track><track id="1" label="road"><mask frame="0" keyframe="1" outside="0" rle="1, 2, 3" left="1"
+ top="4" width="3" height="2" z_order="1"></mask></track></annotations>"""
 SHAPES_XML = b"""<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version><meta><task><labels>
 <label><name>road</name><color>#ff0000</color></label>

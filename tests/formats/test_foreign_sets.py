@@ -74,7 +74,7 @@ def test_cvat_xml_is_painted_by_z_order(tmp_path: Path) -> None:
      ('xtl="4.0"', "", "'' is no number"),
      ('width="16" height="12"', 'width="1e5" height="12"', "its width is '1e5'"),
      ('name="a.png"', 'name=""', "not the name of a file"),
-     ("</annotations>", "<track id='0'/></annotations>", "tracks of a video"),
+     ("</annotations>", "<track id='0'/></annotations>", "images and tracks of a video"),
      ("</annotations>", "", "it is no XML")],
 )  # fmt: skip
 def test_bad_cvat_xml_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:

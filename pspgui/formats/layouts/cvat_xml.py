@@ -1,14 +1,16 @@
-"""CVAT XML 1.1 ("CVAT for images"): annotations.xml with masks, polygons, boxes and ellipses.
+"""CVAT XML 1.1, for images and for video: annotations.xml with masks, polygons, boxes, ellipses.
 
 A mask holds run lengths along the rows of its box, zeros first. Boxes and ellipses may be turned
 about their middles, clockwise in degrees. Shapes are painted by their z_order, then as they stand;
-pixels under no shape are unlabelled. Images lie in images/<subset>, images, or beside the file.
+pixels under no shape are unlabelled. Images lie in images/<subset>, images, or beside the file;
+how frames of a video find theirs is said in `cvat_tracks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pspgui.durable import printable
@@ -29,6 +31,15 @@ from pspgui.formats.drawn import (
     whole,
 )
 from pspgui.formats.errors import FormatError
+from pspgui.formats.layouts.cvat_tracks import (
+    META,
+    Told,
+    Track,
+    frames_in,
+    read_track,
+    task_of,
+    told_by,
+)
 from pspgui.formats.named_classes import colour_from_hex, named_table, number_of
 from pspgui.formats.samples import Layout, Sample
 from pspgui.labels.classes import ClassTable
@@ -55,6 +66,8 @@ class _Document(NamedTuple):
 
     labels: tuple[tuple[str, Colour | None], ...]
     images: tuple[_Image, ...]
+    tracks: tuple[Track, ...] = ()
+    told: Told = MappingProxyType({})
 
 
 _last: dict[tuple[str, int, int], _Document] = {}  # splits are asked for, then read: the same file
@@ -69,23 +82,32 @@ def _document(path: Path) -> _Document:
     key = (str(path), status.st_size, status.st_mtime_ns)
     found = _last.get(key)
     if found is None:
-        labels: dict[str, Colour | None] = {}
-        images = []
-        for element in read_xml(path, "image", "label", "track"):
-            if element.tag == "track":
-                raise FormatError(
-                    f"{printable(path)}: it holds tracks of a video; export the task from CVAT as "
-                    '"CVAT for images 1.1"'
-                )
-            if element.tag == "label":
-                name = element.findtext("name") or ""
-                labels[name] = colour_from_hex(element.findtext("color"))
-            else:
-                images.append(_image(path, element))
-        found = _Document(tuple(labels.items()), tuple(images))
+        found = _parsed(path)
         _last.clear()
         _last[key] = found
     return found
+
+
+def _parsed(path: Path) -> _Document:
+    labels: dict[str, Colour | None] = {}
+    images, tracks = [], []
+    told: dict[str, list[tuple[str, ...]]] = {}
+    for element in read_xml(path, "image", "label", "track", *META):
+        if element.tag == "track":
+            tracks.append(read_track(path, element, _DRAWN))
+        elif element.tag == "image":
+            images.append(_image(path, element))
+        elif element.tag == "label":
+            name = element.findtext("name") or ""
+            labels[name] = colour_from_hex(element.findtext("color"))
+        elif len(told.setdefault(element.tag, [])) < 2:
+            told[element.tag].append(told_by(element))
+    if images and tracks:
+        raise FormatError(
+            f"{printable(path)}: it holds images and tracks of a video; export the task from CVAT "
+            'as "CVAT for images 1.1", or as "CVAT for video 1.1"'
+        )
+    return _Document(tuple(labels.items()), tuple(images), tuple(tracks), told)
 
 
 def _image(path: Path, element: Element) -> _Image:
@@ -112,7 +134,8 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     path = root / FILE
     document = _document(path)
     listed = dict(document.labels)
-    for image in document.images:  # exports of jobs leave the list of labels out
+    placed = _placed(root, path, document)
+    for _, image in placed:  # exports of jobs leave the list of labels out
         for _, attributes in image.shapes:
             listed.setdefault(attributes.get("label", ""), None)
     if not listed:
@@ -120,13 +143,21 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
     classes = named_table(root, list(listed.items()), path)
     numbers = number_of(classes)
     samples = tuple(
-        Sample(_place(root, image), path, _coding(image, numbers, classes))
-        for image in document.images
+        Sample(place, path, _coding(image, numbers, classes))
+        for place, image in placed
         if split is None or image.subset == split
     )
     if not samples:
         raise FormatError(f"{printable(path)}: it lists no images")
     return samples, classes
+
+
+def _placed(root: Path, path: Path, document: _Document) -> list[tuple[Path, _Image]]:
+    """Return where each image lies; those of a video are found by their frames."""
+    if not document.tracks:
+        return [(_place(root, image), image) for image in document.images]
+    frames = frames_in(root, path, task_of(path, document.told), document.tracks)
+    return [(f.image, _Image(f.image.name, "", f.size, f.shapes)) for f in frames]
 
 
 def _place(root: Path, image: _Image) -> Path:
