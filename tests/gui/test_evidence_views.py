@@ -267,6 +267,20 @@ def test_numbers_on_demand_give_fine_levels_a_row_of_their_own(made_up, qtbot):
     assert panel.grids.bin_rect(6, 0, 0) == small
 
 
+def test_the_one_bin_of_the_whole_picture_has_the_amount_of_its_level(pyramid):
+    from pspgui.gui.panels.bin_grids import _as_in_sums
+
+    moved = 0
+    for x in range(PADDED[1]):
+        pyramid.set_pin(Pixel(20, x))
+        evidence = pyramid.evidence
+        value = float(evidence.grid(1)[0, 0])
+        level = next(part for part in sums_of(evidence).parts if part.level == 1)
+        assert _as_in_sums(evidence, value) == level.shown
+        moved += round(value, 2) != level.shown
+    assert moved  # else nothing was tried: printed amounts are moved so that they add up
+
+
 def test_small_numbers_keep_their_decimals_where_bins_are_narrow(qapp):
     from PySide6.QtGui import QFontMetrics
 

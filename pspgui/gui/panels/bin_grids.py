@@ -31,6 +31,7 @@ from pspgui.gui.colours import diverging_lut, nice_limit, readable_on
 from pspgui.gui.panels.bin_marks import Mark, draw_mark, paint_scale
 from pspgui.gui.panels.drawing import draw_elided, signed
 from pspgui.gui.panels.evidence_bar import level_colour
+from pspgui.gui.panels.evidence_sums import sums_of
 from pspgui.gui.panels.pointable import Pointable
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
@@ -414,6 +415,8 @@ class BinGrids(Pointable):
         room = frame.width() / level, frame.height() / level
         write = _writer(metrics, room, self._limit, 1 if self._numbers else 2)
         values, edge = reading.values.tolist(), QColor(theme.panel)
+        if level == 1:
+            values[0][0] = _as_in_sums(self._evidence, values[0][0])
         for row, col in zip(*(i.tolist() for i in np.nonzero(reading.reachable)), strict=True):
             rect = self.bin_rect(level, row, col)
             r, g, b = colours[row][col]
@@ -450,6 +453,14 @@ class BinGrids(Pointable):
         r = source.region
         place = f"pools x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
         draw_elided(p, line, f"{place} · weight {source.weight:.2f}" if source.reachable else place)
+
+
+def _as_in_sums(evidence: PixelEvidence, value: float) -> float:
+    """Return the amount of the one bin of 1×1 as the sum beside it prints that level."""
+    if not hasattr(evidence, "level_sums"):
+        return value
+    levels = (part for part in sums_of(evidence).parts if part.kind == "level")
+    return next((part.shown for part in levels if part.level == 1), value)
 
 
 def describe(source: Source) -> str:
