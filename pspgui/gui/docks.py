@@ -1,6 +1,7 @@
 """The panels beyond the four that are always there: one row each, out of sight at first.
 
-Their modules are imported when they are first shown, so that the window comes sooner.
+Their modules are imported when they are first shown, so that the window comes sooner. What takes
+longer than some milliseconds to build is built by steps, see `PanelDock`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.commands.row import Parts
+from pspgui.gui.panel_dock import Building
 
 
 class DockRow(NamedTuple):
-    """A panel in a dock: its title, the side it comes up at, and what builds it."""
+    """A panel in a dock: its title, the side it comes up at, and what builds it, step by step."""
 
     title: str
     area: Qt.DockWidgetArea
-    build: Callable[[Parts, QWidget], QWidget]
+    build: Callable[[Parts, QWidget], QWidget | Building]
 
 
 def _history(parts: Parts, parent: QWidget) -> QWidget:
@@ -48,22 +50,28 @@ def _pins(parts: Parts, parent: QWidget) -> QWidget:
     return pins_panel(parts, parent)
 
 
-def _what_if(parts: Parts, parent: QWidget) -> QWidget:
+def _what_if(parts: Parts, parent: QWidget) -> Building:
     from pspgui.gui.panels.what_if import WhatIfPanel
     from pspgui.gui.panels.what_if_menu import WhatIfMenu
     from pspgui.gui.what_if_notes import WhatIfNotes
 
     notes = WhatIfNotes(parts.document, parts.session, parts.what_if, parts.what_if)
     parts.canvas.window().closing.connect(notes.finish)
-    panel = WhatIfPanel(parts.document, parts.what_if, notes, parent)
-    panel.menu = parts.canvas.window().findChild(WhatIfMenu)
+    yield
+    panel = WhatIfPanel(parts.document, parts.what_if, notes, parent, by_steps=True)
+    panel.menu = parts.canvas.window().evidence.grids.findChild(WhatIfMenu)
+    yield
+    yield from panel.finishing()
     return panel
 
 
-def _maps(parts: Parts, parent: QWidget) -> QWidget:
+def _maps(parts: Parts, parent: QWidget) -> Building:
     from pspgui.gui.panels.maps import MapsPanel
 
-    return MapsPanel(parts.document, parts.maps, parent)
+    panel = MapsPanel(parts.document, parts.maps, parent, by_steps=True)
+    yield
+    yield from panel.finishing()
+    return panel
 
 
 def _differences(parts: Parts, parent: QWidget) -> QWidget:

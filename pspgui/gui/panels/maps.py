@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QSize, Qt, Slot
@@ -39,19 +40,49 @@ class MapsPanel(QWidget):
     """
 
     def __init__(
-        self, document: Document, maps: MapsSession, parent: QWidget | None = None
-    ) -> None:
+        self, document: Document, maps: MapsSession, parent: QWidget | None = None,
+        by_steps: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._document, self._maps = document, maps
         self.setObjectName("maps_panel")
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
-        column.setSpacing(2)
         self._target, self._part = QComboBox(), QComboBox()
         self._buttons = {kind.name: self._button(kind) for kind in MAPS}
         self._words = QuietLabel()
         self._words.setWordWrap(True)
+        if not by_steps:
+            for _ in self.finishing():
+                pass
+
+    def finishing(self) -> Generator[None, None, None]:
+        """Lay out what there is and follow the document; to be called once."""
+        inner = self._lay_out()
+        yield
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(inner)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+        maps, document = self._maps, self._document
+        maps.changed.connect(self._show)
+        document.target_changed.connect(self._show_target)
+        document.classes_changed.connect(self._show_target)
+        document.prediction_changed.connect(self._show_target)
+        document.prediction_changed.connect(self._show)
+        self._target.activated.connect(self._target_chosen)
+        self._part.activated.connect(self._part_chosen)
+        self._show_target()
+        self._show()
+
+    def _lay_out(self) -> QWidget:
+        """Return all of it in a column."""
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
+        column.setSpacing(2)
         column.addWidget(self._words)
         column.addSpacing(GRID_PX)
         column.addWidget(QuietLabel("What decides"))
@@ -66,23 +97,7 @@ class MapsPanel(QWidget):
         column.addWidget(QuietLabel("How sure"))
         column.addLayout(beside)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inner)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(area)
-        maps.changed.connect(self._show)
-        document.target_changed.connect(self._show_target)
-        document.classes_changed.connect(self._show_target)
-        document.prediction_changed.connect(self._show_target)
-        document.prediction_changed.connect(self._show)
-        self._target.activated.connect(self._target_chosen)
-        self._part.activated.connect(self._part_chosen)
-        self._show_target()
-        self._show()
+        return inner
 
     # -- what is there ------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +101,7 @@ class WhatIfPanel(QWidget):
 
     def __init__(
         self, document: Document, what_if: WhatIfSession, notes: WhatIfNotes,
-        parent: QWidget | None = None,
+        parent: QWidget | None = None, by_steps: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._document, self._what_if, self._notes = document, what_if, notes
@@ -110,18 +111,27 @@ class WhatIfPanel(QWidget):
         self.setAutoFillBackground(True)
         self._empty = _NothingToAlter()
         self._build()
+        if not by_steps:
+            for _ in self.finishing():
+                pass
+
+    # -- building -----------------------------------------------------------------------------
+
+    def finishing(self) -> Generator[None, None, None]:
+        """Make the rows, one a step, and follow what they show; to be called once."""
+        for _ in self._making_rows(self._wanted()):
+            yield
+        what_if, document = self._what_if, self._document
         what_if.changed.connect(self._show_sources)
         what_if.answered.connect(self._show_answer)
         what_if.look_changed.connect(self._show_look)
-        notes.changed.connect(self._show_notes)
+        self._notes.changed.connect(self._show_notes)
         document.hover_changed.connect(self._show_pixel)
         document.pin_changed.connect(self._show_pixel)
         document.classes_changed.connect(self._show_answer)
         self._show_sources()
         self._show_answer()
         self._show_notes()
-
-    # -- building -----------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.count = heading("")
@@ -220,9 +230,10 @@ class WhatIfPanel(QWidget):
             self._pages.setCurrentIndex(0)
             return
         self._pages.setCurrentIndex(1)
-        keys: tuple[Key, ...] = (LOCAL, *((b,) for b in what_if.levels), *what_if.bins)
+        keys = self._wanted()
         if keys != tuple(self._rows):
-            self._make_rows(keys)
+            for _ in self._making_rows(keys):
+                pass
         for row in self._rows.values():
             row.show_state()
         self._hint.setVisible(what_if.is_plain)
@@ -235,7 +246,13 @@ class WhatIfPanel(QWidget):
         self.restore_all.setEnabled(back or not what_if.is_plain)
         self._show_save()
 
-    def _make_rows(self, keys: tuple[Key, ...]) -> None:
+    def _wanted(self) -> tuple[Key, ...]:
+        what_if = self._what_if
+        if what_if.evidence is None:
+            return ()
+        return (LOCAL, *((b,) for b in what_if.levels), *what_if.bins)
+
+    def _making_rows(self, keys: tuple[Key, ...]) -> Iterator[Key]:
         """Keep the rows of sources that stay, so that a slider being dragged is not lost."""
         for key in [key for key in self._rows if key not in keys]:
             row = self._rows.pop(key)
@@ -247,6 +264,7 @@ class WhatIfPanel(QWidget):
                 self._rows[key] = SourceRow(self._what_if, key)
                 self._rows[key].menu_wanted.connect(self._open_menu)
             self._sources.addWidget(self._rows[key])
+            yield key
         self._rows = {key: self._rows[key] for key in keys}
 
     @Slot(object, object)
