@@ -249,7 +249,7 @@ def numbers(values: object, what: str) -> np.ndarray:
 
 def whole(value: object, what: str, least: int = 0, most: int = 1 << 31) -> int:
     """Return a whole number of a file, also as text; raises `ShapeError`."""
-    if isinstance(value, str) and len(value) < 20 and value.strip().lstrip("-").isdecimal():
+    if isinstance(value, str) and len(value) < 20 and value.strip().removeprefix("-").isdecimal():
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -61,6 +61,8 @@ def test_cvat_xml_is_painted_by_z_order(tmp_path: Path) -> None:
     expected[2:6, 4:8] = 1
     assert names == ("road", "car") and np.array_equal(labels["a"], expected)
     assert splits_of(tmp_path) == ()
+    (tmp_path / "annotations.xml").write_text(CVAT.replace('z_order="2"', 'z_order="--2"'))
+    assert read(tmp_path)[0]["a"][3, 5] == 0  # no number is as none: the road lies over the car
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,7 @@ def test_cvat_xml_is_painted_by_z_order(tmp_path: Path) -> None:
      ("0.0,0.0;16.0", "nan,0.0;16.0", r"polygon 2 \(road\): .* not a finite number"),
      ("0.0,0.0;16.0", "1e9,0.0;16.0", "far outside of any image"),
      ("0.0,0.0;16.0", "a,0.0;16.0", "'a' is no number"),
+     ('top="9"', 'top="--9"', r"mask 3 \(car\): top is '--9', not a whole number"),
      ('xtl="4.0"', "", "'' is no number"),
      ('width="16" height="12"', 'width="1e5" height="12"', "its width is '1e5'"),
      ('name="a.png"', 'name=""', "not the name of a file"),

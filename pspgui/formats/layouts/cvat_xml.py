@@ -181,7 +181,7 @@ def _coding(image: _Image, numbers: dict[str, int], classes: ClassTable) -> Draw
 def _ordered(image: _Image) -> Iterator[tuple[int, str, str, dict[str, str]]]:
     for number, (tag, attributes) in enumerate(image.shapes, 1):
         text = attributes.get("z_order", "0").strip()
-        order = int(text) if text.lstrip("-").isdecimal() and len(text) < 12 else 0
+        order = int(text) if text.removeprefix("-").isdecimal() and len(text) < 12 else 0
         yield order, f"{tag} {number} ({attributes.get('label', '')})", tag, attributes
 
 
