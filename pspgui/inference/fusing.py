@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -72,8 +73,39 @@ def lowered(trunk: nn.Module, dtype: torch.dtype, *, pack: bool) -> nn.Module:
     return graph
 
 
+# fx puts itself between all modules and their callers for as long as it traces, and takes back
+# what it found there: two at once would leave the first one's in place for good.
+_tracing = threading.Lock()
+
+
 class _Tracer(fx.Tracer):
-    """Traces through slices of a Sequential, which are modules that nobody registered."""
+    """Traces through slices of a Sequential, which are modules that nobody registered.
+
+    What other threads run meanwhile is let through as it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def let_go(self) -> None:
+        """Forget the trunk: it and the proxies hold each other. Other threads may still ask."""
+        thread = self._thread
+        vars(self).clear()
+        self._thread, self._autowrap_function_ids = thread, set[int]()
 
     def path_of_module(self, mod: nn.Module) -> str:
         try:
@@ -87,12 +119,13 @@ class _Tracer(fx.Tracer):
 def _traced(trunk: nn.Module) -> fx.GraphModule | None:
     tracer = _Tracer()
     try:
-        return fx.GraphModule(trunk, tracer.trace(trunk))
+        with _tracing:
+            return fx.GraphModule(trunk, tracer.trace(trunk))
     # Whatever the network's own code raises when it is handed symbols instead of numbers.
     except Exception:
         return None
     finally:
-        vars(tracer).clear()  # it and its proxies hold each other, and the trunk as it was
+        tracer.let_go()
 
 
 def _simplify(graph: fx.GraphModule) -> None:

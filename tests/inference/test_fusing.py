@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import threading
 import weakref
 
 import pytest
@@ -257,3 +258,40 @@ def test_what_is_let_go_is_freed_at_once(pack):
     assert (before() is None) == pack  # packed weights are copies
     del network
     assert before() is None and all(ref() is None for ref in within)
+
+
+def test_networks_of_other_threads_run_on_while_one_is_traced():
+    """fx stands between every module and its caller meanwhile, whichever thread calls."""
+    running, over, wrong = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(30))), [], []
+    images = torch.ones(1, 3, 2, 2)
+    wanted = outputs(running, images)[0]
+    call, getattribute = nn.Module.__call__, nn.Module.__getattr__
+
+    def run():
+        try:
+            while not over:
+                if not torch.equal(outputs(running, images)[0], wanted):
+                    wrong.append("another answer")
+        except Exception as error:
+            wrong.append(error)
+
+    trunk = build_head(small_network(backbone="resnet18")).trunk
+
+    def trace():
+        try:
+            for _ in range(3):
+                lowered(copy.deepcopy(trunk), torch.float32, pack=False)
+        except Exception as error:
+            wrong.append(error)
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    tracers = [threading.Thread(target=trace) for _ in range(3)]
+    for thread in tracers:
+        thread.start()
+    for thread in tracers:
+        thread.join(100)
+    over.append(True)
+    runner.join(100)
+    assert not wrong
+    assert (nn.Module.__call__, nn.Module.__getattr__) == (call, getattribute)
