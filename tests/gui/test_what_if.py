@@ -309,6 +309,7 @@ def test_the_panel_says_what_came_of_it(bench):
     for gain in panel.bars.gains:
         assert gain.pixels == told.gained[table.names.index(gain.name)]
     before, after = told.confidence
+    assert panel.confidence.text().startswith("Confidence of cells ")  # pixels are less sure
     assert f"{100 * before:.2f} %" in panel.confidence.text()
     assert f"{100 * after:.2f} %" in panel.confidence.text()
     scores = told.prediction.logits_at(20, 30)

@@ -196,7 +196,8 @@ class WhatIfPanel(QWidget):
         self.confidence = QLabel("")
         self.pixel = QLabel("", wordWrap=True)
         self.confidence.setToolTip(
-            "The probability of the winning class, mean over the image's pixels"
+            "The winning class's probability at the network's cells, mean over the image. Pixels "
+            "between cells of two classes are less sure: the map of confidence shows each."
         )
         for label in (self.confidence, self.pixel):
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -296,7 +297,7 @@ class WhatIfPanel(QWidget):
         )  # fmt: skip
         self.bars.set_gains(tuple(gains))
         before, after = (f"{100 * share:.2f} %" for share in told.confidence)
-        self.confidence.setText(f"Mean confidence {before} → {after}")
+        self.confidence.setText(f"Confidence of cells {before} → {after}")
         self.slow.setVisible(told.seconds > _SLOW_S)
         self.slow.setText(
             f"Each answer takes {max(0.1, told.seconds):.1f} s here: the image follows a slider "
