@@ -262,7 +262,7 @@ class ProjectSession(QObject):
         if found.renamed:
             first, *more = (renamed.line() for renamed in found.renamed)
             others = f" So do those of {len(more)} others." if more else ""
-            text = f"{first}{others} The files as they were are in the backups."
+            text = f"{first}{others} The earlier files are in the backups."
             self._session.notice.emit(Notice(text, is_error=False, about="project"))
             images = tuple(renamed.new for renamed in found.renamed)
             self.carried.emit(images)

@@ -132,7 +132,7 @@ class WindowVerbs(QObject):
 
     def _give_up_files(self) -> bool:
         first, *more = self._session.in_turn.open
-        others = f", and {len(more)} more" if more else ""
+        others = f" and {len(more)} more" if more else ""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Files are still being written")

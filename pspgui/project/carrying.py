@@ -62,8 +62,8 @@ class Renamed(NamedTuple):
     def line(self) -> str:
         """Return it as a sentence for a person."""
         return (
-            f"{printable(self.new.name)} was called {printable(self.old)} before, as its content "
-            "says: labels, strokes, pins and notes go with it."
+            f"{printable(self.new.name)} was called {printable(self.old)} before: its labels, "
+            "strokes, pins and notes go with it."
         )
 
 
@@ -217,12 +217,11 @@ def _journal(path: Path, content: bytes, before: str, after: str, image: Path) -
 
 def anything_gone(root: Path, home: Path) -> bool:
     """Whether an image of which something was kept is not in its folder any more. Any thread."""
-    known, _ = identities.read(home / identities.NAME)
+    known = identities.names_in(home / identities.NAME)
     try:
-        names = {entry.name for entry in os.scandir(root)} if known else set()
+        return bool(known) and not known <= {entry.name for entry in os.scandir(root)}
     except OSError:
         return False
-    return any(name not in names for name in known)
 
 
 def carry_renamed(folder: Folder, index: ProjectIndex) -> tuple[list[Renamed], list[str]]:

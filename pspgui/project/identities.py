@@ -6,6 +6,7 @@ then its name, size and SHA-256. The last line of a name counts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from typing import Final, NamedTuple
 from pspgui.durable import append_durably, write_durably
 
 NAME: Final = "images.log"
+_BEFORE_NAME: Final = len('01234567 {"image":"')
+_AFTER_NAME: Final = b'","size":'
 
 
 class Identity(NamedTuple):
@@ -61,25 +64,32 @@ def identity_of(image: Path) -> Identity:
 def read(path: Path) -> tuple[dict[str, Identity], list[int]]:
     """Return the identities by the image's name, and the numbers of damaged lines.
 
-    None where there is no such file, or it cannot be read. Any thread.
+    No line where there is no such file, or it cannot be read. Any thread.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError:
-        return {}, []
     found: dict[str, Identity] = {}
     damaged = []
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            name, identity = _parsed(line)
-            found[name] = identity
-        except (ValueError, KeyError, TypeError, RecursionError):
-            damaged.append(number)
-    if lines[-1] and len(lines) not in damaged:
-        damaged.append(len(lines))  # its end is missing
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        for number, line in enumerate(file, 1):  # not in one go: the window waits meanwhile
+            if line == b"\n":
+                continue
+            try:
+                name, identity = _parsed(line)
+                found[name] = identity
+            except (ValueError, KeyError, TypeError, RecursionError):
+                damaged.append(number)
     return found, damaged
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the images that the file names, by a quick look at every line. Any thread."""
+    found = set()
+    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
+        for line in file:
+            begin, _, _ = line.partition(_AFTER_NAME)
+            name = begin[_BEFORE_NAME:]
+            found.add(json.loads(b'"%s"' % name) if b"\\" in name else name.decode("ascii"))
+    found.discard("")
+    return found
 
 
 def rewrite(path: Path, identities: Mapping[str, Identity]) -> None:
@@ -87,9 +97,7 @@ def rewrite(path: Path, identities: Mapping[str, Identity]) -> None:
     write_durably(path, b"".join(_line(*entry) for entry in identities.items()))
 
 
-def same_content(
-    wanted: Mapping[str, Identity], images: Iterable[Path]
-) -> dict[str, list[Path]]:
+def same_content(wanted: Mapping[str, Identity], images: Iterable[Path]) -> dict[str, list[Path]]:
     """Return, of every name in `wanted`, the images that have its content now.
 
     Only images of a size that is wanted are read.
@@ -112,9 +120,10 @@ def _line(name: str, identity: Identity) -> bytes:
 
 
 def _parsed(line: bytes) -> tuple[str, Identity]:
-    if line[:9] != b"%08x " % zlib.crc32(line[9:]):
-        raise ValueError("the checksum is another")
-    told = json.loads(line[9:])
+    body = line[9:-1]
+    if line[:9] != b"%08x " % zlib.crc32(body) or line[-1:] != b"\n":
+        raise ValueError("the checksum is another, or the end is missing")
+    told = json.loads(body)
     return str(told["image"]), Identity(int(told["size"]), str(told["sha256"]))
 
 
@@ -127,4 +136,13 @@ def _is_torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-__all__ = ["NAME", "Identities", "Identity", "identity_of", "read", "rewrite", "same_content"]
+__all__ = [
+    "NAME",
+    "Identities",
+    "Identity",
+    "identity_of",
+    "names_in",
+    "read",
+    "rewrite",
+    "same_content",
+]

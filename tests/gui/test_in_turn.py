@@ -126,7 +126,7 @@ def test_closing_asks_before_files_under_way_are_given_up(bench, qtbot, monkeypa
 
     monkeypatch.setattr(QMessageBox, "exec", answer)
     assert not window.close() and window.isVisible()
-    assert asked[0].startswith("The report a, and 1 more would not be written")
+    assert asked[0].startswith("The report a and 1 more would not be written")
     assert window.close()
     bench.finish()
     assert window.close() and len(asked) == 2

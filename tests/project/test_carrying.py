@@ -195,6 +195,7 @@ def test_identities_are_noted_once_and_damaged_lines_are_told(tmp_path):
     Identities(tmp_path).note(image)
     found, damaged = identities.read(path)
     assert found == {image.name: identities.identity_of(image)} and not damaged
+    assert identities.names_in(path) == {image.name}
     whole = path.read_bytes()
     for at in range(0, len(whole) - 1, 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
