@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from pspgui.gui.autosave import Autosave
 from pspgui.jobs.class_tables import read_classes
 from pspgui.jobs.opening import ReadBack
@@ -38,9 +40,12 @@ class LabelReading:
         if stored is None:
             found = self._find(Opened(image, shape, None, None, ""))
             return None if found == Found() else ReadBack(None, found=found)
-        found = self._find(Opened(image, shape, *stored[:3]))
         table, warning = self._classes(image)
-        return ReadBack(stored.labels, stored.provenance, table, warning, stored.models, found)
+        labels = stored.labels
+        if table is not None and table.ignore > np.iinfo(labels.dtype).max:
+            labels = labels.astype(np.uint16)  # so that every class can be painted
+        found = self._find(Opened(image, shape, labels, *stored[1:3]))
+        return ReadBack(labels, stored.provenance, table, warning, stored.models, found)
 
     def _classes(self, image: Path) -> tuple[ClassTable | None, str]:
         try:

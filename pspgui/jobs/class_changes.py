@@ -200,7 +200,8 @@ def _rewrite(one: _Stored, store: LabelStore, draft: ClassDraft) -> int:
     table, labels_of = draft.translation(one.table)
     # Labels that no class table knows become unlabelled, like the ignore label at the end.
     changed = np.take(labels_of, one.labels, mode="clip")
-    if not np.array_equal(changed, one.labels):
+    # The same numbers, too, where there are more classes now than 8 bits hold.
+    if changed.dtype != one.labels.dtype or not np.array_equal(changed, one.labels):
         palette = np.ascontiguousarray(table.palette())
         store.save(one.image, changed, one.provenance, palette, one.models)
     write_classes(one.file, table)

@@ -163,3 +163,15 @@ def test_labels_that_cannot_be_read_stay_and_are_named(folder: Path) -> None:
     assert len(done.left_out) == 1
     assert "a.png" in done.sentence
     assert (folder / ".pspgui" / "labels" / "a.png").read_bytes() == b"not a picture"
+
+
+def test_more_classes_than_eight_bits_hold_widen_labels_that_keep_their_numbers(folder):
+    many = table(*((f"kind {n}", (n % 256, 0, 0)) for n in range(300)), ignore=65535)
+    store = LabelStore(folder.parent / "elsewhere")
+    whole = np.where(LABELS == 255, 0, LABELS).astype(np.uint8)
+    marks = np.full(whole.shape, PERSON, np.uint8)
+    file = store.save(folder / "a.png", whole, marks, SMALL.palette())
+    change(folder, ClassDraft.of(SMALL).joined(many))
+    stored = LabelStore(folder.parent / "elsewhere").load(folder / "a.png")
+    assert stored.labels.dtype == np.uint16 and np.array_equal(stored.labels, whole)
+    assert len(read_classes(file)) == 303 and read_classes(file).ignore == 65535
