@@ -19,6 +19,7 @@ _BEFORE: Final = {
     "class-delete": "a change of classes", "migration": "the project's form changed",
     "batch-apply": "predictions were kept as labels", "misfit": "labels of another size came",
     "restore": "another backup was put back", "repair": "a repair",
+    "rename": "an image was renamed",
 }  # fmt: skip
 
 
