@@ -433,30 +433,35 @@ def test_a_narrower_window_shortens_the_models_name_and_keeps_the_device(opened)
     place = opened()
     window = place.window
     place.wait(lambda: place.session.model is not None)
-    window.resize(1440, 700)
-    QApplication.processEvents()
-    window.resize(1100, 700)
-    QApplication.processEvents()
-    more = window.toolbar.findChild(QToolButton, "qt_toolbar_ext_button")
+    bar = window.toolbar
+    for width in (1440, 1100):
+        window.resize(width, 700)
+        place.wait(lambda width=width: bar.width() == width)
+    more = bar.findChild(QToolButton, "qt_toolbar_ext_button")
 
-    assert more.isHidden()
+    place.wait(more.isHidden)
+    assert bar._device.isVisible()
 
 
 def test_the_toolbar_spares_captions_before_it_shortens_the_models_name(opened):
-    bar = opened().window.toolbar
+    place = opened()
+    place.wait(lambda: place.session.model is not None)  # which has a name of its own
+    bar = place.window.toolbar
     bar._title = "pspnet_mobilenetv2_camvid"
-    shown = {}
-    for width in (1600, 1300, 1100, 1000, 1600):
-        bar.window().resize(width, 700)
-        QApplication.processEvents()
+
+    def shown():
         captions = [w.isVisible() for w in (bar._size_caption, bar._opacity_caption)]
-        shown[width] = bar._model.text() == bar._title, all(captions), any(captions)
-        assert bar._device.geometry().right() <= width
-        assert bar._diameter.isVisible() and bar._opacity.isVisible()
-    assert shown == {
+        return bar._model.text() == bar._title, all(captions), any(captions)
+
+    wanted = {
         1600: (True, True, True), 1300: (True, True, True), 1100: (True, False, False),
         1000: (False, False, False),
     }  # fmt: skip
+    for width in (1600, 1300, 1100, 1000, 1600):
+        place.window.resize(width, 700)
+        place.wait(lambda width=width: bar._device.geometry().right() <= width)
+        place.wait(lambda width=width: shown() == wanted[width])
+        assert bar._diameter.isVisible() and bar._opacity.isVisible()
 
 
 def test_a_full_folder_is_the_reason_when_nothing_was_exported(opened, folder, tmp_path_factory):
