@@ -100,7 +100,8 @@ def test_evidence_comes_by_itself_when_the_prediction_does(place):
     document.forget_prediction()
     assert document.evidence is None and document.hover == Pixel(40, 60)
     place.wait(place.predicted)
-    assert explains(place, Pixel(40, 60)) and seen[-1] is document.evidence
+    place.wait(lambda: explains(place, beneath(place)))
+    assert seen[-1] is document.evidence
 
 
 def test_the_pixel_that_a_zoom_brings_beneath_the_mouse_is_explained(place):
