@@ -15,7 +15,7 @@ import numpy as np
 
 from pspgui.evidence.parts import CellsEvidence
 from pspgui.evidence.psp import PSPEvidence
-from pspgui.evidence.psp_reads import LevelReads, checked_pixel, extent, kernel_taps
+from pspgui.evidence.psp_reads import LevelReads, around, checked_pixel, extent, kernel_taps
 from pspgui.evidence.readings import ChannelShares, Target
 from pspgui.evidence.regions import middle_of, reads_of, region_target, tiles_of
 from pspgui.evidence.targets import aim, offset_of, row_of
@@ -215,11 +215,7 @@ def _of_many(
     rows, columns = (extent(np.asarray(np.any(spoken, axis=axis))) for axis in (1, 0))
     box = Rect(rows.start, columns.start, rows.stop, columns.stop)
     box = box.moved(int(pull.rows[0]), int(pull.columns[0]))
-    around, (height, width) = box.padded(1), features.shape[1:]
-    inside = around.intersect(Rect(0, 0, height, width))
-    framed = np.zeros((len(features), around.height, around.width), features.dtype)
-    framed[:, *inside.moved(-around.y0, -around.x0).slices] = features[:, *inside.slices]
-    return channel_sums(framed, gradient[rows, columns], weight, check)
+    return channel_sums(around(features, box, 1), gradient[rows, columns], weight, check)
 
 
 def _of_level(

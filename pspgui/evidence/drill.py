@@ -7,6 +7,8 @@ sign and size: what they are drawn with must not stretch them to a common range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, gates_between
@@ -14,7 +16,6 @@ from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel, pixels_o
 from pspgui.evidence.readings import LOCAL, OpenedSource, Reading, Source, Target
 from pspgui.evidence.targets import aim, row_of
 from pspgui.geometry import Rect, bin_span
-from pspgui.inference.activations import LevelWeights
 
 
 def open_source(
@@ -88,73 +89,70 @@ def _opened_level(
     """Return the cells' parts of all bins of a level that are read, (h, w), and their biases'."""
     level = evidence.level(source.level)
     rows, columns = (used[level.place].nonzero()[0] for used in evidence.reads.reached(cells))
-    values, constant = np.zeros(evidence.activations.grid), 0.0
-    for row in rows.tolist():
-        for column in columns.tolist():
-            one = source._replace(kind="bin", row=row, col=column)
-            parts, biases = _opened_bin(evidence, cells, gradient, one)
-            values += parts
-            constant += biases
-    return values, constant
+    places = [(row, column) for row in rows.tolist() for column in columns.tolist()]
+    read = [_read(level, cells, gradient, *place) for place in places]
+    return bins_parts(evidence, source.level, places, np.stack(read))
 
 
 def _opened_bin(
     evidence: PSPEvidence, cells: Cells, gradient: np.ndarray, source: Source
 ) -> tuple[np.ndarray, float]:
     """Return the cells' parts of a bin, (h, w), and that of its reduction's bias."""
-    weights, level = level_weights(evidence, source.level), evidence.level(source.level)
-    return bin_parts(evidence, source, _pull(level, weights, cells, gradient, source))
+    level, place = evidence.level(source.level), (source.row, source.col)
+    read = _read(level, cells, gradient, *place)
+    return bins_parts(evidence, source.level, [place], read[None])
 
 
-def level_weights(evidence: PSPEvidence, bins: int) -> LevelWeights:
-    """Return the weights of a level; raises KeyError, and ValueError where they are not known."""
+def bins_parts(
+    evidence: PSPEvidence, bins: int, places: Sequence[tuple[int, int]], read: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the cells' parts of some bins of a level, (h, w), and that of their biases.
+
+    read (n, k, k, K) is d logit / d what every tap reads of the bins at `places`. Raises KeyError
+    for a level that there is not, and ValueError where its weights are not known.
+    """
     level = evidence.level(bins)
     if not evidence.weights.levels:
         raise ValueError("the weights of the levels are not known")
-    return evidence.weights.levels[evidence.activations.levels.index(level.bins)]
-
-
-def bin_parts(
-    evidence: PSPEvidence, source: Source, pull: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return the cells' parts of a bin, (h, w), and that of its reduction's bias.
-
-    `pull` (C_l,) is d logit / d the reduced bin.
-    """
-    weights = level_weights(evidence, source.level)
-    index = evidence.activations.levels.index(source.level)
-    prior = evidence.activations.level_priors[index][:, source.row, source.col]
+    index = evidence.activations.levels.index(level.bins)
+    weights, prior = evidence.weights.levels[index], evidence.activations.level_priors[index]
+    pull = np.tensordot(read, weights.taps, axes=((1, 2, 3), (1, 2, 3)))  # (n, C_l)
     if weights.rectified:
-        pull = pull * (prior > 0)
-    constant = 0.0
+        pull = pull * np.stack([prior[:, row, column] > 0 for row, column in places])
+    constant, values = 0.0, np.zeros(evidence.activations.grid)
     if weights.weight is not None:
         assert weights.bias is not None
-        constant, pull = float(pull @ weights.bias), weights.weight.T @ pull
-    features, values = evidence.activations.features, np.zeros(evidence.activations.grid)
-    y0, y1 = bin_span(source.row, source.level, values.shape[0])
-    x0, x1 = bin_span(source.col, source.level, values.shape[1])
-    inside = features[:, y0:y1, x0:x1]
-    if evidence.weights.pool == "average":
-        values[y0:y1, x0:x1] = np.tensordot(pull, inside, axes=1) / ((y1 - y0) * (x1 - x0))
-        return values, constant
+        constant, pull = float((pull @ weights.bias).sum()), pull @ weights.weight
+    for (row, column), one in zip(places, pull, strict=True):
+        spans = zip((row, column), values.shape, strict=True)
+        y, x = (slice(*bin_span(at, bins, size)) for at, size in spans)
+        inside = evidence.activations.features[:, y, x]
+        values[y, x] += _pooled(evidence.weights.pool, one, inside)
+    return values, constant
+
+
+def _pooled(pool: str, pull: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return what the cells (C, h, w) of a bin add of its pooled features, (h, w)."""
+    shape = inside.shape[1:]
+    if pool == "average":
+        mean: np.ndarray = np.tensordot(pull, inside, axes=1) / (shape[0] * shape[1])
+        return mean
     # Of a maximum, every channel has the cell it was found at.
     flat = inside.reshape(len(inside), -1)
     at = flat.argmax(axis=1)
     parts = np.zeros(flat.shape[1])
     np.add.at(parts, at, pull * flat[np.arange(len(flat)), at])
-    values[y0:y1, x0:x1] = parts.reshape(y1 - y0, x1 - x0)
-    return values, constant
+    return parts.reshape(shape)
 
 
-def _pull(
-    level: LevelReads, weights: LevelWeights, cells: Cells, gradient: np.ndarray, source: Source
+def _read(
+    level: LevelReads, cells: Cells, gradient: np.ndarray, row: int, column: int
 ) -> np.ndarray:
-    """Return d logit / d prior of a bin, (C_l,)."""
-    rows = level.rows[cells.rows, :, source.row]
-    columns = level.columns[cells.columns, :, source.col]
+    """Return d logit / d what every tap reads of a bin, (k, k, K)."""
+    rows = level.rows[cells.rows][:, :, row]
+    columns = level.columns[cells.columns][:, :, column]
     shape = (len(cells.rows), len(cells.columns), -1)
-    read = np.einsum("it,js,ijk->tsk", rows, columns, gradient.reshape(shape))
-    found: np.ndarray = np.tensordot(weights.taps, read, axes=3)
+    found: np.ndarray = np.einsum("it,js,ijk->tsk", rows, columns, gradient.reshape(shape))
     return found
 
 

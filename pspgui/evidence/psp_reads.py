@@ -274,6 +274,15 @@ def _span(places: list[int]) -> slice:
     return slice(places[0], places[-1] + 1)
 
 
+def around(maps: np.ndarray, cells: Rect, reach: int) -> np.ndarray:
+    """Return cells of maps (C, h, w) with a frame of so many around them, zero in the padding."""
+    framed = cells.padded(reach)
+    inside = framed.intersect(Rect(0, 0, *maps.shape[1:]))
+    found = np.zeros((len(maps), framed.height, framed.width), maps.dtype)
+    found[:, *inside.moved(-framed.y0, -framed.x0).slices] = maps[:, *inside.slices]
+    return found
+
+
 def extent(used: np.ndarray) -> slice:
     """Return the slice from the first to the last true entry."""
     places = used.tolist()

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.evidence import Evidence
-from pspgui.evidence.drill import bin_parts, level_weights
+from pspgui.evidence.drill import bins_parts
 from pspgui.evidence.psp import LevelMeans, PSPEvidence
-from pspgui.evidence.psp_reads import pixels_of
+from pspgui.evidence.psp_reads import around, pixels_of
 from pspgui.evidence.readings import LOCAL, NOWHERE, OpenedSource, Reading, Source, Target
 from pspgui.evidence.regions import (
     PyramidRegion,
@@ -26,9 +26,10 @@ from pspgui.evidence.regions import (
     region_target,
     tiles_of,
 )
+from pspgui.geometry import Rect
 from pspgui.labels.raster import Stamp
 
-_BLOCK_CELLS = 512
+_BLOCK_CELLS = 128
 Check = Callable[[], None]
 
 
@@ -82,8 +83,8 @@ def taps_of_region(
     cells = PyramidRegion(evidence, reads, baseline)
     gradient = cells.gradient(goal, reading)
     sums = np.zeros((kernel, kernel))
-    for tap in _local_taps(cells, gradient, check):
-        sums[tap.down, tap.across] += float(tap.parts.sum())
+    for some in _local_parts(cells, gradient, check):
+        sums += some.parts.sum(axis=0)
     return tuple(
         _tap(cells, row, column, float(sums[row, column]))
         for row, column in np.ndindex(*sums.shape)
@@ -95,66 +96,55 @@ def _opened(
 ) -> tuple[np.ndarray, float]:
     """Return a source's parts by cell, (h, w), and what its biases add."""
     evidence, gradient = cells.evidence, cells.gradient(goal)
-    values, constant = np.zeros(evidence.activations.grid), 0.0
     if source.level == LOCAL or source.kind == "tap":
-        for tap in _local_taps(cells, gradient, check):
-            if source.kind != "tap" or (tap.down, tap.across) == (source.row, source.col):
-                values[tap.rows, tap.columns] += tap.parts
-        return values, constant
-    weights = level_weights(evidence, source.level)
+        values = np.zeros(evidence.activations.grid)
+        for some in _local_parts(cells, gradient, check):
+            for row, column in np.ndindex(*some.parts.shape[1:]):
+                if source.kind != "tap" or (row, column) == (source.row, source.col):
+                    rows, columns, inside = _read(cells, some.rows, some.columns, row, column)
+                    values[rows, columns] += some.parts[inside, row, column]
+        return values, 0.0
     read = cells.pulled(evidence.level(source.level), gradient)  # (k, b, k, b, K)
     places = [(source.row, source.col)]
     if source.kind == "level":
         places = list(np.ndindex(source.level, source.level))
-    for row, column in places:
-        pull = np.tensordot(weights.taps, read[:, row, :, column], axes=3)
-        if pull.any():
-            check()
-            one = source._replace(kind="bin", row=row, col=column)
-            parts, biases = bin_parts(evidence, one, pull)
-            values += parts
-            constant += biases
-    return values, constant
+    reads = {place: read[:, place[0], :, place[1]] for place in places}
+    there = [place for place, one in reads.items() if one.any()] or places[:1]
+    check()
+    return bins_parts(evidence, source.level, there, np.stack([reads[place] for place in there]))
 
 
-class _Tap(NamedTuple):
-    """One tap of the bottleneck at some cells: the cells that it reads, and what it adds, (n,)."""
+class _Local(NamedTuple):
+    """Some cells (n,) and what every tap of the bottleneck adds there, (n, k, k)."""
 
-    down: int
-    across: int
     rows: np.ndarray
     columns: np.ndarray
     parts: np.ndarray
 
 
-def _local_taps(cells: PyramidRegion, gradient: np.ndarray, check: Check) -> Iterator[_Tap]:
-    """Yield what every tap adds through the features, some cells at a time.
+def _local_parts(
+    cells: PyramidRegion, gradient: np.ndarray, check: Check
+) -> Iterator[_Local]:
+    """Yield what every tap adds through the features, some cells at a time; none in the padding.
 
     `gradient` (m, K) is that at the cells; raises ValueError where the weights are not known.
     """
-    evidence = cells.evidence
-    weight, features = evidence.weights.local_weight, evidence.activations.features
+    weight, features = cells.evidence.weights.local_weight, cells.evidence.activations.features
     if weight is None:
         raise ValueError("the weights of the bottleneck are not known")
-    ys, xs, moved = _spoken(cells, gradient)
-    for down, across in np.ndindex(*weight.shape[2:]):
-        rows, columns, inside = _read(cells, ys, xs, down, across)
-        own = np.ascontiguousarray(weight[:, :, down, across]).T
-        for start in range(0, len(inside), _BLOCK_CELLS):
-            check()
-            here = slice(start, start + _BLOCK_CELLS)
-            parts = own @ moved[inside[here]].T
-            parts *= features[:, rows[here], columns[here]]
-            yield _Tap(down, across, rows[here], columns[here], parts.sum(axis=0))
-
-
-def _spoken(
-    cells: PyramidRegion, gradient: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the cells that anything is passed on to, (n,) twice, and their gradient, (n, K)."""
-    spoken = np.flatnonzero(gradient.any(axis=1))
+    kernel, spoken = weight.shape[2], np.flatnonzero(gradient.any(axis=1))
     down, across = np.divmod(spoken, len(cells.columns))
-    return down + cells.rows[0], across + cells.columns[0], gradient[spoken]
+    box = Rect(cells.rows[0], cells.columns[0], cells.rows[-1] + 1, cells.columns[-1] + 1)
+    framed = around(features, box, kernel // 2)
+    views = np.lib.stride_tricks.sliding_window_view(framed, (kernel, kernel), axis=(1, 2))
+    flat = weight.reshape(len(weight), -1)
+    for start in range(0, len(spoken), _BLOCK_CELLS):
+        check()
+        here = slice(start, start + _BLOCK_CELLS)
+        back = (gradient[spoken[here]] @ flat).reshape(-1, len(features), kernel * kernel)
+        read = views[:, down[here], across[here]].reshape(len(features), len(back), -1)
+        parts = np.einsum("nct,cnt->nt", back, read).reshape(-1, kernel, kernel)
+        yield _Local(down[here] + cells.rows[0], across[here] + cells.columns[0], parts)
 
 
 def _read(
@@ -165,7 +155,7 @@ def _read(
     reach = cells.evidence.reads.kernel // 2
     rows, columns = ys + down - reach, xs + across - reach
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    return rows[inside], columns[inside], inside.nonzero()[0]
+    return rows[inside], columns[inside], np.flatnonzero(inside)
 
 
 def _tap(cells: PyramidRegion, row: int, column: int, value: float) -> Source:
