@@ -105,6 +105,28 @@ def qtbot(qtbot):
     return qtbot
 
 
+@pytest.fixture(autouse=True)
+def dialogs_are_answered(monkeypatch):
+    """Fail where a dialog asks and nobody answers for a minute: it would wait for ever."""
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is None:
+        return
+    from PySide6.QtCore import QTimer
+
+    wait = widgets.QDialog.exec
+
+    def wait_a_minute(dialog):
+        late = QTimer(singleShot=True, interval=60_000)
+        late.timeout.connect(dialog.reject)
+        late.start()
+        answer = wait(dialog)
+        words = dialog.text() if isinstance(dialog, widgets.QMessageBox) else dialog.windowTitle()
+        assert late.isActive(), f"nobody answered {type(dialog).__name__}: {words}"
+        return answer
+
+    monkeypatch.setattr(widgets.QDialog, "exec", wait_a_minute)
+
+
 _tests = 0
 
 

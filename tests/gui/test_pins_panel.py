@@ -240,7 +240,8 @@ def test_what_is_copied_holds_every_number(place, tmp_path):
     place.wait(lambda: any("saved" in text for text in told))
     assert json.loads((tmp_path / "out" / "pins.json").read_text()) == read
     panel.save(tmp_path / "plain", "Tab-separated values (*.tsv)")
-    place.wait(lambda: (tmp_path / "plain.tsv").is_file())
+    place.wait(lambda: not place.session.in_turn.open)  # else closing asks about it
+    assert (tmp_path / "plain.tsv").is_file()
 
 
 def test_pins_survive_other_images_and_the_project_keeps_them(opened, folder):
