@@ -181,7 +181,10 @@ class EvidencePanel(QWidget):
         mute = document.prediction is not None and not document.can_explain
         self.targets.set_ready(not mute or document.is_preview)
         self._pin_button.setEnabled(not mute or document.is_preview)
-        self._show(document.evidence)
+        alone = document.engine is None or document.by_windows or document.shows_region
+        if document.evidence is None or alone:
+            self._show(document.evidence)
+        # Else it is still that of the answer before, and the new one's comes next.
 
     def _show(self, evidence: PixelEvidence | None) -> None:
         self._shown = evidence

@@ -20,6 +20,7 @@ from pspgui.gui.panels.pyramid_tiles import (
     placeholder_tiles,
     tile_steps,
     titled_tiles,
+    with_numbers,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class PyramidPanel(QWidget):
         document.hover_changed.connect(self._on_hover)
         document.pin_changed.connect(self._on_hover)
         maps.drawn_changed.connect(self._on_drawn)
-        maps.counted.connect(self._on_views)
+        maps.counted.connect(self._on_counted)
         maps.mode_changed.connect(self._on_mode)
         maps.aim_changed.connect(self._show_words)
         document.classes_changed.connect(self._show_words)
@@ -127,8 +128,7 @@ class PyramidPanel(QWidget):
     @Slot()
     def _on_views(self) -> None:
         document, maps = self._document, self.maps
-        if document.image is not None:
-            self._strip.set_frame(self._frame())
+        self._on_camera()
         self._show_words()
         if not document.views:
             self._making.stop()
@@ -147,9 +147,20 @@ class PyramidPanel(QWidget):
         old = {tile.name: tile for tile in self._strip.tiles}
         return tuple(
             tile if tile.name not in old or old[tile.name].after is None
+            else old[tile.name] if old[tile.name].title == tile.title
             else replace(old[tile.name], title=tile.title)
             for tile in tiles
         )  # fmt: skip
+
+    @Slot()
+    def _on_counted(self) -> None:
+        """Tell statistics in the words of tiles; those still to be made get them then."""
+        if self._making.isActive():
+            self._on_views()
+        elif self._document.views and not self.maps.is_pending:
+            words = self.maps.words
+            tiles = (with_numbers(t, words.get(t.name, "")) for t in self._strip.tiles)
+            self._strip.set_tiles(tuple(tiles), ready=True)
 
     @Slot()
     def _make_next(self) -> None:

@@ -81,9 +81,13 @@ class PyramidStrip(Explained):
 
     def set_tiles(self, tiles: tuple[Tile, ...], ready: bool) -> None:
         """Show other maps; placeholders (not `ready`) cannot be chosen."""
+        same = ready == self._ready and len(tiles) == len(self._tiles) and all(
+            new.looks_like(old) for new, old in zip(tiles, self._tiles, strict=True)
+        )
         self._tiles, self._ready = tiles, ready
         self._focused = min(self._focused, len(tiles) - 1)
-        self._place()
+        if not same or len(self._rects) != len(tiles):
+            self._place()
 
     def set_tile(self, tile: Tile) -> None:
         """Show another version of one tile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +68,14 @@ class Tile:
     limits: Span | None = None
     is_signed: bool = False
     rough_range: str = ""
+
+    def looks_like(self, other: Tile) -> bool:
+        """Whether both are painted alike, whatever their words."""
+        return self is other or all(
+            _same(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(self)
+            if field.name != "words"
+        )
 
 
 def placeholder_tiles() -> tuple[Tile, ...]:
@@ -218,6 +226,21 @@ def _tile(
         is_signed=scale[0] < 0,
         rough_range=_rough(span),
     )
+
+
+def with_numbers(tile: Tile, numbers: str) -> Tile:
+    """Return a tile with statistics among its words, which come behind its pictures."""
+    if not numbers or numbers in tile.words or not tile.words.endswith(_CLICK):
+        return tile
+    return replace(tile, words=f"{tile.words.removesuffix(_CLICK)}{numbers}\n{_CLICK}")
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two fields of tiles are equal; of pictures and maps whether they are the same."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    kept = isinstance(one, QImage | np.ndarray) or isinstance(other, QImage | np.ndarray)
+    return one is other if kept else one == other
 
 
 def _joined(view: LevelView, note: str, *lines: str, title: str = "") -> str:
