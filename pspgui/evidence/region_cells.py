@@ -26,10 +26,12 @@ from pspgui.evidence.regions import (
     region_target,
     tiles_of,
 )
+from pspgui.evidence.winograd import cell_sums
 from pspgui.geometry import Rect
 from pspgui.labels.raster import Stamp
 
 _BLOCK_CELLS = 128
+_MANY_CELLS = 160
 Check = Callable[[], None]
 
 
@@ -96,6 +98,8 @@ def _opened(
 ) -> tuple[np.ndarray, float]:
     """Return a source's parts by cell, (h, w), and what its biases add."""
     evidence, gradient = cells.evidence, cells.gradient(goal)
+    if source.level == LOCAL and _is_large(cells, gradient):
+        return _local_cells(cells, gradient, check), 0.0
     if source.level == LOCAL or source.kind == "tap":
         values = np.zeros(evidence.activations.grid)
         for some in _local_parts(cells, gradient, check):
@@ -112,6 +116,26 @@ def _opened(
     there = [place for place, one in reads.items() if one.any()] or places[:1]
     check()
     return bins_parts(evidence, source.level, there, np.stack([reads[place] for place in there]))
+
+
+def _is_large(cells: PyramidRegion, gradient: np.ndarray) -> bool:
+    """Say whether there are so many cells that fewer multiplications are worth preparing."""
+    weight = cells.evidence.weights.local_weight
+    spoken = int(np.count_nonzero(gradient.any(axis=1)))
+    return weight is not None and weight.shape[2] == 3 and spoken >= _MANY_CELLS
+
+
+def _local_cells(cells: PyramidRegion, gradient: np.ndarray, check: Check) -> np.ndarray:
+    """Return what every cell adds through the features by all taps of a 3x3 bottleneck, (h, w)."""
+    weight, known = cells.evidence.weights.local_weight, cells.evidence.activations
+    assert weight is not None
+    box = Rect(cells.rows[0], cells.columns[0], cells.rows[-1] + 1, cells.columns[-1] + 1)
+    pulled = gradient.reshape(box.height, box.width, -1)
+    parts, framed = cell_sums(around(known.features, box, 1), pulled, weight, check), box.padded(1)
+    values = np.zeros(known.grid)
+    inside = framed.intersect(Rect(0, 0, *known.grid))
+    values[inside.slices] = parts[inside.moved(-framed.y0, -framed.x0).slices]
+    return values
 
 
 class _Local(NamedTuple):
