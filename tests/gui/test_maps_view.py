@@ -7,9 +7,10 @@ import pytest
 from canvas_case import open_canvas, rendered
 from fakes import fake_image
 from panel_fakes import predicted_document
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from workplace import Workplace
 
 from pspgui.geometry import Pixel
@@ -185,6 +186,36 @@ def test_the_legend_never_covers_the_minimap(qtbot):
     ((_, area),) = canvas.legends.areas()
     minimap = canvas._aids.minimap.area(canvas.camera)
     assert not minimap.isEmpty() and not area.intersects(minimap)
+
+
+def move_mouse(canvas, point):
+    """Move the mouse without asking the platform, which says nothing of where it was already."""
+    no = Qt.MouseButton.NoButton
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, point, canvas.mapToGlobal(point), no, no,
+        Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(canvas, move)
+
+
+@pytest.mark.parametrize("zoom", [1, 4])
+def test_the_legend_makes_way_for_the_mouse(qtbot, zoom):
+    canvas = open_canvas(qtbot, size=(500, 400))
+    canvas.document.show_map(signed_map())
+    canvas.zoom_by(zoom)
+    rendered(canvas)
+    ((_, usual),) = canvas.legends.areas()
+    move_mouse(canvas, usual.center())
+    ((_, beside),) = canvas.legends.areas()
+    assert not beside.contains(usual.center()) and QRectF(canvas.rect()).contains(beside)
+    assert not beside.intersects(canvas._aids.minimap.area(canvas.camera))
+    shown = rendered(canvas)
+    colours = {tuple(shown[int(a.top()) + 8, int(a.left()) + 6]) for a in (usual, beside)}
+    assert len(colours) == 2  # it is painted where it went
+
+    move_mouse(canvas, QPointF(250, 200))
+    ((_, back),) = canvas.legends.areas()
+    assert back == usual
 
 
 def test_a_map_without_a_picture_has_no_legend(qapp, qtbot):

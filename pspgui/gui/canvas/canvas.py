@@ -340,6 +340,7 @@ class Canvas(QWidget):
         if self.cursor().shape() != shape:
             self.setCursor(shape)
         hidden = pans or self._space or aid is not None or self._document.image is None
+        self.legends.set_mouse(self._at)
         self._marks.tool.at = None if hidden else self._at
         self._marks.refresh(self._marks.tool)
 

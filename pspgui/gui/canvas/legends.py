@@ -1,14 +1,15 @@
 """Legends on the canvas: what colours mean, one above the other in the lower left corner.
 
 Whatever needs one hands the canvas a `Legend` (`canvas.legends.add`); they never overlap. Where
-they would hide what an opened source pools from, they stand in the lower right corner.
+they would hide the mouse or what an opened source pools from, they stand in another corner.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
-from PySide6.QtCore import QObject, QRectF, QSizeF, Qt, Slot
+from PySide6.QtCore import QMarginsF, QObject, QPointF, QRectF, QSizeF, Qt, Slot
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -25,6 +26,9 @@ _EDGE: Final = 2.0 * GRID_PX
 _OVER_GRIP: Final = 76.0  # the divider's grip stays free
 _WIDEST: Final = 288.0
 _GROUND: Final = 0.92
+_NEAR: Final = 12.0  # how near the mouse may come before they make way
+
+_Areas = list[tuple["Legend", QRectF]]
 
 
 class Legend(Protocol):
@@ -49,6 +53,7 @@ class LegendStack(QObject):
         self._document, self._canvas, self._camera = document, canvas, camera
         self._legends: tuple[Legend, ...] = ()
         self._painted: list[QRectF] = []
+        self._mouse: QPointF | None = None
         document.hover_changed.connect(self._on_hover)
 
     def add(self, *legends: Legend) -> None:
@@ -56,15 +61,25 @@ class LegendStack(QObject):
         self._legends = (*self._legends, *legends)
         self._canvas.update()
 
-    def areas(self) -> list[tuple[Legend, QRectF]]:
+    def areas(self) -> _Areas:
         """Return every legend that is shown, and where; those without room are left out."""
-        document, view = self._document, self._camera.viewport
+        document = self._document
         if document.overlay_hidden or document.image is None:
             return []
-        left = _EDGE + (BREADTH if document.has_aid("rulers") else 0.0)
+        return min(self._corners(self._stacked()), key=self._hides)
+
+    def set_mouse(self, at: QPointF | None) -> None:
+        """Make way for the mouse, at a widget point or elsewhere (None)."""
+        self._mouse = at
+        if self._painted and self._painted != [area for _, area in self.areas()]:
+            self.refresh()
+
+    def _stacked(self) -> _Areas:
+        """Return the legends one above the other in the lower left corner."""
+        document, view = self._document, self._camera.viewport
         bottom = view.bottom() - (_OVER_GRIP if document.has_aid("split") else _EDGE)
-        widest = min(_WIDEST, view.width() - left - _EDGE)
-        found = []
+        widest = min(_WIDEST, view.width() - self._left - _EDGE)
+        found: _Areas = []
         for legend in self._legends:
             size = legend.size(widest - 2 * PAD)
             if size.isEmpty() or widest < 120:
@@ -72,22 +87,33 @@ class LegendStack(QObject):
             width, height = size.width() + 2 * PAD, size.height() + 2 * PAD - 4
             if bottom - height < _EDGE:
                 break
-            found.append((legend, QRectF(left, bottom - height, width, height)))
+            found.append((legend, QRectF(self._left, bottom - height, width, height)))
             bottom -= height + _GAP
-        return self._beside_opened(found)
+        return found
 
-    def _beside_opened(self, found: list[tuple[Legend, QRectF]]) -> list[tuple[Legend, QRectF]]:
-        """Return the areas, moved to the right where they hide less there of what lies open."""
-        document, camera = self._document, self._camera
-        if document.opened is None or not camera.shows_all:  # the minimap is on the right then
-            return found
-        place = camera.to_widget_rect(document.opened.source.region)
-        right = camera.viewport.right() - _EDGE
-        moved = [
-            (legend, QRectF(right - area.width(), area.top(), area.width(), area.height()))
-            for legend, area in found
-        ]
-        return min(found, moved, key=lambda areas: sum(_shared(a, place) for _, a in areas))
+    @property
+    def _left(self) -> float:
+        return _EDGE + (BREADTH if self._document.has_aid("rulers") else 0.0)
+
+    def _corners(self, found: _Areas) -> Iterator[_Areas]:
+        """Yield the areas in every corner that is free, the most usual first."""
+        yield found
+        if self._camera.shows_all:  # else the minimap is there
+            right = self._camera.viewport.right() - _EDGE
+            yield [(legend, area.translated(right - area.right(), 0)) for legend, area in found]
+        if found:
+            up = min(area.top() for _, area in found) - self._left  # rulers are equally broad
+            yield [(legend, area.translated(0, -up)) for legend, area in found]
+
+    def _hides(self, areas: _Areas) -> tuple[bool, float]:
+        """Return whether areas hide the mouse, and how much of what an open source pools from."""
+        mouse, opened, camera = self._mouse, self._document.opened, self._camera
+        near = QMarginsF(_NEAR, _NEAR, _NEAR, _NEAR)
+        over = mouse is not None and any((area + near).contains(mouse) for _, area in areas)
+        if opened is None or not camera.shows_all:
+            return over, 0.0
+        place = camera.to_widget_rect(opened.source.region)
+        return over, sum(_shared(area, place) for _, area in areas)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw those that are shown."""
