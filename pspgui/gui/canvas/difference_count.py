@@ -61,8 +61,8 @@ class DifferenceCount(QObject):
     def _follow(self) -> None:
         """Count anew when other maps are compared, or other labels drawn."""
         document = self._document
-        if document.overlay_hidden:
-            return  # for a moment only
+        if document.overlay_hidden or (not self._maps and document.view_mode not in COMPARING):
+            return  # hidden for a moment only, or not of interest
         maps: tuple[np.ndarray | None, ...] = ()
         if document.view_mode in COMPARING:
             maps = document.maps_in_view()
