@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pspgui.inference.predictor import Prediction
     from pspgui.inference.views import LevelView
     from pspgui.jobs.class_tables import Explains
+    from pspgui.jobs.following import Following
     from pspgui.jobs.windowed import WindowEvidence
-    from pspgui.labels.following import Following
     from pspgui.labels.label_map import LabelMap
 
 

@@ -12,10 +12,10 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from pspgui.geometry import Rect
 from pspgui.gui.changing import Changing
 from pspgui.imaging.scratch import copied, full_map
+from pspgui.jobs.following import Following, compare, follow
 from pspgui.labels.classes import CAMVID, ClassTable
 from pspgui.labels.editing import Stroke
 from pspgui.labels.edits import MIB, TILE_PX, Edit
-from pspgui.labels.following import Following, compare, follow
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import IMPORTED, MODEL, value_for

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,13 @@ import numpy as np
 from pspgui.geometry import Pixel, Rect
 from pspgui.imaging.scratch import ScratchError, copied, full_map
 from pspgui.jobs.class_tables import Explains, Translation
+from pspgui.jobs.following import Following, compare
 from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
 from pspgui.jobs.model_choice import ModelChoice, ModelFacts
 from pspgui.jobs.readings import cost
 from pspgui.jobs.samples import read_samples
 from pspgui.jobs.windowed import WindowEvidence, WindowPrediction, window_around
 from pspgui.labels.classes import ClassTable
-from pspgui.labels.following import Following, compare
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # while no rate is known, where a CPU reads more pixels than this.
 LONG_S = 1.0
 LARGE_PIXELS = 1_000_000
+_ASKED_AT_ONCE = ("pspgui.evidence.whatif",)  # by the window, which must not wait for imports
 _BACKENDS = ("auto", "torch", "openvino")
 _SMALL_PIXELS = 256 * 256  # too few to tell a rate by, or to be looked at smaller
 
@@ -140,6 +142,8 @@ def load_model(room: ModelRoom, choice: ModelChoice, remembered: Remembered | No
         import torch
 
         torch.set_num_threads(_threads())
+        for name in _ASKED_AT_ONCE:
+            import_module(name)
         yield Step(f"Loading {choice.path.name}")
         overrides = choice.overrides or {}
         predictor = _predictor(choice, overrides, turn)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from pspgui.geometry import Rect
 from pspgui.gui.canvas.screen_labels import Difference, Fill, Outline, alike
 from pspgui.gui.panels.classes import ClassesPanel
-from pspgui.labels.following import compare
+from pspgui.jobs.following import compare
 from pspgui.labels.provenance import MODEL
 
 

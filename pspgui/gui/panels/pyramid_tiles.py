@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,7 @@ class Tile:
         )
 
 
+@cache
 def placeholder_tiles() -> tuple[Tile, ...]:
     """Return the empty tiles before there is a prediction."""
     return tuple(Tile(name, title, two) for name, title, two in PLACEHOLDERS)

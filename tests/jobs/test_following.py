@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pspgui.geometry import Rect
-from pspgui.labels.following import compare, follow
+from pspgui.jobs.following import compare, follow
 from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import MODEL, PERSON
 
