@@ -98,15 +98,17 @@ def map_of_opened(opened: OpenedSource, placed: Placed, read_otherwise: bool = F
         else "1×1" if source.level == 1
         else f"{source.level}×{source.level} row {source.row + 1}, column {source.col + 1}"
     )
-    cells = signed(float(opened.values.sum()), 3)
-    parts = f"{cells} cells {signed(opened.constant, 3)} biases"
+    of_cells = float(opened.values.sum())
+    meaning = "What every cell adds through this source"
+    if abs(opened.constant) > abs(of_cells):
+        meaning += "; more of it comes from its biases, which are no cell's"
+    parts = f"{signed(of_cells, 3)} cells {signed(opened.constant, 3)} biases"
     lattice = Lattice.of(placed)
     if region is not None:
         lattice = Lattice((region.height, region.width), False, (region.y0, region.x0))
     return ShownMap(
         "opened", f"{name}: {'split ' * read_otherwise}{signed(opened.total, 3)} = {parts}",
-        opened.values, "signed", lattice, "What every cell adds through this source", "logits",
-        smooth=False,
+        opened.values, "signed", lattice, meaning, "logits", smooth=False,
     )  # fmt: skip
 
 

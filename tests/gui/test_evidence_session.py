@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -111,6 +113,13 @@ def test_a_source_of_a_window_lies_over_that_window_alone(place):
     assert veiled.pixelColor(outside) == plain.pixelColor(outside)
 
 
+def shown_meaning(document, times):
+    """What the legend says of the opened source, had it biases of so many times its cells' sum."""
+    opened = document.opened
+    other = replace(opened, constant=times * float(opened.values.sum()))
+    return map_of_opened(other, document.prediction).meaning
+
+
 def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
     document, panel = place.document, place.window.evidence
     document.set_pin(Pixel(40, 60))
@@ -124,6 +133,8 @@ def test_a_level_opened_from_the_waterfall_is_named_and_is_all_its_bins(place):
     assert np.count_nonzero(document.opened.values) > 0
     title = map_of_opened(document.opened, document.prediction).title
     assert title.startswith("2×2, all bins: ") and "split" not in title
+    assert "biases" not in shown_meaning(document, 0.5)
+    assert "no cell's" in shown_meaning(document, 2)
     # Cells are of the split: with other amounts beside them the legend says so.
     shown, canvas = MapInView(document), place.window.canvas
     assert shown.shown.title == title

@@ -413,7 +413,8 @@ class BinGrids(Pointable):
         steps = np.clip(np.rint((reading.values / self._limit + 1) * 127.5), 0, 255)
         colours = diverging_lut(theme)[steps.astype(np.uint8)].tolist()
         room = frame.width() / level, frame.height() / level
-        write = _writer(metrics, room, self._limit, 1 if self._numbers else 2)
+        most = float(np.abs(reading.values).max())
+        write = _writer(metrics, room, most, 1 if self._numbers else 2)
         values, edge = reading.values.tolist(), QColor(theme.panel)
         if level == 1:
             values[0][0] = _as_in_sums(self._evidence, values[0][0])
@@ -482,20 +483,20 @@ def _side(row: tuple[int, ...], width: int) -> float:
 
 
 def _writer(
-    metrics: QFontMetrics, room: tuple[float, float], limit: float, least: int
+    metrics: QFontMetrics, room: tuple[float, float], most: float, least: int
 ) -> Callable[[float], str] | None:
-    """Return what writes a number into a bin (width, height); None if none fits.
+    """Return what writes a number up to `most` into a bin (width, height); None if none fits.
 
     With two decimals or, where `least` is fewer, without the zero before them, or with those few.
     """
     ways: list[Callable[[float], str]] = [lambda value: signed(value, 2)]
-    if least < 2 and limit < 1:  # of ±0.5 one decimal tells next to nothing
+    if least < 2 and most < 0.995:  # of ±0.5 one decimal tells next to nothing
         ways.append(lambda value: signed(value, 2).replace("0.", ".", 1))
     if least < 2:
         ways.append(lambda value: signed(value, least))
     if room[1] < metrics.height() - 2:
         return None
     for way in ways:
-        if room[0] >= metrics.horizontalAdvance(way(-limit)) + 1:
+        if room[0] >= metrics.horizontalAdvance(way(-most)) + 1:
             return way
     return None
