@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Slot
 
+from pspgui.gui.errors import sentence
 from pspgui.gui.notices import Notice
-from pspgui.jobs.messages import Job, Urgency
+from pspgui.jobs.messages import Job, JobCancelled, Steps, Turn, Urgency
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
     from pspgui.gui.model_session import ModelSession
 
 Answer = Callable[[Any], object]
-_ABOUT: Final = "written"  # no kind of a job: a notice about one tells that it has failed
+_WRITTEN, _FAILED = "written", "not written"  # what notices are about
 
 
 class _Asked(NamedTuple):
@@ -23,6 +24,10 @@ class _Asked(NamedTuple):
     job: Job
     answer: Answer | None
     urgency: Urgency
+
+
+class _Failure(NamedTuple):
+    sentence: str
 
 
 class InTurn(QObject):
@@ -37,9 +42,9 @@ class InTurn(QObject):
         super().__init__(session)
         self._document, self._session = document, session
         self._rows: dict[str, list[_Asked]] = {}  # the first of each kind is under way
-        self._told: list[Notice] = []  # since all rows were empty: the latest hides no other
+        # Sentences since all rows were empty, by what they are about: the latest hides no other.
+        self._told: dict[str, list[str]] = {_WRITTEN: [], _FAILED: []}
         session.cancelled.connect(self._on_cancelled)
-        session.notice.connect(self._on_notice)
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -59,14 +64,13 @@ class InTurn(QObject):
         `answer` gets what it returns; without one that is a sentence, and told as a notice.
         """
         if not self.open:
-            self._told.clear()
-            self._session.settled.emit(_ABOUT)
+            for about, sentences in self._told.items():
+                sentences.clear()
+                self._session.settled.emit(about)
         row = self._rows.setdefault(kind, [])
         if row:
             before = row[-1].what[:1].lower() + row[-1].what[1:]
             self._document.message.emit(f"{what} is written as soon as {before} is there.")
-        else:
-            self._session.settled.emit(kind)
         row.append(_Asked(what, job, answer, urgency))
         if len(row) == 1:
             self._begin(kind)
@@ -74,7 +78,7 @@ class InTurn(QObject):
     def _begin(self, kind: str) -> None:
         asked = self._rows[kind][0]
         self._session.answer_to(kind, lambda result: self._on_done(kind, result))
-        self._session.ask("background", kind, asked.job, asked.urgency)
+        self._session.ask("background", kind, _telling(asked.job), asked.urgency)
 
     def _end(self, kind: str) -> _Asked:
         """Take the job under way off its row, and begin the next one."""
@@ -87,25 +91,36 @@ class InTurn(QObject):
 
     def _on_done(self, kind: str, result: Any) -> None:
         asked = self._end(kind)
-        if asked.answer is not None:
+        if isinstance(result, _Failure):
+            self._tell(_FAILED, result.sentence)
+        elif asked.answer is None:
+            self._tell(_WRITTEN, str(result))
+        else:
             asked.answer(result)
-            return
-        self._told.append(Notice(str(result), is_error=False))
-        text = " ".join(notice.text for notice in self._told)
-        is_error = any(notice.is_error for notice in self._told)
-        self._session.notice.emit(Notice(text, is_error, about=_ABOUT))
 
-    @Slot(object)
-    def _on_notice(self, notice: Notice) -> None:
-        """Go on when a job has failed, which the session tells by a notice about its kind."""
-        if notice.is_error and notice.about in self._rows:
-            self._told.append(notice)
-            self._end(notice.about)
+    def _tell(self, about: str, text: str) -> None:
+        sentences = self._told[about]
+        sentences.append(text)
+        self._session.notice.emit(Notice(" ".join(sentences), about == _FAILED, about=about))
 
     @Slot(str)
     def _on_cancelled(self, kind: str) -> None:
         if kind in self._rows:
             self._document.message.emit(f"{self._end(kind).what} was cancelled.")
+
+
+def _telling(job: Job) -> Job:
+    """Return a job that gives the sentence of what went wrong instead of failing."""
+
+    def told(turn: Turn) -> Steps:
+        try:
+            return (yield from job(turn))
+        except JobCancelled:
+            raise
+        except Exception as error:
+            return _Failure(sentence(error))
+
+    return told
 
 
 __all__ = ["InTurn"]

@@ -7,6 +7,7 @@ import threading
 import pytest
 from PySide6.QtWidgets import QMessageBox
 
+from pspgui.durable import SaveError
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.main_window import MainWindow
@@ -70,13 +71,17 @@ def test_all_are_written_in_the_order_they_were_asked_for(bench):
     assert all(f"written to {name}." in last.text for name in "abc") and not last.is_error
 
 
-def test_a_failure_is_told_and_holds_up_none_behind_it(bench):
-    bench.ask("a", error=ValueError("There was no room for a."))
+def test_failures_are_told_and_hold_up_none_behind_them(bench):
+    bench.ask("a", error=SaveError("There was no room for a."))
     bench.ask("b")
+    bench.ask("c", error=SaveError("There was no room for c."))
     bench.finish()
     assert bench.order == ["b"]
-    last = bench.notices[-1]
-    assert "no room for a" in last.text and "written to b" in last.text and last.is_error
+    told = [(notice.is_error, notice.text) for notice in bench.notices]
+    assert told == [
+        (True, "There was no room for a."), (False, "It was written to b."),
+        (True, "There was no room for a. There was no room for c."),
+    ]  # fmt: skip
 
 
 def test_one_that_is_cancelled_is_named_and_the_next_goes_on(bench):
