@@ -618,3 +618,14 @@ def test_by_windows_it_names_the_key_that_opens_the_model_dialog(qapp):
     assert title == "Read by windows"
     key = next(row for row in ROWS if row.id == "model").keys[0]
     assert f"({key})" in hint
+
+
+def test_muting_what_cannot_be_altered_says_why(bench, qtbot):
+    document, what_if = bench.document, bench.what_if
+    document.set_prediction(document.prediction, (), None)
+    assert what_if.evidence is None
+    with qtbot.waitSignal(document.message) as said:
+        bench.grids.mute_wanted.emit((1, 0, 0))
+    title, what_to_do = what_if.reason
+    assert said.args[0] == f"{title}: nothing is muted. {what_to_do}"
+    assert what_if.is_plain
