@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 _AT_ONCE: Final = 16  # steps of a tile each: some 3 ms
 _TURN_S: Final = 0.004
@@ -18,8 +18,10 @@ class Changing(QObject):
     """Carries out one change at a time, which comes in short steps. GUI thread only.
 
     A small one is done when `run` returns. A large one goes on in turns of a few milliseconds, and
-    whoever needs its end before that calls `finish`.
+    whoever needs its end before that calls `finish`. `went_on` tells that one is large.
     """
+
+    went_on = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +50,7 @@ class Changing(QObject):
             if not self._step():
                 return
         self._timer.start()
+        self.went_on.emit()
 
     def finish(self) -> None:
         """Carry the change out that is under way."""

@@ -48,6 +48,7 @@ class LabelSession(QObject):
     would do something else than before, `saved_changed()` when the dirty mark or the saved text
     moved, `message(str)` for the status bar, `brush_changed()`. `edited(Change)` comes with every
     edit, undo and redo, before the others, and `labels_came()` when there is another label map.
+    `change_went_on()` tells that a large change has begun, which goes on in turns.
     """
 
     labels_changed = Signal(object)
@@ -57,6 +58,7 @@ class LabelSession(QObject):
     brush_changed = Signal()
     edited = Signal(object)
     labels_came = Signal()
+    change_went_on = Signal()
 
     _network = ""
 
@@ -70,6 +72,7 @@ class LabelSession(QObject):
         self._history_budget = 256 * MIB
         self._stroke: Stroke | None = None
         self._changing = Changing(self)
+        self._changing.went_on.connect(self.change_went_on)
         self._active_class = 0
         self._brush_diameter = 24
         self._square_brush = False

@@ -48,6 +48,7 @@ class StrokeKeeper(QObject):
         document.edited.connect(self._record)
         document.labels_came.connect(self._restart)
         document.labels_changed.connect(self._watch)
+        document.change_went_on.connect(self._watch)
 
     @property
     def operation(self) -> int:
@@ -117,8 +118,8 @@ class StrokeKeeper(QObject):
             self._operation = self.journals.follow(self._image, shape, kind, resume)
             self._follows = True
 
-    @Slot(object)
-    def _watch(self, _rect: object) -> None:
+    @Slot()
+    def _watch(self) -> None:
         history = self._document.history
         if history is None or self._image is None:
             return

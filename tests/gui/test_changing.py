@@ -6,7 +6,9 @@ from canvas_case import open_canvas, prediction_of
 
 from pspgui.geometry import Rect
 from pspgui.gui.changing import Changing
+from pspgui.gui.stroke_keeper import StrokeKeeper
 from pspgui.labels.raster import Stamp
+from pspgui.project import LabelStore
 
 SIDE = 1536  # six by six tiles: more than are written at once
 WHOLE = Stamp(Rect(0, 0, SIDE, SIDE), np.ones((SIDE, SIDE), bool))
@@ -95,6 +97,23 @@ def test_a_wide_stroke_becomes_an_edit_in_turns(qtbot, document):
     document.undo()
     document.finish_stroke()
     assert np.array_equal(document.label_map.labels, document.before)
+
+
+def test_the_journal_keeps_tiles_of_an_edit_that_is_still_being_made(document, tmp_path):
+    keeper = StrokeKeeper(document, LabelStore())
+    keeper.open(tmp_path / "x.png", None)
+    parts = []
+    keeper.journals.record_part = lambda *part: parts.append(part)
+    document.fill(WHOLE, "Fill")
+    assert keeper._timer.isActive()
+    keeper._timer.timeout.emit()
+    ((_, _, name, tiles),) = parts
+    assert name == "Fill Car" and len(tiles) == 16
+    for tile in tiles:
+        assert np.array_equal(tile.labels, document.before[tile.rect.slices])
+        assert (tile.labels_now == 2).all()
+    document.finish_stroke()
+    keeper.close(5.0)
 
 
 def test_accepting_a_large_prediction(qtbot, document):
