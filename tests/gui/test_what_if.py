@@ -626,6 +626,5 @@ def test_muting_what_cannot_be_altered_says_why(bench, qtbot):
     assert what_if.evidence is None
     with qtbot.waitSignal(document.message) as said:
         bench.grids.mute_wanted.emit((1, 0, 0))
-    title, what_to_do = what_if.reason
-    assert said.args[0] == f"{title}: nothing is muted. {what_to_do}"
+    assert said.args[0].startswith(f"{what_if.reason[0]}: nothing is muted.")
     assert what_if.is_plain

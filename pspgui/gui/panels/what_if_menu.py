@@ -40,8 +40,8 @@ class WhatIfMenu(QObject):
     @Slot(object)
     def _mute(self, key: Key) -> None:
         if self._what_if.evidence is None:
-            title, what_to_do = self._what_if.reason
-            self._document.message.emit(f"{title}: nothing is muted. {what_to_do}")
+            why = self._what_if.reason[0]
+            self._document.message.emit(f"{why}: nothing is muted. View, Panels, What if says more.")
             return
         self._session.cancel("opened")  # the first click of a double click asked for it
         self._document.close_source()
