@@ -322,7 +322,10 @@ def _heat_maps(contents: Contents, pin: Pin) -> Block:
             limit = _limit([cells.values])
             shown = _show_cells(axes, contents, cells, limit)
             _outline(axes, cells.source)
-            _ring(axes, pin)
+            if pin.place is None:
+                _ring(axes, pin)
+            else:
+                _edge(axes, pin.place)
             _signed_scale(
                 sheet, shown, limit, left, top + 0.17 + height + 0.05, max(drawn, 0.9),
                 "logits a cell" if number == 0 else "",
