@@ -41,7 +41,7 @@ class WhatIfMenu(QObject):
     def _mute(self, key: Key) -> None:
         if self._what_if.evidence is None:
             why = self._what_if.reason[0]
-            self._document.message.emit(f"{why}: nothing is muted. View, Panels, What if says more.")
+            self._document.message.emit(f"{why}: nothing is muted. The What if panel says more.")
             return
         self._session.cancel("opened")  # the first click of a double click asked for it
         self._document.close_source()
