@@ -361,6 +361,7 @@ class _Worker:
         self._lock = threading.Lock()
         self._latest: dict[object, int] = {}
         self._count = 0
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -369,8 +370,10 @@ class _Worker:
         return self._queue.empty()
 
     def put(self, work: Work, later: bool = False, key: object = None) -> None:
-        """Leave work; the thread starts with the first."""
+        """Leave work; the thread starts with the first. None is done any more once closed."""
         with self._lock:
+            if self._closed:
+                return
             self._count += 1
             if key is not None:
                 self._latest[key] = self._count
@@ -388,7 +391,8 @@ class _Worker:
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Do what was asked for at once, drop what may come later, end the thread."""
-        thread = self._thread
+        with self._lock:
+            self._closed, thread = True, self._thread
         if thread is None:
             return
         self._queue.put((0, 1 << 62, None, None))

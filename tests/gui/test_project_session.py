@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from workplace import Workplace
 
 from pspgui.geometry import Pixel
-from pspgui.gui import time_spent
+from pspgui.gui import project_session, time_spent
 from pspgui.gui.document import Document
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.time_spent import TimeSpent
@@ -189,6 +189,14 @@ class Clock:
             time_spent.QGuiApplication, "applicationState", staticmethod(lambda: self.state)
         )
         self.state = active
+
+
+def test_work_left_after_closing_starts_no_thread():
+    done = []
+    worker = project_session._Worker(done.append)
+    worker.close()
+    worker.put(lambda: None)
+    assert worker._thread is None and worker.is_idle and not done
 
 
 def test_time_counts_while_something_is_done_in_an_active_window(qapp, monkeypatch, tmp_path):
