@@ -15,13 +15,13 @@ from pspgui.project import LabelStore
 
 SCENES = 24
 _FIRST_SEED = 9000  # none of the scenes that the lab's networks were trained on
-_HARBOUR = 12  # the first scene with a boat in it, to begin with where two models are compared
+_HARBOUR = 12  # the first scene with a boat in it, which muting turns into a car, to begin with
 
 
 def lay_out_lab(home: Path, count: int = SCENES, labels: LabelStore | None = None) -> Job:
     """Return a job that writes the lab's scenes below `home`, once, and gives their folder.
 
-    The kinds take turns. With `labels`, the scenes go to another folder, the first harbour first,
+    The kinds take turns, the first harbour first. With `labels`, the scenes go to another folder,
     and what they show is kept there as labels, which tell who is right where models differ. It
     fails with `SaveError`.
     """
@@ -33,7 +33,7 @@ def lay_out_lab(home: Path, count: int = SCENES, labels: LabelStore | None = Non
         for number in range(count):
             turn.check()
             yield Step("Drawing the context lab", number / count)
-            drawn = number if labels is None else (number + _HARBOUR) % SCENES
+            drawn = (number + _HARBOUR) % SCENES
             kind = LAB_KINDS[drawn % len(LAB_KINDS)]
             path = folder / f"{number + 1:02d} {kind}.png"
             if not path.exists():

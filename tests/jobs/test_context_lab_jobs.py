@@ -29,10 +29,10 @@ def test_scenes_are_written_once(tmp_path):
         "relationship.png", "extent.png", "inconspicuous.png"
     ]  # fmt: skip
     assert first.stat().st_mtime_ns == before
-    assert np.array_equal(np.asarray(Image.open(first)), render_lab(9000, "relationship").image)
+    assert np.array_equal(np.asarray(Image.open(first)), render_lab(9012, "relationship").image)
 
 
-def test_with_labels_the_lab_begins_with_a_harbour_and_knows_its_boat(tmp_path):
+def test_with_labels_the_lab_knows_the_boat_of_its_first_harbour(tmp_path):
     store = LabelStore(tmp_path / "elsewhere")
     folder = run(lay_out_lab(tmp_path, 2, store))
     first = sorted(folder.glob("*.png"))[0]
