@@ -90,7 +90,7 @@ class Turns:
         self.spent.append(sum(one for one, _ in parts))
         if self.who and self.spent[-1] > LIMIT_MS:
             most = ", ".join(f"{name} {one:.1f}" for one, name in sorted(parts)[:-6:-1])
-            print(f"  {self.title}: {self.spent[-1]:.1f} ms: {most}, {len(parts)} in all", flush=True)
+            print(f"  {self.title}: {self.spent[-1]:.1f} ms: {most}, {len(parts)} in all")
         parts.clear()
 
     def rest(self) -> None:
