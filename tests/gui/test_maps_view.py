@@ -217,6 +217,12 @@ def test_the_legend_makes_way_for_the_mouse(qtbot, zoom):
     ((_, back),) = canvas.legends.areas()
     assert back == usual
 
+    pinned = QPointF(170, 300)
+    assert usual.contains(pinned)
+    canvas.document.set_pin(canvas.camera.pixel_at(pinned))
+    ((_, beside),) = canvas.legends.areas()
+    assert not beside.contains(pinned)
+
 
 def test_a_map_without_a_picture_has_no_legend(qapp, qtbot):
     document = predicted_document()

@@ -1,7 +1,8 @@
 """Legends on the canvas: what colours mean, one above the other in the lower left corner.
 
 Whatever needs one hands the canvas a `Legend` (`canvas.legends.add`); they never overlap. Where
-they would hide the mouse or what an opened source pools from, they stand in another corner.
+they would hide the mouse, the pin or what an opened source pools from, they stand in another
+corner.
 """
 
 from __future__ import annotations
@@ -105,15 +106,15 @@ class LegendStack(QObject):
             up = min(area.top() for _, area in found) - self._left  # rulers are equally broad
             yield [(legend, area.translated(0, -up)) for legend, area in found]
 
-    def _hides(self, areas: _Areas) -> tuple[bool, float]:
-        """Return whether areas hide the mouse, and how much of what an open source pools from."""
-        mouse, opened, camera = self._mouse, self._document.opened, self._camera
-        near = QMarginsF(_NEAR, _NEAR, _NEAR, _NEAR)
-        over = mouse is not None and any((area + near).contains(mouse) for _, area in areas)
+    def _hides(self, areas: _Areas) -> tuple[bool, bool, float]:
+        """Return whether areas hide mouse and pin, and how much of what an open source reads."""
+        opened, pin, camera = self._document.opened, self._document.pin, self._camera
+        pinned = None if pin is None else camera.to_widget(pin.y + 0.5, pin.x + 0.5)
+        hidden = [_covers(areas, point) for point in (self._mouse, pinned)]
         if opened is None or not camera.shows_all:
-            return over, 0.0
+            return *hidden, 0.0
         place = camera.to_widget_rect(opened.source.region)
-        return over, sum(_shared(area, place) for _, area in areas)
+        return *hidden, sum(_shared(area, place) for _, area in areas)
 
     def paint(self, painter: QPainter, camera: Camera, exposed: QRectF) -> None:
         """Draw those that are shown."""
@@ -143,6 +144,12 @@ class LegendStack(QObject):
     def _on_hover(self, _pixel: object) -> None:
         for _, area in self.areas():
             self._canvas.update(area.toAlignedRect())
+
+
+def _covers(areas: _Areas, point: QPointF | None) -> bool:
+    """Return whether a widget point lies beneath areas, or near them."""
+    near = QMarginsF(_NEAR, _NEAR, _NEAR, _NEAR)
+    return point is not None and any((area + near).contains(point) for _, area in areas)
 
 
 def _shared(area: QRectF, other: QRectF) -> float:
