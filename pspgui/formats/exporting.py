@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from pspgui.formats.pictures import Picture, about_turn, picture_of
 from pspgui.formats.report import ExportReport, by_class, by_source, shares
 from pspgui.formats.samples import check_split
 from pspgui.formats.scheme import ExportItem, LabelFile, Scheme, Written
-from pspgui.formats.value_map import DESCRIPTION
+from pspgui.formats.value_map import DESCRIPTION, original_names
 from pspgui.imaging import DecodeError, is_image_name
 from pspgui.labels.classes import ClassTable
 
@@ -208,6 +208,9 @@ class _Export:
         described["provenance"] = {
             name: round(share, 6) for name, share in shares(by_source(self.sources)).items()
         }
+        renamed = self._renamed()
+        if renamed:
+            described["renamed"] = renamed
         losses = scheme.losses()
         if losses:
             described["lost"] = {name: loss._asdict() for name, loss in losses.items()}
@@ -219,6 +222,19 @@ class _Export:
             for split, counts in self.counts.items()
         ]
         return described
+
+    def _renamed(self) -> dict[str, str]:
+        """Return, by file name in the export, what images were called; only where that differs.
+
+        Two images of one name, from different folders, are left out: the name tells neither.
+        """
+        times = Counter(entry.source for entry in self.written)
+        renamed = {} if not self.scheme.adds_splits else dict(original_names(self.root))
+        for entry in self.written:
+            renamed.pop(entry.name, None)
+            if entry.name != entry.source and times[entry.source] == 1:
+                renamed[entry.name] = entry.source
+        return renamed
 
     def _earlier_splits(self) -> list[Any]:
         """Return what an earlier export said of splits that this one did not write."""

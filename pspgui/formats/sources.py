@@ -17,6 +17,7 @@ from pspgui.formats.errors import FormatError
 from pspgui.formats.layouts import LAYOUTS
 from pspgui.formats.reading import layout_of
 from pspgui.formats.samples import Layout, Sample, find_split, folders_of
+from pspgui.formats.value_map import original_names
 from pspgui.imaging import DecodeError
 from pspgui.labels.classes import ClassTable
 
@@ -26,13 +27,21 @@ _DEEPEST = 4
 class Source(NamedTuple):
     """A data set that was found: its layout, the folder where it begins, its splits.
 
-    `names` says for files that lie elsewhere while they are read what a person calls them.
+    `names` says for files that lie elsewhere while they are read what a person calls them;
+    `file` is the single file that the data set was read from, if it was one.
     """
 
     layout: Layout
     folder: Path
     splits: tuple[str, ...]
     names: tuple[tuple[str, str], ...] = ()
+    file: Path | None = None
+
+    def original_names(self) -> dict[str, str]:
+        """Return, by name, what images were called before an export of ours renamed them."""
+        near = [] if self.file is None else self.file.absolute().parents[:2]
+        told = (original_names(folder) for folder in (self.folder, *near))
+        return next(filter(None, told), {})
 
     def words(self, error: Exception) -> str:
         """Return what an error says, every file named by the place that the person gave."""
@@ -96,10 +105,12 @@ def opened_source(
         if is_archive(path):
             unpack(path, root, limits, check)
             names = ((f"{printable(root)}/", f"{shown}, "), (printable(root), shown))
+            alone = None
         else:
+            alone = path
             names = ((printable(_stand_in(path, root)), shown), (printable(root), shown))
         try:
-            source = _found(root, key)._replace(names=names)
+            source = _found(root, key)._replace(names=names, file=alone)
         except FormatError as error:
             raise FormatError(_renamed(str(error), names)) from error
         with _named(source):

@@ -116,6 +116,20 @@ def written_values(root: Path) -> ValueMap | None:
         raise _damaged(root, error) from error
 
 
+def original_names(root: Path) -> dict[str, str]:
+    """Return what images were called before an export of ours renamed them, by name in it.
+
+    Empty where nothing is told: without it images are found by the names that they have now.
+    """
+    try:
+        told = json.loads((root / DESCRIPTION).read_text(encoding="utf-8"))
+        if "written_by" not in told:
+            return {}
+        return {str(name): str(original) for name, original in told["renamed"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def _described(root: Path) -> tuple[ClassTable, Any] | None:
     path = root / DESCRIPTION
     if not path.is_file():

@@ -230,6 +230,7 @@ class _Found:
         self._by_stem: dict[str, list[Path]] = {}
         for image in self.present:
             self._by_stem.setdefault(image.stem, []).append(image)
+        self._originals = source.original_names()
         self.entries: list[_Entry] = []
         self.absent: list[Sample] = []
         self.failed: list[tuple[str, str]] = []
@@ -261,8 +262,17 @@ class _Found:
         self.entries.append(_Entry(sample, table, target, copies))
 
     def _image_for(self, wanted: Path) -> Path | None:
-        """Return the folder's image of the same name, or the only one of the same stem."""
+        """Return the folder's image of the same name, or the only one of the same stem.
+
+        What an image was called before it was exported counts first.
+        """
+        original = self._originals.get(wanted.name)
+        if original is not None and original in self._by_name:
+            return self._by_name[original]
         if wanted.name in self._by_name:
+            if wanted.name in self._originals.values():
+                shown = printable(wanted.name)
+                raise FormatError(f"{shown}: the folder's image of this name is another one")
             return self._by_name[wanted.name]
         same = self._by_stem.get(wanted.stem, [])
         if len(same) > 1:

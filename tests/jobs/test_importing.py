@@ -101,6 +101,35 @@ def test_every_lossless_form_comes_back(data_set, tmp_path, key):
         assert (marks == IMPORTED).all()
 
 
+@pytest.mark.parametrize("key", LOSSLESS)
+def test_images_that_an_export_renames_are_found_again(data_set, tmp_path, key):
+    names = ("night drive 1.png", "night_drive_1.png", "Ufer.links.png")
+    root, target = data_set(key, names=names), folder_of(tmp_path, key)
+    for seed, name in enumerate(names):
+        image(target, name, seed)
+    report = imported(root, target)
+    assert (report.images, report.copied, report.failed) == (3, 0, [])
+    assert {path.name for path in target.glob("*.*")} == {*names, ".pspgui"}
+    for seed, name in enumerate(names):
+        assert np.array_equal(meaning(target, name), expected(seed))
+
+
+def test_an_image_is_not_taken_for_another_that_an_export_gave_its_name(data_set, tmp_path):
+    root, target = data_set("mmseg", names=("a b.png", "a_b.png")), tmp_path / "in"
+    (target / "a b.png").unlink()  # the data set's a_b is this one
+    before = (target / "a_b.png").read_bytes()
+    report = imported(root, target)
+    assert report.images == 1 and "another one" in report.failed[0][1]
+    assert np.array_equal(meaning(target, "a_b.png"), expected(1))
+    assert (target / "a_b.png").read_bytes() == before
+
+
+def test_one_file_of_an_export_finds_renamed_images(data_set, tmp_path):
+    boxes = data_set("cvat-xml", names=("a b.png", "c.png")) / "annotations.xml"
+    assert imported(boxes, tmp_path / "in", images="match").images == 2
+    assert np.array_equal(meaning(tmp_path / "in", "a b.png"), expected(0))
+
+
 def folder_of(tmp_path, key="x"):
     (tmp_path / f"images-{key}").mkdir()
     return tmp_path / f"images-{key}"
