@@ -57,8 +57,8 @@ def explain(
         str | None,
         typer.Option(
             "--open",
-            help="open a source of the split into cells: local, 6x6:ROW,COLUMN counted from 0, or "
-            "its title",
+            help="open a source of the split into cells: local, 6x6:ROW,COLUMN counted from 1 as "
+            "in the window, or its title",
         ),
     ] = None,
     report: Annotated[
@@ -92,6 +92,7 @@ def explain(
 
     Of a PSPNet the sources are local features and bins, of DeepLabV3 branches, of FCN score maps.
     They add up to the logit. Without --class and --versus: the margin over the runner-up.
+    Rows and columns of bins count from 1; row and col of --json are indices from 0.
     """
     places = tuple(pixel_option(text) for text in at or ())
     rects = tuple(region_option(text) for text in region or ())

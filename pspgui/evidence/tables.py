@@ -30,7 +30,7 @@ COLUMNS: Final = (
     "pin", "x", "y", "pixels", "class", "target", "reading", "baseline", "source", "kind",
     "level", "row", "col", "value", "weight", "reachable", "x0", "y0", "x1", "y1",
 )  # fmt: skip
-"""The heads of the columns, in the order of `Row.cells`."""
+"""The heads of the columns, in the order of `Row.cells`; row and col are counted from 1."""
 
 
 class Origin(NamedTuple):
@@ -60,8 +60,8 @@ class Row(NamedTuple):
     """One amount: the constant, a source, or what else belongs to the sum.
 
     kind: "constant", a `Source.kind`, or "together" for what sources do only together; level,
-    row, col: None where the kind has no such place; `region` is (x0, y0, x1, y1) in image pixels,
-    half-open, or None.
+    row, col: None where the kind has no such place, rows and columns counted from 1 as in the
+    window; `region` is (x0, y0, x1, y1) in image pixels, half-open, or None.
     """
 
     about: About
@@ -102,7 +102,7 @@ def rows_of(
     for source in evidence.sources:
         row = Row(about, name_of(source), source.kind, source.value)
         if source.kind == "bin":
-            row = row._replace(level=source.level, row=source.row, col=source.col)
+            row = row._replace(level=source.level, row=source.row + 1, col=source.col + 1)
         elif source.kind == "level":
             row = row._replace(level=source.level)
         y0, x0, y1, x1 = source.region

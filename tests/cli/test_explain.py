@@ -39,7 +39,7 @@ def test_readings_are_told(explained):
     assert "need not add up" in told and "a level as the sum over its bins" in told
 
 
-@pytest.mark.parametrize("name", ["local", "6x6:2,3", "3×3:1,1"])
+@pytest.mark.parametrize("name", ["local", "6x6:1,4", "3×3:3,3"])
 def test_an_opened_source_is_the_sum_of_its_cells(explained, name):
     found = json.loads(explained("--open", name, "--json")[1])
     opened = found["opened"]
@@ -55,9 +55,20 @@ def test_an_opened_source_is_the_sum_of_its_cells(explained, name):
     assert "strongest cells" in explained("--open", name)[1]
 
 
+def test_a_name_of_the_text_opens_the_bin_that_the_window_calls_so(explained):
+    """The fifth bin from the left in the first row is 6x6:1,5; JSON counts it from 0."""
+    opened = json.loads(explained("--open", "6x6:1,5", "--json")[1])["opened"]["source"]
+    assert (opened["level"], opened["row"], opened["col"]) == (6, 0, 4)
+    told = explained("--open", "6x6:1,5")[1]
+    assert "6x6:1,5 opened" in told and "x6:0," not in told
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [(["--open", "7x7:0,0"], "no source '7x7:0,0'"),
+    [(["--open", "7x7:1,1"], "no source '7x7:1,1'"),
+     (["--open", "6x6:0,1"], "rows and columns of 6x6 are counted from 1"),
+     (["--open", "6x6:1,7"], "from 1 to 6"),
+     (["--open", "6x6:-1,2"], "from 1 to 6"),
      (["--open", "local", "--reading", "ig"], "split alone")],
 )  # fmt: skip
 def test_what_cannot_be_opened_is_refused_in_one_line(explained, options, reason):
@@ -99,7 +110,7 @@ def test_networks_without_bins_are_explained_by_what_they_have(command, images, 
 
     found = json.loads(
         command("explain", images[0], "--at", "95,63", "--weights", path, "--json", "--open",
-                "2x2:1,1")[1]
+                "2x2:2,2")[1]
     )  # fmt: skip
 
     assert abs(found["residual"]) < 1e-5

@@ -190,7 +190,7 @@ def test_a_region_is_the_mean_of_its_pixels(explained, images, tmp_path):
     out = tmp_path / "a.html"
     assert explained(images[0], "--region", "10,20,30,40", "--report", out)[0] == 0
     assert "400 px" in out.read_text(encoding="utf-8")
-    told = json.loads(explained(images[0], "--region", "10,20,12,21", "--open", "1x1:0,0",
+    told = json.loads(explained(images[0], "--region", "10,20,12,21", "--open", "1x1:1,1",
                                 *options)[1])  # fmt: skip
     cells = told["opened"]
     assert cells["constant"] + np.sum(cells["values"]) == pytest.approx(

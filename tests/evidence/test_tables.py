@@ -52,7 +52,9 @@ def test_rows_read_back_add_up_to_the_logit(evidence, table, write, delimiter, r
     assert (first["x"], first["y"], first["pin"], first["pixels"]) == ("13", "11", "1", "1")
     assert first["class"] == NAMES[1] and first["target"] == "margin over tram way new"
     assert rows[1]["source"] == "local" and rows[1]["level"] == ""
-    assert rows[2]["source"] == "1x1:0,0" and rows[2]["level"] == "1"
+    assert rows[2]["source"] == "1x1:1,1" and rows[2]["level"] == "1"
+    last = next(row for row in reversed(rows) if row["kind"] == "bin")
+    assert (last["source"], last["row"], last["col"]) == ("2x2:2,2", "2", "2")
 
 
 def test_names_on_several_lines_do_not_break_a_line(evidence, table):

@@ -158,4 +158,4 @@ def test_ctrl_c_after_a_click_into_the_panel_copies_its_evidence(place):
     text = QGuiApplication.clipboard().text()
     assert text.startswith("image\t") and "0.png" in text.splitlines()[0]
     digest = place.session.model.digest
-    assert f"weights\t{digest}" in text and "1x1:0,0" in text
+    assert f"weights\t{digest}" in text and "1x1:1,1" in text

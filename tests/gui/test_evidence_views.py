@@ -341,7 +341,7 @@ def test_ctrl_c_copies_and_there_may_be_nothing_to_copy(made_up, qtbot):
     panel.setFocus()
     with qtbot.waitSignal(made_up.message):
         qtbot.keyClick(panel, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    assert "6x6:0,0" in QGuiApplication.clipboard().text()
+    assert "6x6:1,1" in QGuiApplication.clipboard().text()
 
 
 # -- what is read where ---------------------------------------------------------------------------
