@@ -233,8 +233,7 @@ class Document(Pointing):
         self._previous_class, self._active_class = self._active_class, label
         self._wanted_class = self._table.name_of(label)  # also behind tables that lack it
         self.active_class_changed.emit(label)
-        if self._target[0] is None:
-            self.score_class_changed.emit(label)
+        self._follow_score_class()
 
     def swap_classes(self) -> None:
         """Go back to the class that was active before this one."""

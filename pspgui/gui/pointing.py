@@ -54,6 +54,8 @@ class Pointing(Display):
         self._target: tuple[int | None, int | None] = (None, None)
         self._reading: Reading = "split"
         self._baseline: LevelMeans | None = None
+        self._explained: int | None = None
+        self._scored = 0
         self._opened: OpenedSource | None = None
         self._opened_at: Pixel | Stamp | None = None
         self.later.answered.connect(self._set_evidence)
@@ -80,8 +82,13 @@ class Pointing(Display):
 
     @property
     def score_class(self) -> int:
-        """The class whose score map the pyramid strip shows: the evidence target, else active."""
-        return self._active_class if self._target[0] is None else self._target[0]
+        """The class whose score map the pyramid strip shows: the evidence target, if one is chosen.
+
+        Else the one that the pinned place is explained for, else the active class. It does not
+        follow the hover, for all tiles would be drawn anew under a moving mouse.
+        """
+        chosen = self._explained if self._target[0] is None else self._target[0]
+        return self._active_class if chosen is None else chosen
 
     # -- pointing and evidence ----------------------------------------------------------------
 
@@ -153,11 +160,10 @@ class Pointing(Display):
         """Choose what to explain; a class against itself is that class alone."""
         target = (class_id, None if class_id is None or versus == class_id else versus)
         if target != self._target:
-            before, self._target = self.score_class, target
+            self._target = target
             self.target_changed.emit()
             self._refresh_evidence()
-            if self.score_class != before:
-                self.score_class_changed.emit(self.score_class)
+            self._follow_score_class()
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -253,6 +259,7 @@ class Pointing(Display):
     def _pin_chosen(self, _pin: object) -> None:
         self.pin_changed.emit(self.pin)
         self._refresh_evidence()
+        self._follow_score_class()
         self._ask_for_window()
 
     @Slot()
@@ -299,6 +306,21 @@ class Pointing(Display):
             self._evidence = evidence
             self._follow_opened()
             self.evidence_changed.emit(evidence)
+            self._follow_score_class()
+
+    def _follow_score_class(self) -> None:
+        """Take up the class that the pinned place is explained for; tell of another map wanted."""
+        found = self._evidence
+        if self.pin is None:
+            self._explained = None
+        elif found is not None:
+            if self.shows_region or found.pixel == self.pin:  # else the answer is still to come
+                self._explained = found.target.class_id
+        elif not self.by_windows:  # where the evidence of another window is on its way
+            self._explained = None
+        if self.score_class != self._scored:
+            self._scored = self.score_class
+            self.score_class_changed.emit(self._scored)
 
     def _follow_opened(self) -> None:
         """Close the source that lies open with its pixel; open it anew for another target."""

@@ -206,6 +206,23 @@ def test_the_score_map_follows_target_then_active_class(document):
     assert wanted.heard == [4, 2, 5]
 
 
+def test_the_score_map_follows_what_the_pinned_pixel_is_explained_for(document):
+    document.set_active_class(4)
+    wanted = Listener(document.score_class_changed)
+    document.set_hover(Pixel(5, 6))
+    assert wanted.heard == []  # all tiles would be drawn anew under a moving mouse
+    document.set_pin(Pixel(5, 6))
+    winner = document.evidence.target.class_id
+    assert winner != 4 and document.score_class == winner
+    document.set_active_class(5)
+    assert document.score_class == winner
+    document.set_target(2)
+    document.set_target(None)
+    document.set_pin(None)
+
+    assert wanted.heard == [winner, 2, winner, 5]
+
+
 def test_another_class_table_forgets_the_old_models_answer(document):
     document.set_table(table(("a", (1, 2, 3)), ("b", (4, 5, 6))))
 
