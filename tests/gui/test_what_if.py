@@ -622,8 +622,10 @@ def test_by_windows_it_names_the_key_that_opens_the_model_dialog(qapp):
 
 def test_muting_what_cannot_be_altered_says_why(bench, qtbot):
     document, what_if = bench.document, bench.what_if
+    assert any("mutes it" in hint for hint in bench.grids.hints)
     document.set_prediction(document.prediction, (), None)
     assert what_if.evidence is None
+    assert bench.grids.hints and not any("mutes it" in hint for hint in bench.grids.hints)
     with qtbot.waitSignal(document.message) as said:
         bench.grids.mute_wanted.emit((1, 0, 0))
     assert said.args[0].startswith(f"{what_if.reason[0]}: nothing is muted.")

@@ -47,10 +47,7 @@ _ARROWS = {
     Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0),
 }  # fmt: skip
-_HINTS = (
-    "Point at a bin to see where it looks; click to open it",
-    "Double-click or M mutes it; right-click for more",
-)
+_MUTE_HINT = "Double-click or M mutes it; right-click for more"
 _ALTERED = ("Amounts are those of the network as it is;", "marks show what the what-if alters")
 
 
@@ -86,6 +83,7 @@ class BinGrids(Pointable):
         self._pointed: Place | None = None
         self._numbers = False
         self._marks: Mapping[tuple[int, ...], Mark] = {}
+        self._mutable = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -154,6 +152,21 @@ class BinGrids(Pointable):
         if marks != self._marks:
             self._marks = marks
             self.update()
+
+    def set_mutable(self, mutable: bool) -> None:
+        """Say below the bins how they are muted; not where nothing can be."""
+        if mutable != self._mutable:
+            self._mutable = mutable
+            self.update()
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What stands below the bins while none is pointed at."""
+        if self._marks:
+            return _ALTERED
+        bins = self._evidence is None or self._evidence.sources[-1].kind == "bin"
+        hint = f"Point at a {'bin' if bins else 'tap'} to see where it looks; click to open it"
+        return (hint, _MUTE_HINT) if self._mutable else (hint,)
 
     def title_rect(self, level: int) -> QRectF:
         """Return where a level's title is drawn, in widget coordinates."""
@@ -442,7 +455,7 @@ class BinGrids(Pointable):
         line = QRectF(0, top, self.width(), metrics.height() + 2)
         if source is None:
             p.setPen(QColor(theme.quiet))
-            for words in _ALTERED if self._marks else _HINTS:
+            for words in self.hints:
                 draw_elided(p, line, words)
                 line.translate(0, metrics.height() + 2)
             return

@@ -100,6 +100,7 @@ class WhatIfMenu(QObject):
     @Slot()
     def _mark(self) -> None:
         what_if = self._what_if
+        self._grids.set_mutable(what_if.evidence is not None)
         keys: list[Key] = [(level,) for level in what_if.levels]
         if 1 in what_if.levels:
             keys.append((1, 0, 0))
