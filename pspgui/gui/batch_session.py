@@ -1,4 +1,7 @@
-"""Predicting many images from the window, and keeping how sure the model was of each one shown."""
+"""Predicting many images from the window, keeping how sure the model was of each one shown.
+
+Images that are marked done without labels are told of, and the model's labels offered for them.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,24 @@ from pspgui.labels.classes import ClassTable
 from pspgui.project.errors import ProjectError
 
 _REFRESH_MS: Final = 1000
+_LOOKED_AT: Final = 256  # images a step
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
     from pspgui.gui.queue_session import QueueSession
     from pspgui.gui.session import Session
+    from pspgui.project import LabelStore
 
 
 class BatchSession(QObject):
     """Starts and ends batches. GUI thread only; images are read on the model lane.
 
-    `running_changed()` when a batch begins or ends.
+    `running_changed()` when a batch begins or ends, `unlabelled_changed()` when other images are
+    done without labels.
     """
 
     running_changed = Signal()
+    unlabelled_changed = Signal()
 
     def __init__(self, document: Document, session: Session, queue: QueueSession) -> None:
         super().__init__(queue)
@@ -39,11 +46,14 @@ class BatchSession(QObject):
         # Looked at by the model lane before it writes: replaced as a whole, never changed.
         self._taken: frozenset[Path] = frozenset()
         self._measured: dict[Path, str] = {}
+        self._unlabelled: tuple[Path, ...] = ()
         self._refresh = QTimer(self)
         self._refresh.setInterval(_REFRESH_MS)
         self._refresh.timeout.connect(queue.read_anew)
         session.answer_to("batch", self._on_done)
         session.answer_to("doubt", self._on_doubt)
+        session.answer_to("unlabelled", self._on_unlabelled)
+        queue.status_set.connect(self._look_for_labels)
         session.cancelled.connect(self._on_cancelled)
         session.predicted.connect(self._measure)
         document.image_changed.connect(self._note_taken)
@@ -138,6 +148,50 @@ class BatchSession(QObject):
             (self._refresh.start if running else self._refresh.stop)()
             self.running_changed.emit()
 
+    # -- done without labels --------------------------------------------------------------------
+
+    @property
+    def unlabelled(self) -> tuple[Path, ...]:
+        """The images that were marked done last and have no labels yet."""
+        return self._unlabelled
+
+    def settle_unlabelled(self) -> None:
+        """Offer the model's labels no more for what was marked done last."""
+        self._unlabelled = ()
+        self._session.settled.emit("unlabelled")
+        self.unlabelled_changed.emit()
+
+    @Slot(object, str)
+    def _look_for_labels(self, images: Sequence[Path], status: str) -> None:
+        """Look which of the images that are done now have no labels: exports leave these out."""
+        self.settle_unlabelled()
+        wanted = self._without_work(images) if status == "done" else ()
+        if wanted:
+            job = _lacking(self._session.store, wanted)
+            self._session.ask("files", "unlabelled", job, Urgency.LOOK)
+
+    def _without_work(self, images: Sequence[Path]) -> tuple[Path, ...]:
+        """Return the images whose labels are not being made just now."""
+        document, busy = self._document, set(self._session.autosave.unsaved)
+        if document.is_touched and document.image_path is not None:
+            busy.add(document.image_path)
+        return tuple(image for image in images if image not in busy)
+
+    def _on_unlabelled(self, images: Sequence[Path]) -> None:
+        self._unlabelled = self._without_work(images)
+        self.unlabelled_changed.emit()
+        count = len(self._unlabelled)
+        if not count:
+            return
+        noun = "1 image that is done has" if count == 1 else f"{count} images that are done have"
+        left = "it" if count == 1 else "them"
+        self._session.notice.emit(
+            Notice(
+                f"{noun} no labels yet, so that exports leave {left} out.", is_error=False,
+                about="unlabelled", retry="keep_done", button="Keep the model's labels…",
+            )
+        )  # fmt: skip
+
     # -- the image shown ------------------------------------------------------------------------
 
     @Slot()
@@ -158,6 +212,20 @@ class BatchSession(QObject):
 
     def _on_doubt(self, image: Path) -> None:
         self._queue.read_anew()
+
+
+def _lacking(store: LabelStore, images: Sequence[Path]) -> Job:
+    """Return a job that gives the images without a label file."""
+
+    def job(turn: Turn) -> Steps:
+        found: list[Path] = []
+        for start in range(0, len(images), _LOOKED_AT):
+            yield Step("Looking for labels", start / len(images))
+            some = images[start : start + _LOOKED_AT]
+            found += [image for image in some if not store.path_for(image).exists()]
+        return tuple(found)
+
+    return job
 
 
 def _told(job: Job) -> Job:

@@ -48,7 +48,8 @@ class QueueSession(QObject):
 
     Signals: `found_changed()` when other rows pass the filter, `known_changed(paths)` when more
     or something else is known of images, `project_changed()`, `neighbour_found(Path)` with the
-    image to show next, `counts_changed()` when totals may have moved.
+    image to show next, `counts_changed()` when totals may have moved, `status_set(paths, word)`
+    when a person set a status, with "" when that was taken back.
     """
 
     found_changed = Signal()
@@ -56,6 +57,7 @@ class QueueSession(QObject):
     project_changed = Signal()
     neighbour_found = Signal(object)
     counts_changed = Signal()
+    status_set = Signal(object, str)
 
     def __init__(
         self, document: Document, session: ModelSession, projects: ProjectSession,
@@ -284,6 +286,7 @@ class QueueSession(QObject):
             )
         else:
             self._document.message.emit(f"{printable(images[0].name)} is {_in_words(status)}.")
+        self.status_set.emit(tuple(images), status)
 
     @property
     def can_undo_status(self) -> bool:
@@ -299,6 +302,7 @@ class QueueSession(QObject):
         one = printable(before.images[0].name)
         count = f"{len(before.images)} images" if len(before.images) > 1 else one
         self._document.message.emit(f"The status of {count} is as it was.")
+        self.status_set.emit(before.images, "")
 
     def toggle_flag(self, images: Sequence[Path]) -> None:
         """Flag images, or, when all of them are flagged, give them the status they had."""

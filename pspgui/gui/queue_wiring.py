@@ -26,7 +26,7 @@ def wire_queue(parts: Parts, actions: Actions) -> None:
     images.export_wanted.connect(parts.window.data_sets.export)
     for signal in (
         queue.project_changed, queue.counts_changed, queue.found_changed, batch.running_changed,
-        review.active_changed, parts.session.model_changed,
+        batch.unlabelled_changed, review.active_changed, parts.session.model_changed,
     ):  # fmt: skip
         signal.connect(actions.refresh)
     settings = Settings(images)

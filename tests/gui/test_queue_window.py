@@ -151,6 +151,39 @@ def test_labels_to_start_from_are_kept_only_when_asked(place, monkeypatch):
     assert np.array_equal(document.label_map.labels, store.load(images[1]).labels)
 
 
+def test_images_done_without_labels_are_told_of_and_given_the_models(place, monkeypatch):
+    window, document, store = place.window, place.document, place.session.store
+    images = window.queue.images
+    asked, heard = [], []
+
+    def agree(box):
+        asked.append(box.text())
+        accept = QMessageBox.ButtonRole.AcceptRole
+        next(b for b in box.buttons() if box.buttonRole(b) == accept).click()
+
+    monkeypatch.setattr(QMessageBox, "exec", agree)
+    place.session.notice.connect(heard.append)
+    document.fill(Stamp(Rect(2, 2, 9, 9), np.ones((7, 7), bool)), "Rectangle", "paint")
+    window.queue.set_status(images[:1], "done")  # it has labels, though they are not saved yet
+    place.session.show_image(images[1])
+    place.wait(lambda: document.image_path == images[1] and place.predicted())
+    place.wait(lambda: not place.session.autosave.unsaved)
+    window.queue.set_status(images, "done")
+    place.wait(lambda: any(notice.about == "unlabelled" for notice in heard))
+    told = [notice.text for notice in heard if notice.about == "unlabelled"]
+    assert told == ["3 images that are done have no labels yet, so that exports leave them out."]
+    assert window.banner.text == told[0]
+
+    window.banner._retry.click()
+    place.wait(lambda: all(store.path_for(path).exists() for path in images))
+    finish_batch(place)
+    assert asked == ["Keep the model's labels of 3 images to start from?"]
+    assert (store.load(images[1]).provenance == PERSON).all()  # shown: accepted, as by Ctrl+D
+    assert all((store.load(path).provenance == MODEL).all() for path in images[2:])
+    assert statuses(place) == ["done"] * 4
+    assert not window.actions_table["keep_done"].isEnabled()
+
+
 def test_a_batch_that_is_stopped_offers_to_go_on(place):
     window = place.window
     heard = []

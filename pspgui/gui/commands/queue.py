@@ -48,7 +48,27 @@ def predict_images(parts: Parts, images: Sequence[Path], keep_labels: bool) -> N
     parts.batch.predict(images, keep_labels)
 
 
-def _may_keep(parts: Parts, count: int) -> bool:
+def _label_done(parts: Parts) -> None:
+    """Give images that are done without labels those of the model, once the person agrees.
+
+    The image shown is accepted as Ctrl+D does; the others are read.
+    """
+    document, wanted = parts.document, parts.batch.unlabelled
+    shown = document.image_path
+    accepts = shown in wanted and has_prediction(parts) and not document.is_touched
+    if not wanted or not _may_keep(parts, len(wanted), accepts):
+        return
+    parts.batch.settle_unlabelled()
+    if accepts:
+        document.accept_prediction()  # says so where this is a first look
+        document.finish_stroke()
+        parts.session.save_now()
+    rest = [image for image in wanted if image != shown]
+    if rest:
+        parts.batch.predict(rest, keep_labels=True)
+
+
+def _may_keep(parts: Parts, count: int, accepts_shown: bool = False) -> bool:
     box = QMessageBox(parts.canvas.window())
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Keep predictions as labels")
@@ -58,6 +78,7 @@ def _may_keep(parts: Parts, count: int) -> bool:
     box.setInformativeText(
         "Only images without labels get them; labels that exist stay as they are. Each pixel is "
         "noted as the model's, and can be painted over like any other."
+        + (" Those of the image shown are noted as accepted by you." if accepts_shown else "")
     )
     keep = box.addButton("Predict and keep", QMessageBox.ButtonRole.AcceptRole)
     box.addButton(QMessageBox.StandardButton.Cancel)
@@ -95,6 +116,8 @@ ROWS: Final = (
     ActionRow("predict_keep", "Predict and keep as starting labels…", (),
               lambda p: predict_images(p, p.images.shown_paths(), True), "Images",
               enabled=lambda p: p.batch.can_predict and can_mark(p)),
+    ActionRow("keep_done", "Keep the model's labels of what is done…", (), _label_done, "Images",
+              enabled=lambda p: bool(p.batch.unlabelled) and p.batch.can_predict and can_mark(p)),
     ActionRow("stop_batch", "Stop predicting", (), lambda p: p.batch.cancel(), "Images",
               "mdi6.stop-circle-outline", enabled=lambda p: p.batch.running),
     ActionRow("review_mode", "Review mode", ("Ctrl+Alt+R",),
