@@ -18,6 +18,7 @@ from pspgui.labels.raster import NOTHING, Stamp
 ROUNDS: Final = 5
 _MARGIN: Final = 0.35  # how much around the box teaches what is background, as a part of its side
 _LEAST_MARGIN_PX: Final = 8
+_LEAST_SHARE: Final = 0.002  # of the box; a few scattered pixels are nothing that stands out
 _MOST_CELLS: Final = 300_000  # larger boxes are cut at half, a third... of their resolution
 
 
@@ -33,7 +34,8 @@ def cut_out(image: np.ndarray, box: Rect, hints: Hints | None = None) -> Iterato
     """Yield after each round what of `box` in an image (H, W, 3) uint8 is the thing in it.
 
     Everything outside of the box is background. The last of ROUNDS answers is the best; a box
-    without an inside, or of one colour, yields nothing at all.
+    without an inside, or of one colour, yields nothing at all, and so does one in which less than a
+    share of 0.002 stands out, unless a person painted what is the thing.
     """
     import cv2
 
@@ -88,4 +90,7 @@ def _stamp(marks: np.ndarray, box: Rect, around: Rect, hints: Hints | None) -> S
     if hints is not None:
         inside |= hints.thing
         inside &= ~hints.ground
-    return Stamp(box, np.ascontiguousarray(inside)) if inside.any() else NOTHING
+    asked_for = hints is not None and bool(hints.thing.any())
+    least = 1 if asked_for else max(1, math.ceil(_LEAST_SHARE * inside.size))
+    enough = np.count_nonzero(inside) >= least
+    return Stamp(box, np.ascontiguousarray(inside)) if enough else NOTHING

@@ -86,6 +86,19 @@ def test_hints_hold_exactly():
     assert stamp.mask[thing].all() and not stamp.mask[ground].any()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_specks_of_a_dark_box_are_nothing_unless_they_were_painted(seed):
+    dark = np.random.default_rng(seed).integers(4, 8, (120, 160, 3)).astype(np.uint8)
+    box, thing = Rect(20, 20, 100, 140), np.zeros((80, 120), bool)
+    dark[60, 80:83] = 200
+    assert list(cut_out(dark, box))[-1].rect.is_empty
+    thing[40, 60:63] = True
+    painted = list(cut_out(dark, box, Hints(thing, np.zeros_like(thing))))[-1]
+    assert painted.mask[thing].all()
+    dark[60, 80:100] = 200  # 0.2 % of the box
+    assert np.count_nonzero(list(cut_out(dark, box))[-1].mask) == 20
+
+
 @pytest.mark.parametrize("box", [Rect(200, 200, 220, 220), Rect(0, 0, 120, 160)])
 def test_a_box_without_ground_around_or_without_an_inside_gives_nothing(box):
     assert all(stamp.rect.is_empty for stamp in cut_out(scene()[0], box))
