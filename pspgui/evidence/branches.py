@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pspgui.evidence.chain import Chain, Places, Wire, opened
+from pspgui.evidence.naming import tap_words
 from pspgui.evidence.parts import Aimed, Parts, PartsEvidence, branches
 from pspgui.evidence.psp_reads import pixels_of
 from pspgui.evidence.readings import ChannelShares, PixelEvidence, Reading, Source
@@ -203,7 +204,7 @@ class TapEvidence(PartsEvidence):
             share = len(read.outputs) / len(places.rows)
             rows, columns = wire.inputs.rows[read.inputs], wire.inputs.columns[read.inputs]
             region = self._around(Places(rows, columns, places.shape))
-            title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+            title = tap_words(row, column, kernel, first.dilation)
             sources.append(
                 Source("local", kernel, row, column, 0.0, share, share > 0, region, title)
             )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pspgui.evidence.naming import tap_words
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, gates_between
 from pspgui.evidence.psp_reads import Cells, LevelReads, checked_pixel, pixels_of
 from pspgui.evidence.readings import LOCAL, OpenedSource, Reading, Source, Target
@@ -197,7 +198,7 @@ def _tap(evidence: PSPEvidence, cells: Cells, row: int, column: int, value: floa
         x + column - kernel // 2 for x in cells.columns if 0 <= x + column - kernel // 2 < width
     ]
     share = len(rows) * len(columns) / (len(cells.rows) * len(cells.columns))
-    title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+    title = tap_words(row, column, kernel)
     if not share:
         return Source("tap", kernel, row, column, value, 0.0, False, Rect(0, 0, 0, 0), title)
     region = pixels_of(

@@ -48,7 +48,7 @@ class Source(NamedTuple):
             taps that do not fall into the padding; else 1
     reachable: whether any tap reads it at all; if not, its value is zero by construction
     region: where it looks, in image pixels: the rectangle a bin pools, or around the cells read
-    title:  the name of a branch or score map
+    title:  the name of a branch or score map; of a tap which way it looks, in words
 
     A "level" stands for all its bins together, a "tap" for one tap of a PSPNet's local source.
     """
@@ -64,7 +64,11 @@ class Source(NamedTuple):
     title: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values; the local source has no level, row or column."""
+        """Return plain JSON values; row and column are indices from 0, and only bins have them.
+
+        Taps are titled by their offsets, "tap -1, +0" (down, across).
+        """
+        title = tap_title(self) or self.title
         one, whole = self.kind == "bin", self.kind == "level"
         place = (
             self.level if one or whole else None, self.row if one else None,
@@ -79,7 +83,15 @@ class Source(NamedTuple):
             "value": self.value,
             "reachable": self.reachable,
             "region": [x0, y0, x1, y1],
-        } | ({"title": self.title} if self.title else {})
+        } | ({"title": title} if title else {})
+
+
+def tap_title(source: Source) -> str:
+    """Return a tap's offsets within its kernel, "tap -1, +0"; empty for what is no tap."""
+    if source.kind != "tap" and (source.kind != "local" or source.level == LOCAL):
+        return ""
+    half = source.level // 2
+    return f"tap {source.row - half:+d}, {source.col - half:+d}"
 
 
 class LevelReading(NamedTuple):
@@ -162,6 +174,7 @@ class PixelEvidence:
 
 @dataclass(frozen=True, eq=False)
 class BranchEvidence(PixelEvidence):
+            **interaction,
     """The evidence of a network whose parts stand beside each other: branches or score maps."""
 
     parts: tuple[Source, ...]

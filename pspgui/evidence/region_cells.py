@@ -14,6 +14,7 @@ import numpy as np
 
 from pspgui.evidence import Evidence
 from pspgui.evidence.drill import bins_parts
+from pspgui.evidence.naming import tap_words
 from pspgui.evidence.psp import LevelMeans, PSPEvidence
 from pspgui.evidence.psp_reads import around, pixels_of
 from pspgui.evidence.readings import LOCAL, NOWHERE, OpenedSource, Reading, Source, Target
@@ -190,7 +191,7 @@ def _tap(cells: PyramidRegion, row: int, column: int, value: float) -> Source:
     rows, columns, inside = _read(
         cells, down + cells.rows[0], across + cells.columns[0], row, column
     )
-    title = f"tap {row - kernel // 2:+d}, {column - kernel // 2:+d}"
+    title = tap_words(row, column, kernel)
     if not len(inside):
         return Source("tap", kernel, row, column, value, 0.0, False, NOWHERE, title)
     region = pixels_of(

@@ -92,7 +92,8 @@ def map_of_opened(opened: OpenedSource, placed: Placed, read_otherwise: bool = F
     from pspgui.inference.shown_map import Lattice, ShownMap
 
     region, source = opened.region, opened.source
-    name = source.title or (
+    tap = source.kind == "tap" or (source.kind == "local" and source.level > 0)
+    name = (f"Tap {source.title}" if tap else source.title) or (
         "Local features" if source.level == 0
         else f"{source.level}×{source.level}, all bins" if source.kind == "level"
         else "1×1" if source.level == 1

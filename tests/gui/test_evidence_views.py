@@ -121,11 +121,11 @@ def test_each_tap_of_a_convolution_is_a_step_and_its_grid_is_there_too(qapp, qtb
     panel = shown(qtbot, document)
     QTest.mouseClick(panel.switch.buttons["waterfall"], LEFT)
     steps = panel.waterfall.walk.steps
-    assert len(steps) == 10 and steps[1].part.name == "tap -1, -1"
+    assert len(steps) == 10 and steps[1].part.name == "above left"
     assert steps[-1].after == pytest.approx(document.evidence.logit)
     assert panel.grids.isVisible()
     qtbot.mouseMove(panel.waterfall, panel.waterfall.row_rect(5).center().toPoint())
-    assert document.hovered_bin.title == "tap +0, +0"
+    assert document.hovered_bin.title == "centre"
 
 
 def test_pointing_at_a_step_shows_where_it_looks_and_a_click_opens_it(pyramid, qtbot):

@@ -465,7 +465,7 @@ class BinGrids(Pointable):
         p.setPen(QColor(theme.quiet))
         line.translate(0, metrics.height() + 2)
         r = source.region
-        place = f"pools x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
+        place = f"{'looks at' if source.title else 'pools'} x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
         draw_elided(p, line, f"{place} · weight {source.weight:.2f}" if source.reachable else place)
 
 
@@ -480,11 +480,12 @@ def _as_in_sums(evidence: PixelEvidence, value: float) -> float:
 def describe(source: Source) -> str:
     """Return what there is to say of a bin: its value, where it is pooled, how it is read."""
     r = source.region
-    name = f"{source.level}×{source.level}"
-    if source.level > 1:
+    name = f"tap {source.title}" if source.title else f"{source.level}×{source.level}"
+    if source.level > 1 and not source.title:
         name += f" row {source.row + 1}, column {source.col + 1}"
     value = signed(source.value, 3) if source.reachable else "cannot reach this pixel"
-    where = f"pooled from x {r.x0} to {r.x1}, y {r.y0} to {r.y1} (pixels)"
+    looks = "looks at" if source.title else "pooled from"
+    where = f"{looks} x {r.x0} to {r.x1}, y {r.y0} to {r.y1} (pixels)"
     read = f"read here with weight {source.weight:.2f}" if source.reachable else "not read here"
     return f"{name}:  {value}\n{where}\n{read}"
 

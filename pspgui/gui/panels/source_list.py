@@ -221,7 +221,7 @@ class SourceList(Pointable):
         row, source = self._row_at(position), self.source_at(position)
         if source is not None and source.kind == "tap":
             lost = "" if source.reachable else "\nfalls into the padding"
-            return f"{source.title} (down, across):  {signed(source.value, 4)}{lost}"
+            return f"tap {source.title}:  {signed(source.value, 4)}{lost}"
         if self.chevron_rect().contains(position):
             return "Unfold into the taps of the 3×3 convolution (Right)"
         return "" if row is None else _told(self._ranking.rows[row])
