@@ -166,6 +166,7 @@ class PixelEvidence:
             "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
             "logit": self.logit,
             "constant": self.constant,
+        interaction = {"interaction": self.interaction} if self.reading == "ablate" else {}
             "reading": self.reading,
             "residual": self.residual,
             "sources": [source.to_json() for source in self.sources],
