@@ -166,7 +166,6 @@ class PixelEvidence:
             "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
             "logit": self.logit,
             "constant": self.constant,
-        interaction = {"interaction": self.interaction} if self.reading == "ablate" else {}
             "reading": self.reading,
             "residual": self.residual,
             "sources": [source.to_json() for source in self.sources],
@@ -175,7 +174,6 @@ class PixelEvidence:
 
 @dataclass(frozen=True, eq=False)
 class BranchEvidence(PixelEvidence):
-            **interaction,
     """The evidence of a network whose parts stand beside each other: branches or score maps."""
 
     parts: tuple[Source, ...]
