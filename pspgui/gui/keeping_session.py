@@ -40,6 +40,7 @@ class KeepingSession(QObject):
         self._autosave = session.autosave
         self._lost: Lost | None = None
         self._recovered: set[Path] = set()
+        self._given_up: set[Path] = set()
         self._autosave.conflicted.connect(self._tell_conflict)
         self._autosave.saved.connect(self._saved)
         self._autosave.strokes.trouble.connect(self._tell_trouble)
@@ -68,6 +69,9 @@ class KeepingSession(QObject):
         if found is not None and found.note:
             document.message.emit(f"{opened.title}: {found.note}.")
         self._set_lost(None if found is None else found.lost)
+        if opened.path in self._given_up:
+            self._given_up.discard(opened.path)
+            self.discard()
         self._offer()
         if opened.path in self._autosave.conflicts:
             self._tell_conflict(opened.path)
@@ -134,7 +138,11 @@ class KeepingSession(QObject):
         self._settle_conflict()
 
     def take_theirs(self, image: Path, copy_to: Path | None = None) -> None:
-        """Show the file's labels; ours are written to `copy_to`, or to the backups, before."""
+        """Show the file's labels; ours are written to `copy_to`, or to the backups, before.
+
+        The strokes that are given up with ours are not offered for recovery; those of an earlier
+        session that were still on offer stay so, with them.
+        """
         self._autosave.save_now()
         snapshot = self._autosave.snapshot_of(image)
         if snapshot is None:
@@ -148,7 +156,10 @@ class KeepingSession(QObject):
         self._autosave.abandon(image)
         self._settle_conflict()
         if copy is not None:
-            self._document.message.emit(f"Your labels are kept in {printable(copy)}.")
+            if self._lost is None or self._lost.image != image:
+                self._given_up.add(image)
+            text = f"Your labels of {printable(image.name)} are kept in {printable(copy)}."
+            self._session.notice.emit(Notice(text, is_error=False, about="kept"))
         if image == self._document.image_path:
             self._session.reopen()
 
@@ -162,9 +173,7 @@ class KeepingSession(QObject):
     @Slot(object)
     def _tell_conflict(self, image: Path) -> None:
         text = str(self._autosave.conflicts[image])
-        self._session.notice.emit(
-            Notice(text, retry=CONFLICT, about=CONFLICT, button="Choose…")
-        )
+        self._session.notice.emit(Notice(text, retry=CONFLICT, about=CONFLICT, button="Choose…"))
         self.changed.emit()
 
     @Slot(object)

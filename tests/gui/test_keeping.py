@@ -265,13 +265,21 @@ def test_keeping_mine_backs_up_theirs(qtbot, conflict):
     desk.saved(qtbot)
 
 
-def test_taking_theirs_backs_up_mine(qtbot, conflict):
+def test_taking_theirs_backs_up_mine(qtbot, desks, conflict):
     desk, dialog, mine, theirs = conflict
     dialog.theirs.click()
     qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs))
     assert not desk.document.is_dirty and not desk.session.autosave.unsaved
     assert any(np.array_equal(kept, mine) for kept in backups(desk))
     assert not desk.document.can_undo
+    # What was given up is not offered again, now or at the next start; it is said where it is.
+    assert any("-mine-" in notice.text for notice in desk.notices) and not recovery_told(desk)
+    assert desk.keeping.lost is None
+    desk.stroke(5, 40, 8)
+    desk.saved(qtbot)
+    desk.close()
+    again = desks()
+    assert not recovery_told(again) and again.document.label_map.labels[20, 20] == 5
 
 
 def test_saving_a_copy_writes_mine_where_asked(qtbot, conflict, tmp_path, monkeypatch):
