@@ -55,6 +55,7 @@ class MapsSession(QObject):
         document.target_changed.connect(self._on_target)
         document.classes_changed.connect(self._on_prediction)
         document.hovered_bin_changed.connect(self._on_bin)
+        document.evidence_changed.connect(self._on_evidence)
         document.display_changed.connect(self._on_display)
 
     # -- what there is ------------------------------------------------------------------------
@@ -77,7 +78,7 @@ class MapsSession(QObject):
 
     @property
     def waits_for_bin(self) -> bool:
-        """Whether the map wanted is about a bin and none was pointed at yet."""
+        """Whether the map wanted is about a bin, none was pointed at yet, and no pixel pinned."""
         return self._choice is not None and self._choice.kind.by_bin and self._bin is None
 
     @property
@@ -110,6 +111,8 @@ class MapsSession(QObject):
         if not self.offers(choice.kind):
             self._document.message.emit(self._why_not(choice.kind))
         self._choice = choice
+        if self.waits_for_bin:
+            self._bin = self._strongest()
         self._document.close_source()  # whose cells would lie over the map
         self._ask()
         if self.waits_for_bin or not self.offers(choice.kind):
@@ -117,7 +120,10 @@ class MapsSession(QObject):
             self._document.show_map(None)
         self.changed.emit()
         if self.waits_for_bin and self.offers(choice.kind):
-            self._document.message.emit("Point at a bin in the Evidence panel to see its map.")
+            self._document.message.emit(
+                "Point at a bin in the Evidence panel to see its map, or pin a pixel: then it is "
+                "the bin that adds most there."
+            )
 
     def toggle(self, name: str) -> None:
         """Put a map on the canvas, or take it off if it is there."""
@@ -199,6 +205,24 @@ class MapsSession(QObject):
         self._bin = (source.level, source.row, source.col)
         if self._choice is not None and self._choice.kind.by_bin:
             self._ask()
+
+    @Slot()
+    def _on_evidence(self) -> None:
+        """Take a pinned pixel's strongest bin where a map waits for any."""
+        if self.waits_for_bin:
+            self._bin = self._strongest()
+            if self._bin is not None:
+                self._ask()
+                self.changed.emit()
+
+    def _strongest(self) -> tuple[int, int, int] | None:
+        """Return the bin that adds most at the pin; None without a pin, or without bins."""
+        evidence = self._document.evidence
+        if evidence is None or self._document.pin is None:
+            return None
+        bins = [source for source in evidence.sources if source.kind == "bin" and source.reachable]
+        most = max(bins, key=lambda source: source.value, default=None)
+        return None if most is None else (most.level, most.row, most.col)
 
     @Slot()
     def _on_display(self) -> None:

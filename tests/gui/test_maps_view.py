@@ -395,13 +395,19 @@ def test_the_next_image_gets_the_same_map_until_another_is_chosen(place):
 def test_maps_of_a_bin_follow_the_bin_pointed_at(place):
     document, maps, messages = place.document, place.window.maps, []
     document.message.connect(messages.append)
-    document.set_pin(Pixel(40, 60))  # which no stray mouse takes elsewhere
-    bins = {(s.level, s.row, s.col): s for s in document.evidence.sources if s.kind == "bin"}
     maps.choose("reach")
     assert maps.waits_for_bin and "Point at a bin" in messages[-1]
-    assert "Point at a bin" in panel_of(place).words
+    assert "Point at a bin" in panel_of(place).words and "pin a pixel" in panel_of(place).words
+    document.set_pin(Pixel(40, 60))  # which no stray mouse takes elsewhere
+    bins = {(s.level, s.row, s.col): s for s in document.evidence.sources if s.kind == "bin"}
+    most = max(bins.values(), key=lambda source: source.value)
+    named = f"{most.level}×{most.level}" + (
+        f" row {most.row + 1}, column {most.col + 1}" if most.level > 1 else ""
+    )
+    place.wait(titled(place, f"Reach of a bin: {named}"))
+    assert not maps.waits_for_bin and "Point at a bin" not in panel_of(place).words
     document.set_hovered_bin(bins[6, 2, 3])
-    place.wait(shows(place, "whole-reach"))
+    place.wait(lambda: document.canvas_map.title.endswith("row 3, column 4"))
     assert document.canvas_map.title == "Reach of a bin: 6×6 row 3, column 4"
     document.set_hovered_bin(bins[1, 0, 0])
     place.wait(titled(place, "Reach of a bin: 1×1"))
@@ -410,6 +416,18 @@ def test_maps_of_a_bin_follow_the_bin_pointed_at(place):
     maps.choose("bin")
     place.wait(shows(place, "whole-bin"))
     assert document.canvas_map.value_at(40, 60) == pytest.approx(bins[1, 0, 0].value, abs=1e-4)
+
+
+def test_a_map_of_a_bin_is_at_once_that_of_the_pinned_pixels_strongest(place):
+    document, maps = place.document, place.window.maps
+    document.set_pin(Pixel(40, 60))
+    most = max(
+        (s for s in document.evidence.sources if s.kind == "bin"), key=lambda source: source.value
+    )
+    maps.choose("bin")
+    assert not maps.waits_for_bin
+    place.wait(shows(place, "whole-bin"))
+    assert document.canvas_map.value_at(40, 60) == pytest.approx(most.value, abs=1e-4)
 
 
 def test_how_much_the_pyramid_matters_is_told_quietly(place):

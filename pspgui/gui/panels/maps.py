@@ -30,7 +30,10 @@ _ICONS: Final = {
     "evidence": "plus-minus-variant", "bin": "target", "reach": "arrow-expand-all",
 }  # fmt: skip
 _HINT: Final = "Esc takes a map off; , and . make it fainter or stronger."
-_WAITS: Final = "Point at a bin in the Evidence panel to see its map."
+_WAITS: Final = (
+    "Point at a bin in the Evidence panel to see its map, or pin a pixel to see that of the bin "
+    "that adds most there."
+)
 
 
 class MapsPanel(QWidget):
