@@ -52,7 +52,7 @@ def explain(
         str | None,
         typer.Option(help="explain the margin over this class: of the winner, or of --class"),
     ] = None,
-    reading: ReadingOption = "split",
+    reading: ReadingOption = None,
     open_name: Annotated[
         str | None,
         typer.Option(
@@ -96,7 +96,9 @@ def explain(
     """
     places = tuple(pixel_option(text) for text in at or ())
     rects = tuple(region_option(text) for text in region or ())
-    asking = Asking(image, places, rects, class_name, versus, reading, open_name)
+    if check and reading is not None:
+        raise ValueError("--check tries all readings of the model: leave --reading out")
+    asking = Asking(image, places, rects, class_name, versus, reading or "split", open_name)
     _refuse_mixtures(asking, report, points, csv_out, check)
     if report is not None:
         from pspgui.reports.files import check_path
@@ -158,6 +160,10 @@ def _refuse_mixtures(
         raise ValueError(f"{chosen[0]} and --csv exclude each other")
     if points is not None and asking.places:
         raise ValueError("--points names the pixels: leave --at and --region out")
+    if check and (asking.class_name is not None or asking.versus is not None):
+        raise ValueError(
+            "--check takes the margin over the runner-up: leave --class and --versus out"
+        )
     if asking.rects and check:
         raise ValueError("--region goes with reports and sums; leave --check out")
     if not asking.places and points is None and not check:

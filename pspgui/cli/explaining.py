@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 Place = tuple[int, int] | Stamp
 """A pixel (y, x), or a region."""
 ReadingOption = Annotated[
-    Literal["split", "ig", "ablate", "shapley"],
+    Literal["split", "ig", "ablate", "shapley"] | None,
     typer.Option(
+        show_default="split",
         help="split: gates as they are; ig: integrated gradients; ablate: what the logit falls by "
-        "when a source alone is silent; shapley: of local and whole levels, over all orders"
+        "when a source, or a whole level, alone is silent; shapley: of local and whole levels, "
+        "over all orders",
     ),
 ]
 

@@ -50,9 +50,9 @@ def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
         at = f"on average over {count} pixels around {found.pixel.x},{found.pixel.y}"
     print(f"{shown['class']} ({shown['target']}) {at}: {found.logit:+.4f}")
     if found.reading == "ablate":
-        of_bins = ", a level as the sum over its bins" if hasattr(found, "level_sums") else ""
-        told = f"each by how much it falls without that source alone{of_bins}"
-        print(f"  {told}; these need not add up:")
+        levels = ", a level as a whole" if hasattr(found, "level_sums") else ""
+        told = f"each by how much it falls when that source alone is silenced{levels}"
+        print(f"  {told}; interaction is what these miss the sum by:")
     for name, value in sums(found):
         print(f"  {name:<14} {value:+9.4f}")
     print(f"  {'constant':<14} {found.constant:+9.4f}")
@@ -61,8 +61,11 @@ def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
     if not found.grids:
         return
     from pspgui.evidence.naming import name_of
+    from pspgui.evidence.readings import PyramidEvidence
 
-    print("  strongest, as --open names them:")
+    alone = found.reading == "ablate" and isinstance(found, PyramidEvidence)
+    note = ", each silenced alone (bins of a level need not add up to it)" if alone else ""
+    print(f"  strongest, as --open names them{note}:")
     strongest = sorted(found.sources[found.first_bin :], key=lambda s: -abs(s.value))[:_SHOWN]
     for s in strongest:
         y0, x0, y1, x1 = s.region

@@ -22,6 +22,7 @@ from pspgui.evidence.readings import (
     ChannelShares,
     OpenedSource,
     PixelEvidence,
+    PyramidEvidence,
     Reading,
     Source,
     Target,
@@ -159,7 +160,10 @@ class CellsEvidence(ABC):
 
         Raises as `at` does, and KeyError for a source that there is not.
         """
-        for found in self.at(pixel, target, "ablate").sources:
+        told = self.at(pixel, target, "ablate")
+        if source.kind == "level" and isinstance(told, PyramidEvidence):
+            return told.level_sums[source.level]
+        for found in told.sources:
             if (found.level, found.row, found.col) == (source.level, source.row, source.col):
                 return found.value
         raise KeyError(f"there is no source {source.title or source.kind}")
@@ -251,9 +255,13 @@ class PartsEvidence(CellsEvidence):
         chain = self._chain(aimed.places)
         if reading == "split":
             values, constant = self._split(chain, aimed)
+        elif reading == "ablate":
+            groups = self._groups(chain.start)
+            values, constant = silenced(
+                chain, self._parts(chain.start), aimed.gradient, groups
+            )
         else:
-            read = silenced if reading == "ablate" else rescaled
-            values, constant = read(chain, self._parts(chain.start), aimed.gradient)
+            values, constant = rescaled(chain, self._parts(chain.start), aimed.gradient)
         return self._found(aimed, chain.start, values, aimed.offset + constant, reading)
 
     def open(
@@ -331,6 +339,10 @@ class PartsEvidence(CellsEvidence):
         """Return which of `count` parts are sources that reach the places, (S,) bool."""
         return np.ones(count, bool)
 
+    def _groups(self, places: Places) -> Sequence[slice]:
+        """Return which parts "ablate" silences at once, too: of a pyramid every level's bins."""
+        return ()
+
     def _gates(self, chain: Chain, outputs: Places, parts: Parts) -> list[np.ndarray]:
         """Return how far the chain's gates are open, as `Chain.run` does."""
         return chain.run(parts.whole[None])[1]
@@ -339,7 +351,7 @@ class PartsEvidence(CellsEvidence):
     def _found(
         self, aimed: Aimed, places: Places, values: np.ndarray, constant: float, reading: Reading
     ) -> PixelEvidence:
-        """Return the evidence of the parts' values (S,)."""
+        """Return the evidence of the parts' values (S,); of "ablate" those of `_groups` follow."""
 
     @abstractmethod
     def _opened(
@@ -348,11 +360,19 @@ class PartsEvidence(CellsEvidence):
         """Return a source's parts by cell, (h, w), and what its biases add."""
 
 
-def silenced(chain: Chain, parts: Parts, gradient: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return by how much the logit falls without each part, (S,), and what is left without all."""
+def silenced(
+    chain: Chain, parts: Parts, gradient: np.ndarray, groups: Sequence[slice] = ()
+) -> tuple[np.ndarray, float]:
+    """Return by how much the logit falls without each part, (S + G,), and what is left without all.
+
+    The last G are those of parts that are silenced at once.
+    """
     whole = parts.whole
     silence = np.broadcast_to(parts.base, whole.shape)
-    variants = np.concatenate([whole[None], whole - parts.parts, silence[None]])
+    without = [whole - parts.parts[group].sum(axis=0) for group in groups]
+    variants = np.concatenate(
+        [whole[None], whole - parts.parts, *(one[None] for one in without), silence[None]]
+    )
     worth = (chain.run(variants)[0] * gradient).sum(axis=(1, 2))
     return worth[0] - worth[1:-1], float(worth[-1])
 

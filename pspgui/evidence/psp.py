@@ -191,11 +191,12 @@ class PSPEvidence:
         goal, _ = aim(self.activations, place, target)
         cells = self.cells(place)
         z = cells.of(self.activations.fused_cells)
-        share = (
-            cells.of(self.activations.local_cells)
-            if source.level == LOCAL
-            else self.share(self.level(source.level), cells, source.row, source.col)
-        )
+        if source.level == LOCAL:
+            share = cells.of(self.activations.local_cells)
+        elif source.kind == "level":
+            share = self.level_share(self.level(source.level), cells)
+        else:
+            share = self.share(self.level(source.level), cells, source.row, source.col)
         fall = np.maximum(z, 0) - np.maximum(z - share, 0)
         return float((cells.pull(row_of(self.weights.classifier, goal)) * fall).sum())
 
@@ -224,6 +225,18 @@ class PSPEvidence:
         read = rows[:, None, :, None] * columns[None, :, None, :]
         taps = self._bins_beyond(baseline)[level.all.start + row * level.bins + column]
         found: np.ndarray = read.reshape(len(rows) * len(columns), -1) @ taps
+        return found
+
+    def level_share(
+        self, level: LevelReads, cells: Cells, baseline: LevelMeans | None = None
+    ) -> np.ndarray:
+        """Return what all bins of a level add to z at the cells, beyond the baseline, (m, K)."""
+        side, taps = level.rows.shape[1] * level.bins, self._taps[level.bins]
+        if baseline is not None:
+            taps = taps - self._mean(level.bins, baseline)[:, None, :, None]
+        bands = level.columns[cells.columns].reshape(-1, side) @ taps.reshape(side, side, -1)
+        spread = level.rows[cells.rows].reshape(-1, side) @ bands.reshape(side, -1)
+        found: np.ndarray = spread.reshape(len(cells.rows) * len(cells.columns), -1)
         return found
 
     def level(self, bins: int) -> LevelReads:
@@ -370,11 +383,9 @@ class PSPEvidence:
     ) -> PyramidEvidence:  # fmt: skip
         """Return one reading of a pixel."""
         cells, near, z, base, mixed, shares = parts
+        falls = None
         if reading == "ablate":
-            # Every source alone is taken to the baseline.
-            left = np.subtract(z, shares)
-            np.maximum(left, 0, out=left)
-            amounts = mixed @ np.maximum(z, 0) - left @ mixed
+            amounts, falls = self._falls(parts)
             kept = np.maximum(base, 0)
         else:
             gates = gates_between(z, base, reading)
@@ -392,8 +403,26 @@ class PSPEvidence:
             )  # fmt: skip
         return PyramidEvidence(
             *question, constant, float(amounts[0]), self.reads.local_region(cells), levels, reading,
-            ZERO if baseline is None else baseline.name,
+            ZERO if baseline is None else baseline.name, falls,
         )  # fmt: skip
+
+    def _falls(self, parts: _Parts) -> tuple[np.ndarray, dict[int, float]]:
+        """Return by how much the logit falls without local and each bin, (1 + r,), and each level.
+
+        Every one alone is taken to the baseline, of a level all bins at once.
+        """
+        levels, shares = self.reads.levels, parts.shares
+        count = len(shares)
+        left = np.empty((count + len(levels), shares.shape[1]), shares.dtype)
+        # Bins that are read lie level by level; every cell reads some of each.
+        firsts = np.searchsorted(parts.near.places, [level.all.start for level in levels])
+        np.add.reduceat(shares[1:], firsts, axis=0, out=left[count:])
+        np.subtract(parts.z, shares, out=left[:count])
+        np.subtract(parts.z, left[count:], out=left[count:])
+        np.maximum(left, 0, out=left)
+        amounts = parts.mixed @ np.maximum(parts.z, 0) - left @ parts.mixed
+        falls = zip(levels, amounts[count:].tolist(), strict=True)
+        return amounts[:count], {level.bins: fall for level, fall in falls}
 
 
 def _by_bins(taps: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ NOWHERE: Final = Rect(0, 0, 0, 0)
 # How much of the logit is each source's, where gates in between make that a question:
 #   split    gates as they are: gradient times activation
 #   ig       all sources scaled up together from the baseline: integrated gradients, closed form
-#   ablate   by how much the logit falls when that source alone is taken to the baseline
+#   ablate   by how much the logit falls when that source alone is taken to the baseline; of a level
+#            when all its bins are at once, which is not the sum of what each of them falls by alone
 #   shapley  what local and whole levels add, on average over all orders in which they could come
 SourceReading = Literal["split", "ig", "ablate"]
 Reading = Literal["split", "ig", "ablate", "shapley"]
@@ -50,7 +51,7 @@ class Source(NamedTuple):
     region: where it looks, in image pixels: the rectangle a bin pools, or around the cells read
     title:  the name of a branch or score map; of a tap which way it looks, in words
 
-    A "level" stands for all its bins together, a "tap" for one tap of a PSPNet's local source.
+    A "level" stands for all its bins at once, a "tap" for one tap of a PSPNet's local source.
     """
 
     kind: Literal["local", "bin", "branch", "score", "level", "tap"]
@@ -110,7 +111,8 @@ class PixelEvidence:
     `logit` is the number shown on screen (interpolated from the cells' logits), computed apart
     from the sources; `constant` holds all biases. For a margin, both are differences of two
     classes. `reading` is one of READINGS; `baseline` names what a silent source is: ZERO, or the
-    mean of some images. Sources of "ablate" need not add up: `interaction` is what is left.
+    mean of some images. Sources of "ablate" need not add up: `interaction` is what is left, of a
+    pyramid beside its whole levels.
     """
 
     pixel: Pixel
@@ -145,7 +147,10 @@ class PixelEvidence:
 
     @property
     def interaction(self) -> float:
-        """What the sources do only together; the `residual` where they add up."""
+        """What the logit has beyond constant and sources, which stand in for or need each other.
+
+        Where sources add up it is the `residual`.
+        """
         return self.logit - self.total
 
     @property
@@ -161,6 +166,7 @@ class PixelEvidence:
     def to_json(self, table: ClassTable) -> dict[str, Any]:
         """Return the object that `pspgui explain --json` prints."""
         versus = self.target.versus
+        interaction = {"interaction": self.interaction} if self.reading == "ablate" else {}
         return {
             "class": table.name_of(self.target.class_id),
             "target": "logit" if versus is None else f"margin over {table.name_of(versus)}",
@@ -168,6 +174,7 @@ class PixelEvidence:
             "constant": self.constant,
             "reading": self.reading,
             "residual": self.residual,
+            **interaction,
             "sources": [source.to_json() for source in self.sources],
         }
 
@@ -244,7 +251,8 @@ class OpenedSource:
 class PyramidEvidence(PixelEvidence):
     """The evidence of a PSPNet: local features and bins, by levels.
 
-    Levels are keyed by their bins a side, in the model's order.
+    Levels are keyed by their bins a side, in the model's order. `level_falls` is for "ablate": by
+    how much the logit falls when a level is silenced as a whole; its bins are each silenced alone.
     """
 
     local: float
@@ -252,6 +260,7 @@ class PyramidEvidence(PixelEvidence):
     levels: dict[int, LevelReading]
     reading: Reading = "split"
     baseline: str = ZERO
+    level_falls: Mapping[int, float] | None = None
 
     @property
     def grids(self) -> Mapping[int, LevelReading]:
@@ -284,12 +293,14 @@ class PyramidEvidence(PixelEvidence):
 
     @property
     def level_sums(self) -> dict[int, float]:
-        """What each level adds in all."""
+        """What each level adds in all: the sum of its bins, but of "ablate" what it falls by."""
+        if self.level_falls is not None:
+            return dict(self.level_falls)
         return {level: float(reading.values.sum()) for level, reading in self.levels.items()}
 
     @property
     def total(self) -> float:
-        """Constant plus all sources: the logit again, up to rounding, unless sources interact."""
+        """Constant, local and levels: the logit again, up to rounding, unless they interact."""
         return self.constant + self.local + sum(self.level_sums.values())
 
     def grid(self, level: int) -> np.ndarray:
@@ -305,8 +316,14 @@ class PyramidEvidence(PixelEvidence):
         return self.levels[level].weights
 
     def to_json(self, table: ClassTable) -> dict[str, Any]:
-        """Return the object that `pspgui explain --json` prints, with the baseline."""
-        return super().to_json(table) | {"baseline": self.baseline}
+        """Return the object that `pspgui explain --json` prints, with the baseline.
+
+        Of "ablate" with what whole levels fall by, too.
+        """
+        told = super().to_json(table) | {"baseline": self.baseline}
+        if self.level_falls is None:
+            return told
+        return told | {"levels": {str(level): fall for level, fall in self.level_falls.items()}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -367,6 +384,6 @@ def level_source(evidence: PyramidEvidence, level: int) -> Source:
     found = evidence.levels[level]
     reached = np.argwhere(found.reachable).tolist()
     return Source(
-        "level", level, 0, 0, float(found.values.sum()), float(found.weights.sum()), True,
+        "level", level, 0, 0, evidence.level_sums[level], float(found.weights.sum()), True,
         around(found.regions[row][column] for row, column in reached),
     )  # fmt: skip

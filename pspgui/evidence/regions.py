@@ -303,10 +303,12 @@ class PyramidRegion:
         z, local = cells.of(known.fused_cells), cells.of(known.local_cells)
         base = evidence.base(cells, self._baseline)
         constant = offset_of(evidence.weights.classifier_bias, goal)
+        falls: dict[int, float] | None = None
         if reading == "ablate":
             constant += float((mixed * np.maximum(base, 0)).sum())
             own = float((mixed * (np.maximum(z, 0) - np.maximum(z - local, 0))).sum())
             values = self._falls(mixed, z, check)
+            falls = self._level_falls(mixed, z, check)
         else:
             gates = gates_between(z, base, reading)
             gradient = mixed * gates
@@ -319,7 +321,7 @@ class PyramidRegion:
         }
         return PyramidEvidence(
             middle, goal, logit, constant, own, evidence.reads.local_region(self._used()), levels,
-            reading, ZERO if self._baseline is None else self._baseline.name,
+            reading, ZERO if self._baseline is None else self._baseline.name, falls,
         )  # fmt: skip
 
     def shapley(self, question: Question, check: Callable[[], None]) -> GroupShapley:
@@ -336,7 +338,7 @@ class PyramidRegion:
                 rows=self.rows[here], row_taps=self._cells.row_taps[here]
             )
             parts = [cells.of(known.local_cells)]
-            parts += [self._brought(level, cells) for level in levels]
+            parts += [evidence.level_share(level, cells, self._baseline) for level in levels]
             pull = mixed[here].reshape(-1, mixed.shape[2])
             worth += coalitions(evidence.base(cells, self._baseline), np.stack(parts), pull)
         own, *values = exact_values(worth, 1 + len(levels)).tolist()
@@ -351,15 +353,6 @@ class PyramidRegion:
                 for bins, reading in told.items()
             },
         )  # fmt: skip
-
-    def _brought(self, level: LevelReads, cells: Cells) -> np.ndarray:
-        """Return what all bins of a level add to z at cells, beyond the baseline, (m, K)."""
-        side = level.rows.shape[1] * level.bins
-        taps = self._whole(level).reshape(side, side, -1)
-        bands = level.columns[cells.columns].reshape(-1, side) @ taps
-        spread = level.rows[cells.rows].reshape(-1, side) @ bands.reshape(side, -1)
-        found: np.ndarray = spread.reshape(len(cells.rows) * len(cells.columns), -1)
-        return found
 
     def _whole(self, level: LevelReads) -> np.ndarray:
         """Return what a level's bins bring through every tap, beyond the baseline."""
@@ -411,6 +404,18 @@ class PyramidRegion:
                 fall = open_now[here] - np.maximum(z[here] - share, 0)
                 values[row, column] = np.vdot(mixed[here], fall)
             found[level.bins] = values
+        return found
+
+    def _level_falls(
+        self, mixed: np.ndarray, z: np.ndarray, check: Callable[[], None]
+    ) -> dict[int, float]:
+        """Return by how much the mean logit falls when each level is silenced as a whole."""
+        now, found = float(np.vdot(mixed, np.maximum(z, 0))), {}
+        for level in self.evidence.reads.levels:
+            check()
+            left = self.evidence.level_share(level, self._cells, self._baseline)
+            np.maximum(np.subtract(z, left, out=left), 0, out=left)
+            found[level.bins] = now - float(np.vdot(mixed, left))
         return found
 
     def _told(self, level: LevelReads, values: np.ndarray) -> LevelReading:
@@ -485,9 +490,12 @@ def _added(
             )
             for bins, reading in one.levels.items()
         }
+        falls = one.level_falls
+        if falls is not None and other.level_falls is not None:
+            falls = {bins: fall + other.level_falls[bins] for bins, fall in falls.items()}
         return replace(
             one, constant=constant, local=one.local + other.local, levels=levels,
-            local_region=one.local_region.union(other.local_region),
+            level_falls=falls, local_region=one.local_region.union(other.local_region),
         )  # fmt: skip
     assert isinstance(one, BranchEvidence) and isinstance(other, BranchEvidence)
     parts = tuple(

@@ -22,7 +22,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from pspgui.evidence.naming import name_of
-from pspgui.evidence.readings import ZERO, PixelEvidence
+from pspgui.evidence.readings import (
+    ZERO,
+    PixelEvidence,
+    PyramidEvidence,
+    Source,
+    level_source,
+)
 from pspgui.geometry import Pixel
 from pspgui.labels.classes import ClassTable
 
@@ -59,9 +65,10 @@ class About(NamedTuple):
 class Row(NamedTuple):
     """One amount: the constant, a source, or what else belongs to the sum.
 
-    kind: "constant", a `Source.kind`, or "together" for what sources do only together; level,
-    row, col: None where the kind has no such place, rows and columns counted from 1 as in the
-    window; `region` is (x0, y0, x1, y1) in image pixels, half-open, or None.
+    kind: "constant", a `Source.kind`, or "interaction" for what is left where every source was
+    silenced alone; level, row, col: None where the kind has no such place, rows and columns
+    counted from 1 as in the window; `region` is (x0, y0, x1, y1) in image pixels, half-open, or
+    None.
     """
 
     about: About
@@ -95,11 +102,12 @@ def rows_of(
 ) -> tuple[Row, ...]:
     """Return the constant and every source, in the network's order; their values add up.
 
-    Of "ablate" a last row "together" holds what the sources do only together.
+    Of "ablate" a last row holds the interaction, with which they do. Of a pyramid there are then
+    rows of whole levels, too: all rows but those of bins add up, for bins were silenced alone.
     """
     about = _about(evidence, table, pin)
     found = [Row(about, "constant", "constant", evidence.constant)]
-    for source in evidence.sources:
+    for source in (*evidence.sources, *_levels(evidence)):
         row = Row(about, name_of(source), source.kind, source.value)
         if source.kind == "bin":
             row = row._replace(level=source.level, row=source.row + 1, col=source.col + 1)
@@ -112,8 +120,15 @@ def rows_of(
             )
         )
     if evidence.reading == "ablate":
-        found.append(Row(about, "together", "together", evidence.interaction))
+        found.append(Row(about, "interaction", "interaction", evidence.interaction))
     return tuple(found)
+
+
+def _levels(evidence: PixelEvidence) -> tuple[Source, ...]:
+    """Return a pyramid's levels where they are not the sum of their bins."""
+    if not isinstance(evidence, PyramidEvidence) or evidence.level_falls is None:
+        return ()
+    return tuple(level_source(evidence, level) for level in evidence.level_falls)
 
 
 def json_of(

@@ -7,6 +7,7 @@ too large to be kept, makes necessary anyway.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -147,6 +148,12 @@ class UpsamplingEvidence(PartsEvidence):
                 found.append(read[:, row, column, None] * level.shares[row, column])
         return Parts(np.stack(found), self._bias)
 
+    def _groups(self, places: Places) -> list[slice]:
+        """Return where among the parts each level's bins lie."""
+        counts = [level.read(places).any(axis=0).sum() for level in self._levels.values()]
+        ends = np.cumsum([1, *counts]).tolist()
+        return [slice(a, b) for a, b in pairwise(ends)]
+
     def _split(self, chain: Chain, aimed: Aimed) -> tuple[np.ndarray, float]:
         """Return every part's gradient times value, (S,), and what the biases add.
 
@@ -204,10 +211,12 @@ class UpsamplingEvidence(PartsEvidence):
             own = np.zeros((bins, bins), values.dtype)
             own[reachable], rest = np.split(rest, [np.count_nonzero(reachable)])
             levels[bins] = LevelReading(own, read.mean(axis=0), reachable, level.regions)
+        # What is left are the levels, each silenced as a whole.
+        falls = dict(zip(levels, rest.tolist(), strict=True)) if reading == "ablate" else None
         return PyramidEvidence(
             aimed.pixel, aimed.target, aimed.logit, constant, float(values[0]),
             self._around(places), levels, reading,
-            ZERO if self.baseline is None else self.baseline.name,
+            ZERO if self.baseline is None else self.baseline.name, falls,
         )  # fmt: skip
 
     def _opened(

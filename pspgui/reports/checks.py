@@ -14,7 +14,7 @@ import numpy as np
 
 from pspgui.evidence import Evidence, evidence_of, opened
 from pspgui.evidence.coalitions import curves, rank_correlation
-from pspgui.evidence.readings import PyramidEvidence, Source, Target
+from pspgui.evidence.readings import PyramidEvidence, Source, Target, level_source
 from pspgui.reports.rerun import Rerun, beside_each_other, differences
 
 if TYPE_CHECKING:
@@ -166,9 +166,12 @@ def ablations(evidence: Evidence, rerun: Rerun, pixels: Pixels) -> Check:
     gaps, shares = [], []
     for pixel in pixels:
         target = evidence.margin_target(pixel)
-        sources = evidence.at(pixel, target, "ablate").sources
-        whole = rerun.logit(pixel, target)
-        for source in _largest(sources, _OPENED + 1):
+        found = evidence.at(pixel, target, "ablate")
+        sources, whole = found.sources, rerun.logit(pixel, target)
+        levels: list[Source] = []
+        if isinstance(found, PyramidEvidence):
+            levels = [level_source(found, level) for level in found.levels]
+        for source in (*_largest(sources, _OPENED + 1), *levels):
             try:
                 fall = whole - rerun.logit(pixel, target, source)
             except LookupError as error:

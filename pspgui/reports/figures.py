@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pspgui.evidence.naming import name_of
-from pspgui.evidence.readings import OpenedSource, PixelEvidence, PyramidEvidence, Source
+from pspgui.evidence.readings import (
+    OpenedSource,
+    PixelEvidence,
+    PyramidEvidence,
+    Source,
+    level_source,
+)
 from pspgui.geometry import Rect
 from pspgui.labels.raster import Stamp
 from pspgui.reports.contents import Contents, Pin, heading_of
@@ -200,7 +206,7 @@ def _steps(found: PixelEvidence) -> list[tuple[str, float, float]]:
         parts = [(_said(source), source.value) for source in found.sources]
     bars, at = [("constant", 0.0, found.constant)], found.constant
     if found.reading == "ablate":
-        parts.append(("together", found.interaction))
+        parts.append(("interaction", found.interaction))
     for name, value in parts:
         bars.append((name, at, at + value))
         at += value
@@ -252,7 +258,9 @@ def _grids(sheet: Sheet, found: PixelEvidence, left: float, top: float, side: fl
     limit = _limit([reading.values for reading in found.grids.values()])
     for level, reading in found.grids.items():
         title = f"{level}×{level}" if isinstance(found, PyramidEvidence) else "taps"
-        total = reading.values.sum()
+        total = float(reading.values.sum())
+        if isinstance(found, PyramidEvidence):
+            total = found.level_sums[level]
         sheet.text(left, top, f"{title}  {signed(total)}", fontsize=SMALL_PT + 0.5, color=QUIET)
         axes = sheet.axes(left, top + 0.18, side, side)
         reached = np.ma.masked_where(~reading.reachable, reading.values)
@@ -418,17 +426,33 @@ def words(contents: Contents) -> Block:
     return Block(len(lines) * _LINE_IN, draw)
 
 
+def _amount_rows(found: PixelEvidence) -> list[tuple[str, str]]:
+    """Return what a pin's numbers are: all that add up, the sum, and then what is beside it."""
+    summed = [source for source in found.sources if source.reachable]
+    beside: list[Source] = []
+    left = ("residual", f"{found.interaction:+.0e}".replace("-", "\N{MINUS SIGN}"))
+    if found.reading == "ablate":
+        left = ("interaction", signed(found.interaction, 6))
+        if isinstance(found, PyramidEvidence):
+            beside = [source for source in summed if source.kind == "bin"]
+            levels = [level_source(found, level) for level in found.levels]
+            summed = [source for source in summed if source.kind != "bin"] + levels
+    told = [
+        [(_said(source), signed(source.value, 6)) for source in _by_size(some)]
+        for some in (summed, beside)
+    ]
+    constant, total = signed(found.constant, 6), signed(found.logit, 6)
+    return [("constant", constant), *told[0], left, ("sum", total), *told[1]]
+
+
+def _by_size(sources: Sequence[Source]) -> list[Source]:
+    return sorted(sources, key=lambda source: -abs(source.value))
+
+
 def amounts(pin: Pin) -> Block:
     """Return a pin's reachable sources in numbers, largest first, in two columns."""
-    found = pin.found
-    reached = sorted((s for s in found.sources if s.reachable), key=lambda s: -abs(s.value))
-    rows = [("constant", signed(found.constant, 6))]
-    rows += [(_said(source), signed(source.value, 6)) for source in reached]
-    if found.reading == "ablate":
-        rows.append(("together", signed(found.interaction, 6)))
-    else:
-        rows.append(("residual", f"{found.interaction:+.0e}".replace("-", "\N{MINUS SIGN}")))
-    rows.append(("sum", signed(found.logit, 6)))
+    rows = _amount_rows(pin.found)
+    last = [name for name, _ in rows].index("sum")
     per = -(-len(rows) // 4)
 
     def draw(sheet: Sheet, top: float) -> None:
@@ -436,7 +460,7 @@ def amounts(pin: Pin) -> Block:
         for number, (name, value) in enumerate(rows):
             column, row = divmod(number, per)
             left, at = column * (WIDTH_IN / 4), top + _HEAD_IN * 0.8 + row * _LINE_IN
-            bold = {"fontweight": "bold"} if number == len(rows) - 1 else {}
+            bold = {"fontweight": "bold"} if number == last else {}
             sheet.text(left, at, _short(name, 16), fontsize=SMALL_PT + 0.4, **bold)
             sheet.text(
                 left + 1.55, at, value, ha="right", fontsize=SMALL_PT + 0.4, **bold

@@ -98,21 +98,33 @@ def _amounts(rows: Sequence[Row], pin: Pin) -> str:
     """Return the table of a pin's amounts, in full, and what they add up to."""
     heads = "".join(f"<th>{head}</th>" for head in _HEADS)
     lines = [f'<table><thead><tr>{heads}</tr></thead><tbody data-pin="{escape(pin.name)}">']
-    for row in rows:
-        region = "" if row.region is None else "{}, {} to {}, {}".format(*row.region)
-        weight = "" if row.weight is None else f"{row.weight:.4f}"
-        lines.append(
-            f'<tr><td>{escape(row.source)}</td><td class="number" data-value="{row.value!r}">'
-            f'{row.value:+.6f}</td><td class="number">{weight}</td><td>{region}</td></tr>'
-        )
+    alone = [row for row in rows if row.kind == "bin"]
+    if not any(row.kind == "level" for row in rows):
+        alone = []  # they are what adds up
+    lines += [_line(row, "value") for row in rows if not alone or row.kind != "bin"]
     found = pin.found
     total = found.logit if found.reading == "ablate" else found.total
     lines.append(
         f'<tr class="sum"><td>sum</td><td class="number" data-sum="{total!r}">{total:+.6f}</td>'
         f'<td></td><td>shown: <span data-logit="{found.logit!r}">{found.logit:+.6f}</span>, '
-        f"residual of the split {pin.residual:+.1e}</td></tr></tbody></table>"
+        f"residual of the split {pin.residual:+.1e}</td></tr>"
     )
-    return "\n".join(lines)
+    if alone:
+        lines.append(
+            '<tr><td colspan="4">Not in the sum: each bin silenced alone; bins of a level need not '
+            "add up to it</td></tr>"
+        )
+    return "\n".join([*lines, *(_line(row, "alone") for row in alone), "</tbody></table>"])
+
+
+def _line(row: Row, what: str) -> str:
+    """Return a row of the table; `what` names the attribute that holds its amount in full."""
+    region = "" if row.region is None else "{}, {} to {}, {}".format(*row.region)
+    weight = "" if row.weight is None else f"{row.weight:.4f}"
+    return (
+        f'<tr><td>{escape(row.source)}</td><td class="number" data-{what}="{row.value!r}">'
+        f'{row.value:+.6f}</td><td class="number">{weight}</td><td>{region}</td></tr>'
+    )
 
 
 def _figure(blocks: Sequence[Block], alt: str) -> str:

@@ -140,6 +140,9 @@ class Rerun:
             if source.kind == "bin":
                 module = modules[self.model.spec.levels.index(source.level)]  # type: ignore[attr-defined]
                 changed.enter_context(_changing(module, _without_bin(source)))
+            elif source.kind == "level":
+                module = modules[self.model.spec.levels.index(source.level)]  # type: ignore[attr-defined]
+                changed.enter_context(_changing(module, lambda out: out * 0))
             elif source.kind in ("branch", "score") and modules:
                 module = modules[source.level]
                 changed.enter_context(_changing(module, lambda out: out - _unbiased(module, out)))

@@ -36,7 +36,11 @@ def test_readings_are_told(explained):
         assert total == pytest.approx(found["logit"], abs=1e-4)
     assert all(abs(f["residual"]) < 1e-4 for f in (split, ig, ablate))
     told = explained("--reading", "ablate")[1]
-    assert "need not add up" in told and "a level as the sum over its bins" in told
+    assert "a level as a whole; interaction is what these miss the sum by" in told
+    assert "(bins of a level need not add up to it)" in told
+    parts = [ablate["constant"], ablate["sources"][0]["value"], *ablate["levels"].values()]
+    assert sum(parts) + ablate["interaction"] == pytest.approx(ablate["logit"], abs=1e-6)
+    assert "interaction" not in split and "levels" not in split
 
 
 @pytest.mark.parametrize("name", ["local", "6x6:1,4", "3×3:3,3"])

@@ -59,6 +59,9 @@ def test_a_report_is_written_and_says_how_to_make_it_again(explained, images, tm
         (["--region", "5,2,5,9"], "has no pixel"),
         (["--region", "5,2,500,9"], "outside the image"),
         (["--region", "5,2,9,9", "--check"], "leave --check out"),
+        (["--check", "--reading", "split"], "leave --reading out"),
+        (["--check", "--reading", "ablate"], "leave --reading out"),
+        (["--check", "--class", "Car"], "leave --class and --versus out"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(explained, images, options, reason):

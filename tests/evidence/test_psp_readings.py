@@ -10,7 +10,7 @@ import torch
 from small_networks import head_activations, random_features, small_network
 
 from pspgui.evidence.psp import LevelMeans, PSPEvidence, mean_bins
-from pspgui.evidence.readings import Target
+from pspgui.evidence.readings import Target, level_source
 from pspgui.evidence.shapley import group_shapley, sampled_shapley
 from pspgui.labels.classes import table
 
@@ -104,6 +104,45 @@ def test_ablation_of_every_bin_is_the_networks_answer_without_it(case):
         local = case.logit(torch.zeros_like(case.features), case.priors, place, Target(3, 0))
         assert abs(found.local - (before - float(local))) < 1e-10
         assert abs(found.total + found.interaction - found.logit) < 1e-10
+
+
+GATED = ((0, 24), (0, 32), (5, 30), (48, 56), (21, 30))
+"""Pixels among which are some where silenced bins of a level turn gates of the network below."""
+
+
+@pytest.mark.parametrize("mean", [False, True])
+@pytest.mark.parametrize(("align_corners", "classifier"), [(True, 1), (False, 1), (True, 3)])
+def test_a_level_falls_by_what_the_network_loses_without_all_of_it(align_corners, classifier, mean):
+    case = Case(align_corners, seed=1, classifier=classifier)
+    own = [p.mean(dim=(2, 3), keepdim=True) * mean for p in case.priors]
+    baseline = mean_bins([case.activations], "mean") if mean else None
+    for place in GATED:
+        found = case.evidence.at(place, Target(3, 0), "ablate", baseline)
+        before = float(case.logit(case.features, case.priors, place, Target(3, 0)))
+        for index, level in enumerate((1, 2, 3)):
+            priors = list(case.priors)
+            priors[index] = priors[index] * 0 + own[index]
+            after = float(case.logit(case.features, priors, place, Target(3, 0)))
+            assert abs(found.level_sums[level] - (before - after)) < 1e-10
+            source = level_source(found, level)
+            assert source.value == found.level_sums[level]
+            if not mean:
+                alone = case.evidence.ablate(place, source, Target(3, 0))
+                assert abs(alone - (before - after)) < 1e-10
+        assert abs(found.level_sums[1] - found.grid(1)[0, 0]) < 1e-10
+        parts = found.constant + found.local + sum(found.level_sums.values())
+        assert abs(parts + found.interaction - found.logit) < 1e-10
+
+
+def test_bins_silenced_one_by_one_are_not_their_level_silenced():
+    case, gaps = Case(seed=1), []
+    for place in GATED:
+        found = case.evidence.at(place, Target(3, 0), "ablate")
+        gaps.append(abs(found.level_sums[3] - found.grid(3).sum()))
+        split = case.evidence.at(place, Target(3, 0))
+        assert split.level_falls is None
+        assert split.level_sums[3] == pytest.approx(split.grid(3).sum())
+    assert max(gaps) > 1e-3
 
 
 def test_ablation_to_the_mean_bin_is_the_networks_answer_with_it(case):

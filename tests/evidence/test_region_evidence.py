@@ -57,6 +57,10 @@ def agrees(evidence, region, target, *ways, tolerance=1e-9):
     assert found.constant == pytest.approx(constant, abs=tolerance)
     assert np.allclose([s.value for s in found.sources], sources, atol=tolerance, rtol=0)
     assert [s.reachable for s in found.sources] == reached.tolist()
+    if getattr(found, "level_falls", None) is not None:
+        ones = [evidence.at(pixel, target, *ways).level_sums for pixel in pixels_of(region)]
+        for level, fall in found.level_sums.items():
+            assert fall == pytest.approx(np.mean([one[level] for one in ones]), abs=tolerance)
     return found, weights
 
 
@@ -102,6 +106,8 @@ def test_the_mean_holds_against_the_mean_bin_too(reading):
     means = np.mean([[s.value for s in one.sources] for one in ones], axis=0)
     assert np.allclose([s.value for s in found.sources], means, atol=1e-9)
     assert found.constant == pytest.approx(np.mean([one.constant for one in ones]))
+    levels = np.mean([list(one.level_sums.values()) for one in ones], axis=0)
+    assert np.allclose(list(found.level_sums.values()), levels, atol=1e-9)
     assert found.baseline == baseline.name
 
 
@@ -136,7 +142,9 @@ def test_every_networks_region_is_the_mean_of_its_pixels(name):
     region = Stamp(Rect(23, 40, 45, 70), mask)
     for reading in evidence.readings:
         scale = max(1.0, *(abs(s.value) for s in evidence.at((44, 69), Target(1)).sources))
-        agrees(evidence, region, Target(1), reading, tolerance=1e-5 * scale)
+        told, _ = agrees(evidence, region, Target(1), reading, tolerance=1e-5 * scale)
+        falls = getattr(told, "level_falls", None)
+        assert (falls is not None) == (reading == "ablate" and hasattr(told, "level_sums"))
 
 
 def test_a_region_lies_in_the_image_and_is_not_empty():

@@ -44,8 +44,12 @@ def read_back(text, delimiter):
 def test_rows_read_back_add_up_to_the_logit(evidence, table, write, delimiter, reading):
     found = evidence.at((11, 13), Target(1, 2), reading)
     rows = read_back(write(rows_of(found, table, "1")), delimiter)
-    assert len(rows) == 1 + len(found.sources) + (reading == "ablate")
-    assert np.isclose(sum(float(row["value"]) for row in rows), found.logit, atol=1e-12)
+    more = (1 + len(found.levels)) * (reading == "ablate")
+    assert len(rows) == 1 + len(found.sources) + more
+    summed = [row for row in rows if not more or row["kind"] != "bin"]
+    assert np.isclose(sum(float(row["value"]) for row in summed), found.logit, atol=1e-12)
+    kinds = [row["kind"] for row in rows]
+    assert kinds[-1] == "interaction" if more else "interaction" not in kinds
     values = [float(row["value"]) for row in rows[1 : 1 + len(found.sources)]]
     assert values == [float(source.value) for source in found.sources]
     first = rows[0]

@@ -9,7 +9,7 @@ from torch import nn
 
 from pspgui.evidence import averaged_bins, evidence_of
 from pspgui.evidence.psp import LevelMeans, mean_of
-from pspgui.evidence.readings import Source, Target
+from pspgui.evidence.readings import Source, Target, level_source
 from pspgui.evidence.regions import region_evidence, region_of
 from pspgui.evidence.upsampling import UpsamplingEvidence
 from pspgui.geometry import Rect
@@ -134,6 +134,12 @@ def test_a_silent_source_is_the_networks_own_answer():
             assert abs(source.value - drop) < 1e-10
             assert source.reachable or drop == 0
         assert found_by.ablate((y, x), found.sources[1], Target(1)) == found.sources[1].value
+        for index, bins in enumerate(LEVELS):
+            without = [p * (i != index) for i, p in enumerate(levels)]
+            drop = float((plain - decoded(model, features, without))[1, y, x])
+            assert abs(found.level_sums[bins] - drop) < 1e-10
+            whole = level_source(found, bins)
+            assert found_by.ablate((y, x), whole, Target(1)) == found.level_sums[bins]
         silence = decoded(model, features * 0, [p * 0 for p in levels])[1, y, x]
         assert abs(found.constant - float(silence)) < 1e-10
 

@@ -105,10 +105,10 @@ def test_the_waterfall_ends_at_the_number_shown(made_up, qtbot):
                 assert abs(met - began) <= 1.0
 
 
-def test_what_sources_do_only_together_is_the_last_step(pyramid):
+def test_the_interaction_is_the_last_step(pyramid):
     pyramid.set_reading("ablate")
     walk = walk_of(sums_of(pyramid.evidence))
-    assert walk.steps[-1].part.kind == "together"
+    assert walk.steps[-1].part.kind == "interaction"
     assert walk.steps[-1].after == pytest.approx(pyramid.evidence.logit, abs=1e-5)
 
 

@@ -168,6 +168,8 @@ def test_every_network_and_reading_is_drawn(name, reading):
 
     found = read(page)
     assert sum(found.amounts["1"]) == pytest.approx(found.logits[0], abs=1e-3)
+    alone = contents.pins[0].found.reading == "ablate" and name == "pspnet"
+    assert ("each bin silenced alone" in page) == alone == ("data-alone" in page)
     assert reading in page
 
 

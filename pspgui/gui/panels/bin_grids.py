@@ -31,7 +31,7 @@ from pspgui.gui.colours import diverging_lut, nice_limit, readable_on
 from pspgui.gui.panels.bin_marks import Mark, draw_mark, paint_scale
 from pspgui.gui.panels.drawing import draw_elided, signed
 from pspgui.gui.panels.evidence_bar import level_colour
-from pspgui.gui.panels.evidence_sums import sums_of
+from pspgui.gui.panels.evidence_sums import bin_note, sums_of
 from pspgui.gui.panels.pointable import Pointable
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
@@ -350,7 +350,10 @@ class BinGrids(Pointable):
         """Return everything about the bin under a point."""
         place = self.place_at(position)
         source = self._source(place) if place else None
-        return describe(source) + self._altered(place, "\nwhat if: ") if source else ""
+        if source is None:
+            return ""
+        note = bin_note(self._evidence, source)
+        return describe(source) + note + self._altered(place, "\nwhat if: ")
 
     def event(self, event: QEvent) -> bool:
         """Keep M from the tools while a bin is pointed at."""

@@ -31,7 +31,7 @@ def part_colour(part: Part, sums: Sums, theme: Theme) -> QColor:
     """Return the colour of a part: one family, told apart by lightness."""
     if part.kind == "local":
         return QColor(theme.local)
-    if part.kind in ("constant", "together"):
+    if part.kind in ("constant", "interaction"):
         return QColor(theme.constant if part.kind == "constant" else theme.disabled)
     levels = [p.level for p in sums.parts if p.kind == "level"]
     return level_colour(levels.index(part.level), len(levels), theme)
@@ -231,6 +231,13 @@ class EvidenceBar(Pointable):
             max(numbers.horizontalAdvance(signed(a)), words.horizontalAdvance(n))
             for a, n in zip(amounts, names, strict=True)
         ]
+        least = [numbers.horizontalAdvance(signed(amount)) for amount in amounts]
+        over = sum(widths) + 12 * (len(widths) - 1) - self.width()
+        if over > 0:  # where all names do not fit they are cut, numbers never
+            given = over / max(1, sum(widths) - sum(least))
+            widths = [
+                round(w - min(1.0, given) * (w - n)) for w, n in zip(widths, least, strict=True)
+            ]
         space = max(4.0, (self.width() - sum(widths)) / (len(widths) - 1))
         x, high = 0.0, numbers.height()
         for i, (amount, name, width) in enumerate(zip(amounts, names, widths, strict=True)):

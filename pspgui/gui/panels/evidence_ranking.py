@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Ranked(NamedTuple):
     """One amount among all: its share of the absolute sum, and that of all down to it, 0..1.
 
-    `source` is None for the constant and for what sources do only together.
+    `source` is None for the constant and for the interaction of sources silenced alone.
     """
 
     name: str
@@ -34,7 +34,11 @@ class Ranking(NamedTuple):
 
 
 def ranking_of(evidence: PixelEvidence) -> Ranking:
-    """Return all sources and the constant by size; those that cannot reach are only counted."""
+    """Return all sources and the constant by size; those that cannot reach are only counted.
+
+    The interaction is of the amounts in the sum: where these are whole levels, and the list has
+    their bins, it is no part of it.
+    """
     found: list[tuple[str, float, Source | None]] = [
         (short_name(source), source.value, source)
         for source in evidence.sources
@@ -42,8 +46,8 @@ def ranking_of(evidence: PixelEvidence) -> Ranking:
     ]
     unreachable = len(evidence.sources) - len(found)
     found.append(("constant", evidence.constant, None))
-    if evidence.reading == "ablate":
-        found.append(("together", evidence.interaction, None))
+    if evidence.reading == "ablate" and not hasattr(evidence, "level_sums"):
+        found.append(("interaction", evidence.interaction, None))
     found.sort(key=lambda one: -abs(one[1]))
     total = sum(abs(value) for _, value, _ in found) or 1.0
     rows, so_far = [], 0.0

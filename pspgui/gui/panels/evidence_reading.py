@@ -35,13 +35,13 @@ READINGS: Final = {
         "Integrated gradients",
         "All sources grow together from nothing to what they are, and each gets what it added on "
         "the way; all add up to the number shown.\nGates that open on the way count in part, so "
-        "amounts differ from the split where sources work together.",
+        "amounts differ from the split where sources act on each other.",
     ),
     "ablate": (
         "If removed",
         "How far the number falls when this source alone is silent and every gate answers anew: "
-        "the network's own answer.\nThe amounts need not add up, for sources can stand in for "
-        "each other; what is left is called together.",
+        "the network's own answer; a level is silenced as a whole.\nThe amounts need not add up, "
+        "for sources can stand in for each other: what is left is the interaction.",
     ),
     "shapley": (
         "Shapley",

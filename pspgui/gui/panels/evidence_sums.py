@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 DECIMALS = 2
 _OPENS = "click to open it into cells"
 _LOCAL = "the features around the pixel itself; click to open them into cells"
-_TOGETHER = "what sources do only together: each was silenced alone"
+_INTERACTION = (
+    "what is left, for sources stand in for each other or need each other: each was silenced alone"
+)
+_BIN_ALONE = "Silenced alone: bins of a level need not add up to what the level falls by as a whole"
 
 
 @dataclass(frozen=True)
 class Part:
     """One part of the sum; `shown` is what is printed.
 
-    `kind` is "local", "level", "constant", or "together" for what sources do only together;
-    `meaning` says in words what the amount is, as the evidence was read.
+    `kind` is "local", "level", "constant", or "interaction" for what is left where every source
+    was silenced alone; `meaning` says in words what the amount is, as the evidence was read.
     """
 
     kind: str
@@ -50,10 +53,9 @@ class Sums:
     def terms(self) -> tuple[tuple[str, float], ...]:
         """The sum in few words: (name, printed amount) of its terms, and last of what they make."""
         local = [("local", self.local)] if any(p.kind == "local" for p in self.parts) else []
-        together = [p.shown for p in self.parts if p.kind == "together"]
-        rest = ("rest", round(self.constant + together[0], DECIMALS)) if together else None
-        last = rest or ("constant", self.constant)
-        return (*local, (self.between, self.bins), last, (self.words, self.total))
+        left = [(p.name, p.shown) for p in self.parts if p.kind == "interaction"]
+        between = (self.between, self.bins)
+        return (*local, between, ("constant", self.constant), *left, (self.words, self.total))
 
     @property
     def local(self) -> float:
@@ -62,7 +64,7 @@ class Sums:
 
     @property
     def bins(self) -> float:
-        """The printed amounts of all levels together."""
+        """The printed amounts of all levels, branches or taps, added up."""
         return sum(p.shown for p in self.parts if p.kind == "level")
 
     @property
@@ -80,13 +82,12 @@ def sums_of(evidence: PixelEvidence, each_tap: bool = False) -> Sums:
     if not hasattr(evidence, "level_sums"):
         return _sums_of_parts(evidence, words, each_tap)
     levels = evidence.level_sums
-    # Each source was silenced alone: what is left is neither of them.
-    together = [evidence.interaction] if evidence.reading == "ablate" else []
-    values = [evidence.local, *levels.values(), evidence.constant, *together]
+    left = [evidence.interaction] if evidence.reading == "ablate" else []
+    values = [evidence.local, *levels.values(), evidence.constant, *left]
     shown = rounded_to_sum(values, evidence.logit)
     names = [f"{level}×{level}" for level in levels]
     parts = [
-        Part("local", "local", values[0], shown[0], meaning=_LOCAL),
+        Part("local", "local", values[0], shown[0], meaning=_silenced(_LOCAL, evidence.reading)),
         *(
             Part("level", name, value, digits, level, _of_level(name, level, evidence.reading))
             for name, level, value, digits in zip(
@@ -94,23 +95,30 @@ def sums_of(evidence: PixelEvidence, each_tap: bool = False) -> Sums:
             )
         ),
         _constant(evidence, shown[len(levels) + 1]),
-        *(Part("together", "together", value, shown[-1], meaning=_TOGETHER) for value in together),
+        *_interaction(left, shown),
     ]
-    return Sums(tuple(parts), round(evidence.logit, DECIMALS), words)
+    # Each of them silenced by itself, which all bins at once are not.
+    between = "levels" if left else "bins"
+    return Sums(tuple(parts), round(evidence.logit, DECIMALS), words, between)
 
 
 def _sums_of_parts(evidence: PixelEvidence, words: str, each_tap: bool) -> Sums:
     """Return the sums of branches or score maps, or of a convolution's taps."""
+    left = [evidence.interaction] if evidence.reading == "ablate" else []
     if evidence.grids and not each_tap:
-        named = [("taps", sum(source.value for source in evidence.sources))]
+        # All taps silenced at once leave the constant.
+        amount = sum(source.value for source in evidence.sources) + sum(left)
+        named, left = [("taps", amount)], []
     else:
         named = [(source.title, source.value) for source in evidence.sources]
-    shown = rounded_to_sum([*(v for _, v in named), evidence.constant], evidence.logit)
+    values = [*(value for _, value in named), evidence.constant, *left]
+    shown = rounded_to_sum(values, evidence.logit)
+    told = [_silenced(f"all that comes by {name}; {_OPENS}", evidence.reading) for name, _ in named]
     parts = [
-        Part("level", name, value, digits, index, f"all that comes by {name}; {_OPENS}")
-        for index, ((name, value), digits) in enumerate(zip(named, shown[:-1], strict=True))
+        Part("level", name, value, shown[index], index, told[index])
+        for index, (name, value) in enumerate(named)
     ]
-    parts.append(_constant(evidence, shown[-1]))
+    parts += [_constant(evidence, shown[len(named)]), *_interaction(left, shown)]
     kinds = {source.kind for source in evidence.sources}
     between = "taps" if evidence.grids else "branches" if "branch" in kinds else "scores"
     if len(named) == 1:
@@ -120,12 +128,32 @@ def _sums_of_parts(evidence: PixelEvidence, words: str, each_tap: bool) -> Sums:
 
 def _of_level(name: str, level: int, reading: str) -> str:
     """Return what a level's amount is; bins silenced one by one are not the level silenced."""
-    if reading == "ablate" and level > 1:
-        return (
-            f"its bins, each silenced alone, added up: without all of {name} at once the number "
-            f"can fall by more or less (mute it in What if); {_OPENS}"
-        )
-    return f"all that comes by {name}; {_OPENS}"
+    if reading != "ablate":
+        return f"all that comes by {name}; {_OPENS}"
+    if level == 1:
+        return f"how far the number falls when it is silenced; {_OPENS}"
+    return (
+        "how far the number falls when the whole level is silenced at once, as when it is muted "
+        f"in What if; its bins, each silenced alone, need not add up to this; {_OPENS}"
+    )
+
+
+def _silenced(meaning: str, reading: str) -> str:
+    """Return what an amount is, which of sources silenced is how far the number falls."""
+    return f"how far the number falls without {meaning}" if reading == "ablate" else meaning
+
+
+def _interaction(left: Sequence[float], shown: Sequence[float]) -> list[Part]:
+    """Return what is left of a sum as a part, if anything can be; the last that is printed."""
+    kind = "interaction"
+    return [Part(kind, kind, value, shown[-1], meaning=_INTERACTION) for value in left]
+
+
+def bin_note(evidence: PixelEvidence | None, source: Source) -> str:
+    """Return a line on what a bin's amount is where that is not its part of its level's."""
+    if evidence is None or evidence.reading != "ablate" or source.kind != "bin":
+        return ""
+    return f"\n{_BIN_ALONE}" if source.level > 1 and source.reachable else ""
 
 
 def _constant(evidence: PixelEvidence, shown: float) -> Part:

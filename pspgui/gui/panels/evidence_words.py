@@ -47,8 +47,8 @@ def _what(part: Part, of_pyramid: bool) -> str:
     """Return what a part looks at, and the name that it has elsewhere."""
     if part.kind == "constant":
         return "biases, whatever is seen (constant)"
-    if part.kind == "together":
-        return "what sources do only together (rest)"
+    if part.kind == "interaction":
+        return "what sources do for each other (interaction)"
     if part.kind == "local":
         return "what lies around the pixel (local)"
     if not of_pyramid:

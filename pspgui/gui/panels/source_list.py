@@ -28,6 +28,7 @@ from pspgui.gui.panels.evidence_ranking import (
     tight_name,
     unreachable_text,
 )
+from pspgui.gui.panels.evidence_sums import bin_note
 from pspgui.gui.panels.pointable import Pointable, row_stepped_to
 from pspgui.gui.theme import Theme, current_theme, quiet_font
 
@@ -224,7 +225,10 @@ class SourceList(Pointable):
             return f"tap {source.title}:  {signed(source.value, 4)}{lost}"
         if self.chevron_rect().contains(position):
             return "Unfold into the taps of the 3×3 convolution (Right)"
-        return "" if row is None else _told(self._ranking.rows[row])
+        if row is None:
+            return ""
+        told, source = _told(self._ranking.rows[row]), self._ranking.rows[row].source
+        return told if source is None else told + bin_note(self._evidence, source)
 
     # -- painting -----------------------------------------------------------------------------
 
