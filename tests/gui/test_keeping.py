@@ -11,7 +11,7 @@ import pytest
 from fakes import Listener
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QLabel
 from slow_engine import Desk, labels_of
 
 from pspgui.geometry import Rect
@@ -21,6 +21,7 @@ from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_labels
 from pspgui.inference.activations import Stamp
+from pspgui.labels import raster
 from pspgui.labels.edits import Change, Edit
 from pspgui.labels.provenance import FIRST_VERSION
 from pspgui.project import StrokeJournals, journaling
@@ -172,6 +173,24 @@ def test_strokes_are_offered_shown_and_recovered(qtbot, desks, save_first):
     again = desks()
     assert np.array_equal(again.document.label_map.labels, shown)
     assert not recovery_told(again)
+
+
+def test_recovery_counts_as_the_edit_did_and_names_what_changes_its_origin_alone(qtbot, desks):
+    desk = desks()
+    area = raster.Stamp(Rect(8, 8, 40, 40), np.ones((32, 32), bool))
+    desk.document.label_map.labels[8:40, 8:24] = 6  # as the model said: half of it stays so
+    desk.document.label_map.labels[8:40, 24:40] = 2
+    desk.stroke(2, 2, 1, 2)
+    desk.saved(qtbot)
+    desk.document.set_active_class(6)
+    desk.document.fill(area, "Rectangle", "paint")
+    edit = desk.document.history.undo_names[-1]
+    desk.crash()
+    again = desks()
+    dialog = RecoveryDialog(again.document, again.keeping)
+    qtbot.addWidget(dialog)
+    words = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "They change the label of 512 px, and who labelled 512 px more." in words, edit
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])

@@ -31,6 +31,7 @@ _SIZE = QSize(70 * GRID_PX, 40 * GRID_PX)
 _LEAST_PX = 96  # of the image around small strokes
 _SHARE = 0.7
 _MOST_NAMES = 6
+_MOST_COMPARED = 16_000_000  # pixels; more would hold up the window
 
 
 class RecoveryPane(QWidget):
@@ -96,7 +97,6 @@ class RecoveryDialog(QDialog):
         self.setWindowTitle("Recover strokes")
         names = list(dict.fromkeys(lost.names))
         shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
-        pixels = f"{lost.pixels:,}".replace(",", "\u2009")
         self.pane = RecoveryPane(document, lost)
         self.shown = QCheckBox("Show the strokes")
         self.shown.setChecked(True)
@@ -109,7 +109,7 @@ class RecoveryDialog(QDialog):
         title.setTextFormat(Qt.TextFormat.PlainText)
         title.setWordWrap(True)
         column.addWidget(title)
-        column.addWidget(self._text(f"{shown}. They change {pixels} pixels."))
+        column.addWidget(self._text(f"{shown}. {what_they_change(document, lost)}"))
         column.addWidget(self.pane, 1)
         column.addWidget(self.shown)
         column.addWidget(QuietLabel(
@@ -149,6 +149,29 @@ class RecoveryDialog(QDialog):
     def _discard(self) -> None:
         self._keeping.discard()
         self.reject()
+
+
+def what_they_change(document: Document, lost: Lost) -> str:
+    """Return, of strokes to recover, how many pixels get another label and how many only an origin.
+
+    Of very many pixels those of another origin are not told apart.
+    """
+    shown = document.label_map
+    fits = shown is not None and lost.rect.intersect(shown.rect) == lost.rect
+    if shown is None or not fits or lost.mask.size > _MOST_COMPARED:
+        return f"They change {_count(lost.pixels)}."
+    differs = lost.labels != shown.labels[lost.rect.slices]
+    relabelled = int(np.count_nonzero(differs & lost.mask))
+    marks = lost.provenance != shown.provenance[lost.rect.slices]
+    marked = int(np.count_nonzero(marks & ~differs & lost.mask))
+    if not relabelled:
+        return f"They change no label, only who labelled {_count(marked)}."
+    more = f", and who labelled {_count(marked)} more" if marked else ""
+    return f"They change the label of {_count(relabelled)}{more}."
+
+
+def _count(pixels: int) -> str:
+    return f"{pixels:,} px".replace(",", "\u2009")
 
 
 def _around(rect: Rect, shape: tuple[int, ...]) -> Rect:
