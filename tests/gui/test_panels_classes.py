@@ -54,6 +54,17 @@ def test_the_document_moves_the_current_row(document, panel):
     assert panel.view.currentIndex().row() == 7
 
 
+@pytest.mark.parametrize("height", [150, 163, 177])
+def test_a_class_scrolled_to_cuts_no_row_at_the_top(document, panel, qtbot, height):
+    panel.resize(320, height)
+    last = panel.model.rowCount() - 1
+    document.set_active_class(last)
+    view = panel.view
+    assert view.verticalScrollBar().value() > 0
+    assert view.visualRect(view.indexAt(view.viewport().rect().topLeft())).top() == 0
+    assert view.viewport().rect().contains(row_rect(panel, last))
+
+
 def test_the_eye_hides_and_shows_without_choosing(document, panel, qtbot):
     point = ClassDelegate.eye_rect(row_rect(panel, 5)).center()
     click(qtbot, panel, point)
