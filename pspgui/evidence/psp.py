@@ -105,6 +105,9 @@ class PSPEvidence:
         self._taps = dict(zip(activations.levels, activations.level_taps, strict=True))
         # (n, k k, K): every bin's taps in one piece, level by level.
         self._bins = np.concatenate([_by_bins(taps) for taps in activations.level_taps])
+        # (levels, n): which bins are of which level, to be added up by a product.
+        sizes = np.square(activations.levels)
+        self._members = np.repeat(np.eye(len(sizes), dtype=self._bins.dtype), sizes, axis=1)
         self._beyond: tuple[LevelMeans | None, np.ndarray] = None, self._bins
 
     # -- one pixel ----------------------------------------------------------------------------
@@ -414,9 +417,7 @@ class PSPEvidence:
         levels, shares = self.reads.levels, parts.shares
         count = len(shares)
         left = np.empty((count + len(levels), shares.shape[1]), shares.dtype)
-        # Bins that are read lie level by level; every cell reads some of each.
-        firsts = np.searchsorted(parts.near.places, [level.all.start for level in levels])
-        np.add.reduceat(shares[1:], firsts, axis=0, out=left[count:])
+        np.matmul(self._members[:, parts.near.places], shares[1:], out=left[count:])
         np.subtract(parts.z, shares, out=left[:count])
         np.subtract(parts.z, left[count:], out=left[count:])
         np.maximum(left, 0, out=left)
