@@ -324,6 +324,7 @@ def _field_rules(t: Theme) -> str:
     QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{
         border-color: {t.line}; background: transparent; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    QDialogButtonBox, QMessageBox {{ button-layout: 0; }}
     """
 
 

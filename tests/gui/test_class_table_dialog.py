@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox
 
 from pspgui.gui.dialogs.class_rows import AMOUNT, GROUP, NAME
@@ -108,7 +109,9 @@ def test_deleting_asks_once_more_and_undo_brings_back(qtbot, dialog, session):
         box = QApplication.activeModalWidget()
         assert isinstance(box, QMessageBox)
         seen.append(box.informativeText())
-        box.button(QMessageBox.StandardButton.Cancel).click()
+        change = next(b for b in box.buttons() if b.text() == "Change labels")
+        assert change.x() < box.button(QMessageBox.StandardButton.Cancel).x()
+        QTest.keyClick(box, Qt.Key.Key_Return)  # of both, Enter takes Cancel
 
     QTimer.singleShot(0, refuse)
     qtbot.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)

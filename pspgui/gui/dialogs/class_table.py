@@ -289,6 +289,7 @@ class ClassTableDialog(QDialog):
         )
         change = box.addButton("Change labels", QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)  # no labels change by Enter alone
         box.exec()
         return box.clickedButton() is change
 

@@ -109,8 +109,8 @@ class CompareDialog(QDialog):
         foot.setSpacing(GRID_PX)
         foot.addWidget(self.other)
         foot.addStretch(1)
-        foot.addWidget(cancel)
         foot.addWidget(self.take)
+        foot.addWidget(cancel)
         words = QuietLabel(
             "It reads the image shown beside the model in use, which stays as it is. Classes are "
             "matched by their names."

@@ -161,8 +161,8 @@ class ExportDialog(QDialog):
         foot = QHBoxLayout()
         foot.setSpacing(GRID_PX)
         foot.addStretch(1)
-        foot.addWidget(cancel)
         foot.addWidget(self.export_button)
+        foot.addWidget(cancel)
         return foot
 
     def _connect(self) -> None:

@@ -159,8 +159,8 @@ class ImportDialog(QDialog):
         foot = QHBoxLayout()
         foot.setSpacing(GRID_PX)
         foot.addStretch(1)
-        foot.addWidget(cancel)
         foot.addWidget(self.import_button)
+        foot.addWidget(cancel)
         return foot
 
     # -- choosing -----------------------------------------------------------------------------

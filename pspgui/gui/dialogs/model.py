@@ -182,7 +182,7 @@ class ModelDialog(QDialog):
         foot.setContentsMargins(3 * GRID_PX, GRID_PX, 3 * GRID_PX, 2 * GRID_PX)
         foot.setSpacing(GRID_PX)
         foot.addWidget(self.message, 1)
-        for button in (self.defaults, close, self.apply):
+        for button in (self.defaults, self.apply, close):
             button.setAutoDefault(False)
             foot.addWidget(button)
         return foot
