@@ -140,7 +140,7 @@ def _tell_all(
     if csv_out is not None:
         from pspgui.cli.explain_points import write_table
 
-        write_table(csv_out, asking, evidence, predictor)
+        write_table(csv_out, asking, evidence, predictor, as_json)
     return 0
 
 

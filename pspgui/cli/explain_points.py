@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pspgui.cli.explaining import Asking, check_pixel, evidence_from, tell_reduction
+from pspgui.cli.writing import write_and_tell
 from pspgui.durable import printable, write_durably
 from pspgui.imaging import DecodeError, decode_image
 from pspgui.inference.errors import ImageTooLargeError
@@ -84,20 +85,20 @@ def explain_points(
             if rows is not None:
                 rows.add(point.name, found, predictor, str(point.line))
     if rows is not None and csv_out is not None:
-        rows.write(csv_out)
+        rows.write(csv_out, as_json)
     return 1 if refused.count else 0
 
 
 def write_table(
-    out: Path, asking: Asking, evidence: Evidence, predictor: Predictor
+    out: Path, asking: Asking, evidence: Evidence, predictor: Predictor, as_json: bool
 ) -> None:
-    """Write every amount of one image's pixels as CSV."""
+    """Write every amount of one image's pixels as CSV, and say where."""
     rows = _Rows()
     for number, place in enumerate(asking.places, start=1):
         target = asking.target(evidence, place, predictor.classes)
         found = asking.evidence(evidence, place, target)
         rows.add(str(asking.image), found, predictor, str(number))
-    rows.write(out)
+    rows.write(out, as_json)
 
 
 def read_points(path: Path, refuse: Callable[[int, object], None]) -> Iterator[Point]:
@@ -157,8 +158,9 @@ class _Rows:
         for row in rows_of(found, predictor.classes, pin):
             self._writer.writerow((printable(name), *row.texts))
 
-    def write(self, path: Path) -> None:
-        write_durably(path, self._out.getvalue().encode("utf-8"))
+    def write(self, path: Path, as_json: bool) -> None:
+        content = self._out.getvalue().encode("utf-8")
+        write_and_tell(path, lambda: write_durably(path, content), aside=as_json)
 
 
 def _ask(

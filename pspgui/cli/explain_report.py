@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pspgui.cli.explaining import Asking, Place, evidence_from
+from pspgui.cli.writing import write_and_tell
 from pspgui.durable import printable
 from pspgui.labels.raster import Stamp
 
@@ -44,8 +45,7 @@ def explain_report(
         command=_command(asking, out, options), context=context_of(evidence),
         spec=predictor.spec.model_dump_json(indent=1), notes=tuple(notes),
     )  # fmt: skip
-    write_report(contents, out)
-    print(f"{printable(out)} written")
+    write_and_tell(out, lambda: write_report(contents, out))
     return 0
 
 

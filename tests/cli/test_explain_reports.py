@@ -100,7 +100,7 @@ def test_many_points_are_told_a_line_each_and_bad_lines_by_number(explained, ima
         total = f["constant"] + sum(s["value"] for s in f["sources"])
         assert total == pytest.approx(f["logit"], abs=1e-4)
     assert [f"line {n}:" in err for n in (4, 5, 6, 7)] == [True] * 4
-    assert err.count("\n") == 4
+    assert err.count("\n") == 5 and err.endswith(f"{table} written\n")
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     by_pin = {}
@@ -176,6 +176,18 @@ def test_several_pixels_are_told_one_after_another(explained, images, tmp_path):
     assert code == 0
     assert len([json.loads(line) for line in out.splitlines()]) == 2
     assert (tmp_path / "a.csv").read_text().startswith("image,pin,x,y")
+
+
+@pytest.mark.parametrize("option", ["--report", "--csv"])
+def test_a_folder_made_for_a_file_is_named_with_it(explained, images, tmp_path, option):
+    out = tmp_path / "tables" / "today" / ("out.html" if option == "--report" else "out.csv")
+    ask = (images[0], "--at", "1,2", option, out)
+
+    code, told, err = explained(*ask)
+    assert (code, err) == (0, "")
+    assert told.endswith(f"{out} written; its folder {out.parent} is new\n")
+
+    assert explained(*ask)[1].endswith(f"{out} written\n")
 
 
 def test_a_region_is_the_mean_of_its_pixels(explained, images, tmp_path):
