@@ -127,7 +127,9 @@ def is_ready(project: Project | None, autosave: Autosave) -> bool:
     """Whether everything is on disk (the job's thread); raises `ProjectError` when read-only."""
     if project is not None:
         project.demand_change()
-    return autosave.wait(_SAVING_S)
+    saved = autosave.wait(_SAVING_S)
+    autosave.strokes.journals.drain(None, _SAVING_S)  # a backup may put journals back, too
+    return saved
 
 
 __all__ = ["ClassSession", "Uses", "is_ready", "listed", "take_changed_labels"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,21 +12,28 @@ from pspgui.durable import SaveError
 from pspgui.jobs.class_tables import class_called, read_classes
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.classes import ClassTable, name_key
+from pspgui.labels.editing import Painted, paint, writing
+from pspgui.labels.edits import TILE_PX, Change
+from pspgui.labels.history import History, at_once
+from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import IGNORED, PERSON
-from pspgui.project import LabelStore, StoreError
+from pspgui.labels.shapes import squares
+from pspgui.project import LabelStore, StoredLabels, StoreError, StrokeJournals
+from pspgui.project.outside_edits import OutsideEdits
 from pspgui.project.pending import changing
 
 
 class Relabelled(NamedTuple):
     """What relabelling did: images written, pixels changed, what was left out and why.
 
-    With an `error` nothing was changed.
+    `anew` counts the images where undo begins anew. With an `error` nothing was changed.
     """
 
     images: int
     pixels: int
     left_out: tuple[str, ...] = ()
     error: str = ""
+    anew: int = 0
 
     @property
     def sentence(self) -> str:
@@ -35,7 +42,12 @@ class Relabelled(NamedTuple):
             return self.error
         noun = "image" if self.images == 1 else "images"
         count = f"{self.pixels:,}".replace(",", "\u2009")
-        done = f"{count} px in {self.images} {noun} were relabelled; a backup was made before."
+        done = (
+            f"{count} px in {self.images} {noun} were relabelled. Undo takes it back in each "
+            "image, File, Backups… in all of them."
+        )
+        if self.anew:
+            done += f" In {self.anew} of them undo begins anew, and only the backup takes it back."
         if not self.pixels:
             done = "No image has labels of this class; nothing was changed."
         if self.left_out:
@@ -43,14 +55,13 @@ class Relabelled(NamedTuple):
         return done
 
 
-class _Change(NamedTuple):
-    """New labels and provenance (H, W) of one image, and how many pixels differ."""
+class _Found(NamedTuple):
+    """Labels of an image that hold the class, `label`, and what this becomes, `into`."""
 
-    labels: np.ndarray
-    provenance: np.ndarray
-    palette: np.ndarray
-    pixels: int
-    models: Mapping[int, str]
+    stored: StoredLabels
+    table: ClassTable
+    label: int
+    into: int
 
 
 class _Relabelling:
@@ -63,8 +74,8 @@ class _Relabelling:
         self._source, self._target = source, target
         self.left_out: list[str] = []
 
-    def change(self, image: Path) -> _Change | None:
-        """Return what becomes of an image; None where nothing does, or cannot, which is noted."""
+    def find(self, image: Path) -> _Found | None:
+        """Return what is to be done in an image; None for nothing, or what cannot be: noted."""
         file = self._store.path_for(image)
         try:
             table = read_classes(file) or self._usual
@@ -75,21 +86,35 @@ class _Relabelling:
         # By its own name alone: a class that another one went into holds more than that one.
         names = {name_key(name): label for label, name in enumerate(table.names)}
         label = names.get(name_key(self._source))
-        if label is None or stored is None:
-            return None
-        mask = stored.labels == label
-        pixels = int(np.count_nonzero(mask))
-        if not pixels:
+        if label is None or stored is None or not (stored.labels == label).any():
             return None
         into = table.ignore if self._target is None else class_called(table, self._target)
         if into is None:
             self.left_out.append(f"{image.name} has no class {self._target}.")
-            return None
-        labels, provenance = stored.labels.copy(), stored.provenance.copy()
-        labels[mask] = into
-        provenance[mask] = IGNORED if self._target is None else PERSON
-        palette = np.ascontiguousarray(table.palette())
-        return _Change(labels, provenance, palette, pixels, stored.models)
+        return None if into is None or into == label else _Found(stored, table, label, into)
+
+    def change(self, found: _Found) -> tuple[LabelMap, Change]:
+        """Return the labels as they become, in the memory of those found, and the edit."""
+        stored, table, label, into = found
+        labels = stored.labels
+        if max(table.ignore, into) > np.iinfo(labels.dtype).max:
+            labels = labels.astype(np.uint16)  # as the window does, so that journals fit
+        label_map = LabelMap(labels, stored.provenance)
+        label_map.models.update(stored.models)
+        history = History(label_map)
+        heard: list[Change] = []
+        history.listener = heard.append
+        mark = IGNORED if self._target is None else PERSON
+
+        def pieces() -> Iterator[Painted]:
+            for rect in squares(label_map.rect, TILE_PX):
+                mask = label_map.labels[rect.slices] == label
+                if mask.any():
+                    yield paint(label_map, history, rect, mask, into, mark)
+
+        name = f"Relabel {table.name_of(label)} to {table.name_of(into)} in all images"
+        at_once(writing(history, name, pieces()))
+        return label_map, heard[0]
 
 
 def relabel_images(
@@ -99,13 +124,15 @@ def relabel_images(
     source: str,
     target: str | None,
     is_saved: Callable[[], bool],
+    journals: StrokeJournals | None = None,
 ) -> Job:
     """Return a job that gives the class `source` the class `target`, None for unlabelled.
 
     `usual` is the class table of labels that none was saved with; classes are matched by name.
     What will change is backed up first; what a crash or a full disk interrupts is taken back as a
-    whole. `is_saved()` waits for saves under way, on the job's thread. It returns `Relabelled`.
-    Labels must not be edited meanwhile.
+    whole. In each image's stroke journal it is an edit, to be undone there; `journals` are those
+    of the window. `is_saved()` waits for saves under way, on the job's thread. It returns
+    `Relabelled`. Labels must not be edited meanwhile.
     """
 
     def job(turn: Turn) -> Steps:
@@ -117,32 +144,34 @@ def relabel_images(
         for number, image in enumerate(images):
             turn.check()
             yield Step("Looking for labels", number / len(images))
-            if store.path_for(image).is_file() and work.change(image) is not None:
+            if store.path_for(image).is_file() and work.find(image) is not None:
                 concerned.append(image)
+        edits = OutsideEdits(store, journals)
         pixels = 0
         try:
-            with changing("relabel", _files_of(concerned, store)):
+            with changing("relabel", _files_of(concerned, edits)):
                 for number, image in enumerate(concerned):
                     yield Step("Relabelling", number / len(concerned))
-                    change = work.change(image)
-                    if change is not None:
-                        store.save(
-                            image, change.labels, change.provenance, change.palette, change.models
-                        )
-                        pixels += change.pixels
+                    found = work.find(image)
+                    if found is not None:
+                        label_map, change = work.change(found)
+                        palette = np.ascontiguousarray(found.table.palette())
+                        edits.save(image, label_map, found.stored.digest, palette, change)
+                        pixels += change.edit.pixels_changed
         except SaveError as error:
             reason = f"Nothing was relabelled, and all labels are as before: {error}"
             return Relabelled(0, 0, error=reason)
-        return Relabelled(len(concerned), pixels, tuple(dict.fromkeys(work.left_out)))
+        edits.tidy()
+        left_out = tuple(dict.fromkeys(work.left_out))
+        return Relabelled(len(concerned), pixels, left_out, anew=len(edits.without))
 
     return job
 
 
-def _files_of(concerned: Sequence[Path], store: LabelStore) -> dict[Path, list[Path]]:
-    """Return what will be written, by `.pspgui` folder."""
+def _files_of(concerned: Sequence[Path], edits: OutsideEdits) -> dict[Path, list[Path]]:
+    """Return what may be written, by `.pspgui` folder."""
     by_home: dict[Path, list[Path]] = {}
     for image in concerned:
-        file = store.path_for(image)
-        home = file.parent.parent
-        by_home.setdefault(home, []).extend([file, home / "provenance" / file.name])
+        files = edits.files(image)
+        by_home.setdefault(files[0].parent.parent, []).extend(files)
     return by_home

@@ -24,9 +24,9 @@ from pspgui.labels.edits import AfterTile, Edit, OpenTile, Plane, Tile, unpack
 SUFFIX: Final = ".strokes"
 VERSION: Final = 1
 
-HEADER, EDIT, UNDO, REDO, MARK, PART, KEPT, KEPT_UNDONE, DROPPED, SET_ASIDE, RECOVERED = range(
-    1, 12
-)
+(
+    HEADER, EDIT, UNDO, REDO, MARK, PART, KEPT, KEPT_UNDONE, DROPPED, SET_ASIDE, RECOVERED, OUTSIDE,
+) = range(1, 13)  # fmt: skip
 OPERATIONS: Final = (EDIT, UNDO, REDO)
 _FRAME: Final = struct.Struct("<4sBIII")  # mark, kind, operation, length, CRC-32
 _SYNC: Final = b"\xa5PJ1"
@@ -128,6 +128,11 @@ class Journal:
             if frame.kind == RECOVERED and frame.operation <= last:
                 keys.update(self._bytes(frame).decode("ascii", "replace").split())
         return frozenset(keys)
+
+    @property
+    def outside(self) -> frozenset[int]:
+        """The operations that are no strokes: edits of labels on disk, made with their file."""
+        return frozenset(frame.operation for frame in self.frames if frame.kind == OUTSIDE)
 
     def matching(self, digest: str) -> int | None:
         """Return after which operation the label file with this SHA-256 was saved, or None."""

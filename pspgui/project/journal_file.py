@@ -88,7 +88,7 @@ class JournalFile:
             yield frames.header_frame(header)
             yield from frames.kept_frames(old, operation, self._budget)
             for frame in old.frames:
-                follows = (*frames.OPERATIONS, frames.RECOVERED)
+                follows = (*frames.OPERATIONS, frames.RECOVERED, frames.OUTSIDE)
                 later = frame.kind in follows and frame.operation > operation
                 if later or (frame.kind == frames.PART and frame.operation >= operation):
                     yield frames.frame_bytes(frame.kind, frame.operation, old.payload(frame))

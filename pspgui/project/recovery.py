@@ -215,7 +215,7 @@ def _history(journal: Journal, opened: Opened, budget_bytes: int) -> Found:
     if opened.labels is None:
         return anew
     if place is None:
-        changed = "undo begins anew: the labels were relabelled, imported, or changed elsewhere"
+        changed = "undo begins anew: the labels were imported, or changed elsewhere"
         return replace(anew, note=changed if opened.known is None else "undo begins anew")
     if opened.labels.dtype != journal.header.dtype:
         return replace(anew, note="undo begins anew: the labels have more classes now")
@@ -288,15 +288,17 @@ def _what_stands(journal: Journal, after: int) -> list[tuple[Frame, int]]:
     """Return the edits, undos and redos behind an operation, less those that were taken back.
 
     An edit and its undo are nothing. Played on top of other labels they would be something: an
-    undo writes what was there before, which may be older than what is there now.
+    undo writes what was there before, which may be older than what is there now. Edits of labels
+    on disk are left out: they were made as a whole or not at all, and never lost.
     """
     done, undone = journal.stacks(after)
+    outside = journal.outside
     standing: list[tuple[Frame, int]] = []
     for frame in journal.frames:
         if frame.kind not in OPERATIONS or frame.operation <= after:
             continue
         source = {EDIT: [frame], UNDO: done, REDO: undone}[frame.kind]
-        if source:
+        if source and not (frame.kind == EDIT and frame.operation in outside):
             last, kind = standing[-1] if standing else (None, EDIT)
             if last == source[-1] and (kind == UNDO) != (frame.kind == UNDO):
                 standing.pop()

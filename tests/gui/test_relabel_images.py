@@ -7,6 +7,7 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
 
+from pspgui.geometry import Rect
 from pspgui.gui.dialogs.backups import BackupsDialog, Restoring
 from pspgui.gui.dialogs.relabel_images import RelabelImagesDialog, Relabelling, relabel_in_all
 from pspgui.gui.document import Document
@@ -16,6 +17,7 @@ from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
 from pspgui.jobs.class_tables import write_classes
 from pspgui.labels.provenance import PERSON
+from pspgui.labels.raster import Stamp
 from pspgui.project import LabelStore
 from pspgui.project.backups import list_backups
 
@@ -71,6 +73,30 @@ def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot,
     assert document.may_change()
     (backup,) = list_backups(store.path_for(tmp_path / "a.png").parent.parent)
     assert backup.reason == "relabel"
+
+
+def test_undo_takes_it_back_in_each_image(window, qtbot, tmp_path):
+    document, said = window.document, []
+    window.session.notice.connect(lambda notice: said.append(notice.text))
+    document.set_active_class(1)
+    document.write(Stamp(Rect(0, 0, 2, 2), np.ones((2, 2), bool)), "Corner", 0)
+    document.finish_stroke()
+    painted, plain = document.label_map.labels.copy(), labelled()
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    Relabelling(window.parts, window).apply("Road", "Car")
+    qtbot.waitUntil(lambda: any("Undo takes it back in each image" in text for text in said))
+    for image, before in ((first, painted), (second, plain)):
+        window.session.show_image(image)
+        qtbot.waitUntil(lambda image=image: (
+            document.image_path == image and document.label_map is not None
+            and document.history.undo_names != ()
+        ))  # fmt: skip
+        assert document.history.undo_names[0].startswith("Relabel Road to Car in all images, ")
+        after = document.label_map.labels.copy()
+        assert np.array_equal(after, np.where(before == 1, 2, before))
+        qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(lambda before=before: np.array_equal(document.label_map.labels, before))
+    assert document.history.undo_names == ()  # nothing was painted in the second one
 
 
 def test_a_read_only_image_says_why_not(window):

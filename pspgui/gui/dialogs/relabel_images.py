@@ -38,7 +38,7 @@ class Relabelling(QObject):
         document.set_read_only("The labels of all images are being changed; a moment.")
         job = relabel_images(
             listed(self._parts), session.store, document.table, source,
-            target, partial(session.autosave.wait, _SAVING_S),
+            target, partial(session.autosave.wait, _SAVING_S), session.autosave.strokes.journals,
         )  # fmt: skip
         session.ask("files", "relabel", job, Urgency.MODEL)
 
@@ -109,7 +109,7 @@ class RelabelImagesDialog(QDialog):
         noun = "image" if images == 1 else "images"
         self.effect.setText(
             f"Saved labels hold {pixels} px of {source} in {images} {noun}. They are backed up "
-            "before they are changed; undo begins anew there, and File, Backups… puts all back."
+            "before they are changed; undo takes it back in each image, File, Backups… in all."
         )
 
     def done(self, result: int) -> None:
