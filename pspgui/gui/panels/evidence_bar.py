@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -24,6 +26,7 @@ _BAR = 24
 _AXIS = 18
 _LEGEND_ROW = 17
 _SUM = 38
+_SIGN = 12
 _ROOMY = 264  # narrower, "shown margin" leaves no room for the signs between
 
 
@@ -218,26 +221,27 @@ class EvidenceBar(Pointable):
             )
         return top + rows * _LEGEND_ROW
 
+    def _terms(
+        self, sums: Sums, numbers: QFontMetrics, words: QFontMetrics
+    ) -> tuple[tuple[str, float], ...]:
+        """Return the sum's terms, of several ways to say it the longest for which there is room."""
+        *terms, (last, total) = sums.terms
+        brief = (*terms, (last.removeprefix("shown "), total))
+        ways = [sums.terms, brief][self.width() < _ROOMY :]
+        for way in ways:
+            taken = sum(_widths(*zip(*way, strict=True), numbers, words))
+            if taken + _SIGN * (len(way) - 1) <= self.width():
+                return way
+        return brief if len(terms) < 4 else (("sources", sums.local + sums.bins), *brief[2:])
+
     def _paint_identity(self, p: QPainter, theme: Theme, top: float, sums: Sums) -> None:
         """Paint local + bins + constant = shown: amounts above, their names below."""
         p.fillRect(QRectF(0, top, self.width(), 1), QColor(theme.line))
         p.setFont(text_font(self))
-        names, amounts = zip(*sums.terms, strict=True)
-        if self.width() < _ROOMY:
-            names = (*names[:-1], names[-1].removeprefix("shown "))
         numbers = QFontMetrics(text_font(self))
         words = QFontMetrics(quiet_font(self))
-        widths = [
-            max(numbers.horizontalAdvance(signed(a)), words.horizontalAdvance(n))
-            for a, n in zip(amounts, names, strict=True)
-        ]
-        least = [numbers.horizontalAdvance(signed(amount)) for amount in amounts]
-        over = sum(widths) + 12 * (len(widths) - 1) - self.width()
-        if over > 0:  # where all names do not fit they are cut, numbers never
-            given = over / max(1, sum(widths) - sum(least))
-            widths = [
-                round(w - min(1.0, given) * (w - n)) for w, n in zip(widths, least, strict=True)
-            ]
+        names, amounts = zip(*self._terms(sums, numbers, words), strict=True)
+        widths = _widths(names, amounts, numbers, words)
         space = max(4.0, (self.width() - sum(widths)) / (len(widths) - 1))
         x, high = 0.0, numbers.height()
         for i, (amount, name, width) in enumerate(zip(amounts, names, widths, strict=True)):
@@ -258,6 +262,16 @@ class EvidenceBar(Pointable):
             under = QRectF(x - 2 if last else x, top + 6 + high, width + 2, words.height())
             draw_elided(p, under, name, align)
             x += width + space
+
+
+def _widths(
+    names: Sequence[str], amounts: Sequence[float], numbers: QFontMetrics, words: QFontMetrics
+) -> list[int]:
+    """Return how wide terms are, each as its amount or the name below it."""
+    return [
+        max(numbers.horizontalAdvance(signed(amount)), words.horizontalAdvance(name))
+        for amount, name in zip(amounts, names, strict=True)
+    ]
 
 
 def _axis(left: float, right: float) -> tuple[float, float]:
