@@ -29,6 +29,7 @@ VIEW_TEXTS: Final = {
     "changes": ("Changes", "Changes since the image was opened"),
     "provenance": ("Who labelled", "Who labelled each pixel"),
 }
+_LEAST_LABELS: Final = 256  # what the byte of a narrow map can hold
 OUTLINE_WIDTHS: Final = (1, 2, 3, 4)
 AIDS: Final = ("split", "minimap", "rulers")
 
@@ -50,7 +51,7 @@ class Display(AreaSession):
         super().__init__(parent)
         self._opacity = 0.5
         self._outline = False
-        self._visible = np.ones(256, bool)
+        self._visible = np.ones(_LEAST_LABELS, bool)
         self._solo: int | None = None
         self._view_mode = "labels"
         self._shown_map: str | None = None
@@ -76,10 +77,13 @@ class Display(AreaSession):
 
     @property
     def visible(self) -> np.ndarray:
-        """Which labels are drawn, (256,) bool; solo included."""
+        """Which labels are drawn, (K,) bool of 256 labels or all classes; solo included."""
+        missing = len(self._table) - len(self._visible)
+        if missing > 0:  # classes were added
+            self._visible = np.append(self._visible, np.ones(missing, bool))
         if self._solo is None:
             return self._visible
-        return np.arange(256) == self._solo
+        return np.arange(len(self._visible)) == self._solo
 
     @property
     def solo(self) -> int | None:
@@ -183,14 +187,15 @@ class Display(AreaSession):
 
     def _show_classes_of(self, table: ClassTable) -> None:
         """Draw every class but one called background, which would veil the whole picture."""
-        self._visible[:] = True
-        for c in table.classes[: len(self._visible)]:
+        self._visible = np.ones(max(_LEAST_LABELS, len(table)), bool)
+        for c in table.classes:
             if _is_background(c.name):
                 self._visible[c.id] = False
 
     def set_visible(self, label: int, visible: bool) -> None:
-        """Show or hide one label, of the first 256."""
-        if label < len(self._visible) and bool(self._visible[label]) != visible:
+        """Show or hide the label of a class, or any of the first 256."""
+        known = len(self.visible)  # which makes room for classes that were added
+        if label < known and bool(self._visible[label]) != visible:
             self._visible[label] = visible
             self.display_changed.emit()
 

@@ -31,6 +31,7 @@ from pspgui.gui.document import Document
 from pspgui.gui.theme import current_theme
 from pspgui.gui.tools import Brush
 from pspgui.inference.views import LevelView
+from pspgui.labels.classes import table
 
 
 def noise_image():
@@ -72,6 +73,22 @@ def test_hidden_and_soloed_classes(qtbot):
     canvas.document.set_solo(1)
     assert pixel(canvas, 50, 10) == ROAD
     assert pixel(canvas, 5, 10) == (100, 100, 100)
+
+
+def test_classes_beyond_the_first_256_are_hidden_and_soloed_too(qtbot):
+    many = table(*((f"class {n}", SKY if n == 299 else ROAD) for n in range(300)), ignore=65535)
+    labels = np.full((HEIGHT, WIDTH), 298, np.uint16)
+    labels[:30] = 299
+    canvas = open_canvas(qtbot)
+    canvas.document.set_table(many)
+    canvas.document.set_image(np.full((HEIGHT, WIDTH, 3), 100, np.uint8), None, "many", labels)
+    canvas.document.set_opacity(1.0)
+    assert pixel(canvas, 5, 10) == SKY and pixel(canvas, 50, 10) == ROAD
+    canvas.document.set_visible(299, False)
+    assert pixel(canvas, 5, 10) == (100, 100, 100) and pixel(canvas, 50, 10) == ROAD
+    canvas.document.set_visible(299, True)
+    canvas.document.set_solo(299)
+    assert pixel(canvas, 5, 10) == SKY and pixel(canvas, 50, 10) == (100, 100, 100)
 
 
 def test_outlines_mark_both_sides_of_a_border_in_their_colours_only(qtbot):

@@ -356,5 +356,10 @@ def test_an_image_can_be_painted_where_classes_need_sixteen_bits(qapp):
     document.begin_stroke(2, 2, "brush")
     document.finish_stroke()
     assert 299 in document.label_map.labels
-    document.set_visible(299, False)  # too many to hide each
+    document.set_visible(299, False)
+    assert np.flatnonzero(~document.visible).tolist() == [299]
+    document.set_solo(298)
+    assert np.flatnonzero(document.visible).tolist() == [298]
+    document.set_solo(None)
+    document.set_visible(299, True)
     assert document.visible.all()

@@ -69,8 +69,7 @@ class DifferenceCount(QObject):
         if any(m is None for m in maps) or len({m.shape for m in maps}) > 1:
             maps = ()
         drawn = np.append(document.visible, True)
-        if document.table.ignore < len(drawn):
-            drawn[document.table.ignore] = False
+        drawn[min(document.table.ignore, len(drawn) - 1)] = False  # the last: all labels beyond
         same = len(maps) == len(self._maps) and all(
             a is b for a, b in zip(maps, self._maps, strict=True)
         )

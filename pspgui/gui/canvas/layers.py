@@ -172,7 +172,7 @@ class LabelLayer:
         for entry in table.classes:
             colours[entry.id, :3] = entry.colour
         colours[:, 3] = round(255 * opacity)
-        visible = self._document.visible
+        visible = self._document.visible[: len(colours)]
         colours[: len(visible), 3] *= visible
         colours[table.ignore, 3] = 0
         return colours

@@ -128,7 +128,8 @@ class ClassModel(QAbstractListModel):
 
 def is_visible(document: Document, row: ClassRow) -> bool:
     """Whether any class of a line is drawn."""
-    return any(bool(document.visible[min(label, 255)]) for label in row.labels)
+    visible = document.visible
+    return any(bool(visible[label]) for label in row.labels)
 
 
 def is_locked(document: Document, row: ClassRow) -> bool:
