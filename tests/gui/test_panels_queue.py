@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import Listener, fake_image, fake_prediction
@@ -232,6 +234,11 @@ def test_every_status_has_a_shape_of_its_own(tmp_path):
     assert detail_text(image, "", "corrected") == "done · 25.0 % corrected · #night"
     assert detail_text(image, "edited", "entropy").startswith("done, edited · entropy 0.50")
     assert detail_text(None, "saved") == "saved"
+    # What is in work for most of the time fits into the panel as wide as it is at first.
+    for status in ("new", "predicted", "in work"):
+        words = detail_text(replace(image, status=status, tags=()), "edited")
+        assert words == "edited · doubt 0.25"
+    assert detail_text(replace(image, tags=()), "edited") == "done, edited"
 
 
 # -- reviewing ----------------------------------------------------------------------------------

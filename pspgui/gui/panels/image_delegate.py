@@ -34,6 +34,7 @@ _STATUS_COLOURS: Final = {
     "new": "disabled", "predicted": "quiet", "in work": "text", "done": "accent",
     "accepted": "accent", "rejected": "warning", "flagged": "warning",
 }  # fmt: skip
+_STAY: Final = ("done", "accepted", "rejected", "flagged")  # what a person said stays so
 
 
 def status_colour(status: str, theme: Theme) -> QColor:
@@ -45,7 +46,10 @@ def detail_text(known: IndexedImage | None, mark: str, sort: str = "name") -> st
     """Return the quiet line under a name: how far the image is, and what the list is sorted by."""
     if known is None:
         return mark
-    words = [known.status] if mark != "edited" else [f"{known.status}, edited"]
+    words, is_full = [known.status], False
+    if mark == "edited":  # the row is narrow, and an edit of other images puts them in work
+        is_full = known.status in _STAY
+        words = [f"{known.status}, edited" if is_full else "edited"]
     if sort == "entropy" and known.entropy is not None:
         words.append(f"entropy {known.entropy:.2f}")
     elif sort == "boundary" and known.boundary_px is not None:
@@ -53,7 +57,7 @@ def detail_text(known: IndexedImage | None, mark: str, sort: str = "name") -> st
     elif sort == "corrected" and known.corrected_px is not None:
         whole = (known.height or 0) * (known.width or 0) or sum(known.pixels.values())
         words.append(f"{percent(known.corrected_px / max(1, whole))} corrected")
-    elif known.margin is not None:
+    elif known.margin is not None and (sort == "doubt" or not is_full):
         words.append(f"doubt {1 - known.margin:.2f}")
     words += [f"#{tag}" for tag in known.tags]
     return " · ".join(words)
