@@ -42,7 +42,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("status", "choice", "how far an image is", "status:done", words=STATUS_WORDS),
     Field("is", "choice", "what an image has", "is:flagged", words=IS_WORDS),
     Field("name", "name", "file name; * and ? stand for anything", "name:000*"),
-    Field("class", "class", "labels of a class, or how much of it", "class:car>5%", _SHARE),
+    Field("class", "class", "saved labels of a class, or their share", "class:car>5%", _SHARE),
     Field("unlabelled", "number", "share without a label", "unlabelled>1%", _SHARE),
     Field("doubt", "number", "how unsure the model is, 0 to 1", "doubt>0.3", ("", "%")),
     Field("entropy", "number", "entropy of its most unsure 1 %", "entropy>0.5", ("", "%")),

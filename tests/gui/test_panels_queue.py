@@ -21,7 +21,7 @@ from pspgui.gui.panels.thumbnails import Thumbnails
 from pspgui.gui.review_session import ReviewSession
 from pspgui.gui.settings import Settings
 from pspgui.project.index import IndexedImage
-from pspgui.project.queries import Match, text_of
+from pspgui.project.queries import FIELD, Match, text_of
 from pspgui.project.schema import STATUSES
 
 
@@ -114,6 +114,13 @@ def test_the_help_writes_its_example(panel, qtbot):
     popup = next(w for w in QApplication.topLevelWidgets() if isinstance(w, HelpPopup))
     qtbot.mouseClick(popup, Qt.MouseButton.LeftButton, pos=QPoint(60, 8 + 12))
     assert panel.filter_field.text() == "road status:done"
+
+
+def test_the_help_says_that_classes_are_those_of_saved_labels(panel, desk, qtbot):
+    desk.read(a=0.5, b=0.5)
+    desk.index.record_labels(desk.images[1], {"Road": 10}, 0, {}, "digest")
+    ask(panel, qtbot, "class:road")
+    assert names(panel) == ["b"] and "saved" in FIELD["class"].help
 
 
 def test_without_an_index_names_are_filtered_all_the_same(panel, desk, qtbot):

@@ -302,7 +302,7 @@ class HelpPopup(QFrame):
         self.setMouseTracking(True)
         self.setAccessibleName("What can be asked for")
         self._hovered = -1
-        self.resize(432, (len(FIELDS) + 3) * _ROW + 3 * GRID_PX)
+        self.resize(432, (len(FIELDS) + 4) * _ROW + 3 * GRID_PX)
 
     def show_below(self, widget: QWidget) -> None:
         """Show it below a widget, within the screen."""
@@ -340,6 +340,7 @@ class HelpPopup(QFrame):
                 "A word alone looks into the name. Words side by side must all hold.",
                 "or, not, - and ( ) combine: -class:bus (is:flagged or doubt>0.5)",
                 'Quotes hold words together: class:"traffic light"',
+                "class, unlabelled and corrected ask for saved labels, not predictions.",
             )):  # fmt: skip
                 draw_elided(p, self._line(len(FIELDS) + extra).translated(0, GRID_PX), text)
 
