@@ -126,6 +126,8 @@ def test_each_tap_of_a_convolution_is_a_step_and_its_grid_is_there_too(qapp, qtb
     assert panel.grids.isVisible()
     qtbot.mouseMove(panel.waterfall, panel.waterfall.row_rect(5).center().toPoint())
     assert document.hovered_bin.title == "centre"
+    assert "Point at a tap" in panel.grids.hints[0] and "bin" not in " ".join(panel.grids.hints)
+    assert panel.grids.tip_at(panel.grids.bin_rect(3, 0, 2).center()).startswith("tap above right:")
 
 
 def test_pointing_at_a_step_shows_where_it_looks_and_a_click_opens_it(pyramid, qtbot):

@@ -47,7 +47,14 @@ _ARROWS = {
     Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0),
 }  # fmt: skip
-_MUTE_HINT = "Double-click or M mutes it; right-click for more"
+_MUTABLE = (
+    "Point at a bin to see where it looks; click to open it",
+    "Double-click or M mutes it; right-click for more",
+)
+_ONLY_READ = tuple(
+    (f"Point at a {one} to see where it looks,", "click to open it into cells")
+    for one in ("bin", "tap")
+)
 _ALTERED = ("Amounts are those of the network as it is;", "marks show what the what-if alters")
 
 
@@ -147,16 +154,10 @@ class BinGrids(Pointable):
         """The levels and bins that a what-if alters, by (level,) or (level, row, column)."""
         return self._marks
 
-    def set_marks(self, marks: Mapping[tuple[int, ...], Mark]) -> None:
-        """Mark what a what-if alters."""
-        if marks != self._marks:
-            self._marks = marks
-            self.update()
-
-    def set_mutable(self, mutable: bool) -> None:
-        """Say below the bins how they are muted; not where nothing can be."""
-        if mutable != self._mutable:
-            self._mutable = mutable
+    def set_marks(self, marks: Mapping[tuple[int, ...], Mark], mutable: bool = True) -> None:
+        """Mark what a what-if alters; where nothing can be muted no hint tells how."""
+        if (marks, mutable) != (self._marks, self._mutable):
+            self._marks, self._mutable = marks, mutable
             self.update()
 
     @property
@@ -164,9 +165,7 @@ class BinGrids(Pointable):
         """What stands below the bins while none is pointed at."""
         if self._marks:
             return _ALTERED
-        bins = self._evidence is None or self._evidence.sources[-1].kind == "bin"
-        hint = f"Point at a {'bin' if bins else 'tap'} to see where it looks; click to open it"
-        return (hint, _MUTE_HINT) if self._mutable else (hint,)
+        return _MUTABLE if self._mutable else _ONLY_READ[_of_taps(self._evidence)]
 
     def title_rect(self, level: int) -> QRectF:
         """Return where a level's title is drawn, in widget coordinates."""
@@ -349,11 +348,10 @@ class BinGrids(Pointable):
     def tip_at(self, position: QPointF) -> str:
         """Return everything about the bin under a point."""
         place = self.place_at(position)
-        source = self._source(place) if place else None
-        if source is None:
+        if place is None or (source := self._source(place)) is None:
             return ""
-        note = bin_note(self._evidence, source)
-        return describe(source) + note + self._altered(place, "\nwhat if: ")
+        told = describe(source) + bin_note(self._evidence, source)
+        return told + self._altered(place, "\nwhat if: ")
 
     def event(self, event: QEvent) -> bool:
         """Keep M from the tools while a bin is pointed at."""
@@ -406,7 +404,7 @@ class BinGrids(Pointable):
         p.setPen(QColor(theme.quiet))
         p.drawText(
             QPointF(frame.left() + 13, frame.top() - _TITLE + 3 + metrics.ascent()),
-            f"{level}×{level}",
+            f"{level}×{level}{' taps' * _of_taps(self._evidence)}",
         )
         mark = self._marks.get((level,))
         if mark is not None and level > 1:  # a single bin carries the mark itself
@@ -463,13 +461,16 @@ class BinGrids(Pointable):
                 line.translate(0, metrics.height() + 2)
             return
         p.setPen(QColor(theme.text))
-        altered = self._altered(self._pointed, " · ")
-        draw_elided(p, line, describe(source).split("\n")[0] + altered)
+        words = describe(source).split("\n")[0]
+        draw_elided(p, line, words + self._altered(self._pointed, " · "))
         p.setPen(QColor(theme.quiet))
         line.translate(0, metrics.height() + 2)
-        r = source.region
-        place = f"{'looks at' if source.title else 'pools'} x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
-        draw_elided(p, line, f"{place} · weight {source.weight:.2f}" if source.reachable else place)
+        draw_elided(p, line, _looks(source))
+
+
+def _of_taps(evidence: PixelEvidence | None) -> bool:
+    """Say whether the one grid is of a convolution's taps."""
+    return evidence is not None and evidence.sources[-1].kind == "local"
 
 
 def _as_in_sums(evidence: PixelEvidence, value: float) -> float:
@@ -491,6 +492,13 @@ def describe(source: Source) -> str:
     where = f"{looks} x {r.x0} to {r.x1}, y {r.y0} to {r.y1} (pixels)"
     read = f"read here with weight {source.weight:.2f}" if source.reachable else "not read here"
     return f"{name}:  {value}\n{where}\n{read}"
+
+
+def _looks(source: Source) -> str:
+    """Return where a bin looks and how it is read, on one line."""
+    r = source.region
+    place = f"{'looks at' if source.title else 'pools'} x {r.x0}–{r.x1}, y {r.y0}–{r.y1}"
+    return f"{place} · weight {source.weight:.2f}" if source.reachable else place
 
 
 def _side(row: tuple[int, ...], width: int) -> float:

@@ -100,7 +100,6 @@ class WhatIfMenu(QObject):
     @Slot()
     def _mark(self) -> None:
         what_if = self._what_if
-        self._grids.set_mutable(what_if.evidence is not None)
         keys: list[Key] = [(level,) for level in what_if.levels]
         if 1 in what_if.levels:
             keys.append((1, 0, 0))
@@ -110,7 +109,7 @@ class WhatIfMenu(QObject):
                 what_if.factor(key), what_if.lender(key) is not None, words_of(what_if, key)
             )
             for key in keys
-        })  # fmt: skip
+        }, mutable=what_if.evidence is not None)  # fmt: skip
 
     @Slot()
     def _follow(self) -> None:
