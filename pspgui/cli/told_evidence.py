@@ -52,7 +52,7 @@ def _print_evidence(found: PixelEvidence, table: ClassTable) -> None:
     if found.reading == "ablate":
         levels = ", a level as a whole" if hasattr(found, "level_sums") else ""
         told = f"each by how much it falls when that source alone is silenced{levels}"
-        print(f"  {told}; interaction is what these miss the sum by:")
+        print(f"  {told}; interaction is what is left:")
     for name, value in sums(found):
         print(f"  {name:<14} {value:+9.4f}")
     print(f"  {'constant':<14} {found.constant:+9.4f}")

@@ -40,7 +40,7 @@ _BY = {
     "split": "split: gates as they are, gradient times activation",
     "ig": "ig: integrated gradients in closed form, gates averaged from the baseline",
     "ablate": "ablate: what the logit falls by when a source, or a whole level, alone is silenced; "
-    "interaction is what these miss the sum by, and bins of a level need not add up to it",
+    "interaction is what is left, and bins of a level need not add up to it",
     "shapley": "shapley: the mean over all orders in which local and levels could come",
 }
 

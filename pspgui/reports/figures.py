@@ -456,7 +456,8 @@ def amounts(pin: Pin) -> Block:
     per = -(-len(rows) // 4)
 
     def draw(sheet: Sheet, top: float) -> None:
-        sheet.text(0, top, "In numbers, logits", fontsize=SMALL_PT + 0.5, color=QUIET)
+        beside = "; after the sum every bin, silenced alone" if last < len(rows) - 1 else ""
+        sheet.text(0, top, f"In numbers, logits{beside}", fontsize=SMALL_PT + 0.5, color=QUIET)
         for number, (name, value) in enumerate(rows):
             column, row = divmod(number, per)
             left, at = column * (WIDTH_IN / 4), top + _HEAD_IN * 0.8 + row * _LINE_IN

@@ -36,7 +36,7 @@ def test_readings_are_told(explained):
         assert total == pytest.approx(found["logit"], abs=1e-4)
     assert all(abs(f["residual"]) < 1e-4 for f in (split, ig, ablate))
     told = explained("--reading", "ablate")[1]
-    assert "a level as a whole; interaction is what these miss the sum by" in told
+    assert "a level as a whole; interaction is what is left" in told
     assert "(bins of a level need not add up to it)" in told
     parts = [ablate["constant"], ablate["sources"][0]["value"], *ablate["levels"].values()]
     assert sum(parts) + ablate["interaction"] == pytest.approx(ablate["logit"], abs=1e-6)

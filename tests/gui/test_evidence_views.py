@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from panel_fakes import FourLevels, predicted_document
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QTest
 from small_branches import IMAGE, deeplab, fcn, features_of
 from small_branches import evidence_of as branch_evidence_of
@@ -23,10 +23,11 @@ from pspgui.gui.canvas.camera import Camera
 from pspgui.gui.canvas.read_marks import ReadMark
 from pspgui.gui.document import Document
 from pspgui.gui.panels.evidence import EvidencePanel
+from pspgui.gui.panels.evidence_bar import EvidenceBar
 from pspgui.gui.panels.evidence_ranking import ranking_of
 from pspgui.gui.panels.evidence_sums import source_of, sums_of, walk_of
 from pspgui.gui.panels.waterfall import ticks
-from pspgui.gui.theme import DARK, apply_theme
+from pspgui.gui.theme import DARK, apply_theme, quiet_font, text_font
 from pspgui.inference.activations import Prediction
 from pspgui.labels.classes import table
 
@@ -110,6 +111,42 @@ def test_the_interaction_is_the_last_step(pyramid):
     walk = walk_of(sums_of(pyramid.evidence))
     assert walk.steps[-1].part.kind == "interaction"
     assert walk.steps[-1].after == pytest.approx(pyramid.evidence.logit, abs=1e-5)
+
+
+@pytest.mark.parametrize("build", [deeplab, fcn])
+def test_the_walk_of_silenced_branches_ends_at_the_number_shown(build):
+    model = build()
+    evidence = branch_evidence_of(model, features_of(model))
+    found = evidence.at((0, 0), None, "ablate")
+    for each_tap in (False, True):
+        sums = sums_of(found, each_tap)
+        assert sum(part.value for part in sums.parts) == pytest.approx(found.logit, abs=1e-5)
+        assert round(sum(amount for _, amount in sums.terms[:-1]), 2) == sums.total
+        one = len([part for part in sums.parts if part.kind == "level"]) == 1
+        assert ("interaction" in [part.name for part in sums.parts]) != one
+    assert "interaction" in [row.name for row in ranking_of(found).rows]
+
+
+def test_the_list_of_silenced_bins_has_no_interaction_of_levels(pyramid):
+    pyramid.set_reading("ablate")
+    names = [row.name for row in ranking_of(pyramid.evidence).rows]
+    assert "constant" in names and "interaction" not in names
+
+
+def test_a_sum_of_many_terms_is_said_in_fewer_where_it_is_narrow(qtbot, pyramid):
+    pyramid.set_reading("ablate")
+    sums, bar = sums_of(pyramid.evidence), EvidenceBar()
+    qtbot.addWidget(bar)
+    bar.set_sums(sums)
+    fonts = QFontMetrics(text_font(bar)), QFontMetrics(quiet_font(bar))
+    said = {}
+    for width in (900, 200):
+        bar.resize(width, bar.sizeHint().height())
+        said[width] = bar.terms_for(*fonts)
+        *terms, (_, total) = said[width]
+        assert round(sum(amount for _, amount in terms), 2) == total == sums.total
+    assert said[900] == sums.terms
+    assert [name for name, _ in said[200]] == ["sources", "constant", "interaction", "margin"]
 
 
 def test_each_tap_of_a_convolution_is_a_step_and_its_grid_is_there_too(qapp, qtbot):

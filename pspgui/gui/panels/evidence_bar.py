@@ -221,10 +221,15 @@ class EvidenceBar(Pointable):
             )
         return top + rows * _LEGEND_ROW
 
-    def _terms(
-        self, sums: Sums, numbers: QFontMetrics, words: QFontMetrics
+    def terms_for(
+        self, numbers: QFontMetrics, words: QFontMetrics
     ) -> tuple[tuple[str, float], ...]:
-        """Return the sum's terms, of several ways to say it the longest for which there is room."""
+        """Return the sum's terms, of several ways to say it the longest for which there is room.
+
+        As `Sums.terms`, for amounts and their names written in these fonts.
+        """
+        assert self._sums is not None
+        sums = self._sums
         *terms, (last, total) = sums.terms
         brief = (*terms, (last.removeprefix("shown "), total))
         ways = [sums.terms, brief][self.width() < _ROOMY :]
@@ -240,7 +245,7 @@ class EvidenceBar(Pointable):
         p.setFont(text_font(self))
         numbers = QFontMetrics(text_font(self))
         words = QFontMetrics(quiet_font(self))
-        names, amounts = zip(*self._terms(sums, numbers, words), strict=True)
+        names, amounts = zip(*self.terms_for(numbers, words), strict=True)
         widths = _widths(names, amounts, numbers, words)
         space = max(4.0, (self.width() - sum(widths)) / (len(widths) - 1))
         x, high = 0.0, numbers.height()
