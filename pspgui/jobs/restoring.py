@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pspgui.durable import SaveError
+from pspgui.durable import SaveError, printable
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.project import LabelStore
 from pspgui.project.backups import Backup, fault_of, list_backups, restore
+from pspgui.project.class_files import classes_beside, folder_classes_beside
 from pspgui.project.errors import ProjectError
 from pspgui.project.pending import changing
 
@@ -97,11 +98,27 @@ def restore_backup(backup: Backup, is_saved: Callable[[], bool]) -> Job:
 def put_back(backup: Backup) -> None:
     """Put the files of a backup back, as a whole or not at all.
 
+    What a change made beside labels that were there, or for the whole folder, goes: class tables
+    and provenance would say of the earlier labels what is not so. Labels that it made stay.
     Raises `SaveError` for a damaged backup or a disk that refuses; everything is then as before.
     """
     fault = fault_of(backup)
     if fault:
         raise SaveError(f"The backup was not put back: {fault}. Nothing was changed.")
-    files = [backup.home / below for below, _, _ in backup.files]
-    with changing("restore", {backup.home: files}):
+    files, made = [backup.home / below for below, _, _ in backup.files], _made_beside(backup)
+    with changing("restore", {backup.home: [*files, *made]}):
         restore(backup, keep_current=False)
+        for file in made:
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise SaveError(f"{printable(file)} could not be removed: {error}") from error
+
+
+def _made_beside(backup: Backup) -> list[Path]:
+    """Return the files that were made since and belong to what the backup holds."""
+    labels = [backup.home / "labels" / f"{name}.png" for name in labels_in(backup)]
+    theirs = {folder_classes_beside(backup.home / "labels" / "any.png")}
+    for file in labels:
+        theirs |= {classes_beside(file), backup.home / "provenance" / file.name}
+    return [file for below in backup.absent if (file := backup.home / below) in theirs]

@@ -1,8 +1,9 @@
 """Copies of files as they were before something large changed them, and putting them back.
 
 A backup is a folder `backups/<when>-<reason>` with the files and `manifest.json`, which names each
-file, its size and its digest. Single label files that did not fit their image any more lie beside
-them, set aside by the label store; they are listed too, and never thinned out.
+file, its size and its digest, and files that were not there. Single label files that did not fit
+their image any more lie beside them, set aside by the label store; they are listed too, and never
+thinned out.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ _CHUNK: Final = 1 << 20
 class Backup:
     """One backup: its folder (or the one file set aside), why and when (seconds since 1970).
 
-    `files` are (path relative to the project's home, size in bytes, SHA-256).
+    `files` are (path relative to the project's home, size in bytes, SHA-256); `absent` paths of
+    files that were not there and were about to be made, as far as that was noted.
     """
 
     home: Path
@@ -47,6 +49,7 @@ class Backup:
     reason: str
     made_at: float
     files: tuple[tuple[str, int, str], ...]
+    absent: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -67,9 +70,10 @@ class Backup:
         return sum(size for _, size, _ in self.files)
 
 
-def back_up(home: Path, reason: str, files: Iterable[Path]) -> Backup:
+def back_up(home: Path, reason: str, files: Iterable[Path], absent: Iterable[Path] = ()) -> Backup:
     """Copy files below `home`, each read back; files that are not there are left out.
 
+    `absent` are files below `home` that are not there and about to be made; that much is noted.
     The copies are on disk when this returns. Raises `ValueError` for a reason that is none of
     REASONS or a file elsewhere, `SaveError` when the disk refuses; nothing is then left behind.
     """
@@ -87,7 +91,8 @@ def back_up(home: Path, reason: str, files: Iterable[Path]) -> Backup:
             below = Path(file).relative_to(home)
             with contextlib.suppress(FileNotFoundError):
                 copied.append((str(below), *_copy(home / below, making / "files" / below)))
-        told = {"reason": reason, "made_at": now_ns / 10**9, "files": copied}
+        missing = [str(Path(file).relative_to(home)) for file in absent]
+        told = {"reason": reason, "made_at": now_ns / 10**9, "files": copied, "absent": missing}
         _write_manifest(making, told)
         folder = home / _FOLDER / name
         making.rename(folder)
@@ -100,7 +105,7 @@ def back_up(home: Path, reason: str, files: Iterable[Path]) -> Backup:
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    return Backup(home, folder, reason, now_ns / 10**9, tuple(copied))
+    return Backup(home, folder, reason, now_ns / 10**9, tuple(copied), tuple(missing))
 
 
 def list_backups(home: Path) -> list[Backup]:
@@ -216,11 +221,13 @@ def _read(home: Path, entry: Path) -> Backup:
             raise ValueError(f"{printable(entry / MANIFEST)} is damaged")
         files = tuple((str(b), int(s), str(d)) for b, s, d in told["files"])
         reason, made_at = str(told["reason"]), float(told["made_at"])
+        absent = tuple(str(below) for below in told.get("absent", ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{printable(entry / MANIFEST)} is damaged") from error
-    if any(Path(below).is_absolute() or ".." in Path(below).parts for below, _, _ in files):
+    named = [Path(below) for below in (*absent, *(below for below, _, _ in files))]
+    if any(below.is_absolute() or ".." in below.parts for below in named):
         raise ValueError(f"{printable(entry / MANIFEST)} names files elsewhere")
-    return Backup(home, entry, reason, made_at, files)
+    return Backup(home, entry, reason, made_at, files, absent)
 
 
 def _set_aside(home: Path, entry: Path) -> Backup:

@@ -35,8 +35,10 @@ def begin_change(home: Path, reason: str, files: Iterable[Path]) -> PendingChang
     roll_back(home)
     files = list(files)
     there = [file for file in files if file.is_file()]
-    backup = back_up(home, reason, there) if there else None
-    absent = [str(file.relative_to(home)) for file in files if file not in set(there)]
+    known = set(there)
+    missing = [file for file in files if file not in known]
+    backup = back_up(home, reason, there, missing) if there else None
+    absent = [str(file.relative_to(home)) for file in missing]
     noted = {"reason": reason, "backup": backup.name if backup else None, "absent": absent}
     write_durably(home / _MARK, json.dumps(noted).encode("utf-8", "surrogateescape"))
     return PendingChange(home, backup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from pspgui.jobs import class_changes
 from pspgui.jobs.class_changes import ClassChange, Uses, change_classes, count_uses
 from pspgui.jobs.class_tables import read_classes, read_folder_classes, write_classes
 from pspgui.jobs.messages import Turn
+from pspgui.jobs.restoring import put_back
 from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, table
 from pspgui.labels.provenance import PERSON
 from pspgui.project import LabelStore
+from pspgui.project.backups import list_backups
 from pspgui.project.pending import begin_change, roll_back
 
 SMALL = table(("Road", (1, 2, 3)), ("Car", (4, 5, 6)), ("Tree", (7, 8, 9)))
@@ -175,3 +178,26 @@ def test_more_classes_than_eight_bits_hold_widen_labels_that_keep_their_numbers(
     stored = LabelStore(folder.parent / "elsewhere").load(folder / "a.png")
     assert stored.labels.dtype == np.uint16 and np.array_equal(stored.labels, whole)
     assert len(read_classes(file)) == 303 and read_classes(file).ignore == 65535
+
+
+def test_putting_a_class_change_back_takes_the_tables_with_it_that_it_made(folder: Path) -> None:
+    (folder / ".pspgui" / "classes" / "a.json").unlink()  # labels from before there were tables
+    before = tree(folder)
+    changed = change(folder, ClassDraft.of(SMALL).renamed(0, "Street"))
+    assert not changed.error and (folder / ".pspgui" / "classes.json").is_file()
+    after = tree(folder)
+    (made,) = list_backups(folder / ".pspgui")
+    put_back(made)
+    assert tree(folder) == before
+    # What was there meanwhile is a backup, too, with the tables that are gone again.
+    put_back(list_backups(folder / ".pspgui")[-1])
+    assert tree(folder) == after
+
+
+def test_a_backup_of_an_earlier_version_takes_nothing_away(folder: Path) -> None:
+    change(folder, ClassDraft.of(SMALL).renamed(0, "Street"))
+    (made,) = list_backups(folder / ".pspgui")
+    assert made.absent == ("classes.json",)
+    put_back(replace(made, absent=()))
+    assert (folder / ".pspgui" / "classes.json").is_file()
+    assert meanings(folder, "a.png")[0][0] == "Road"
