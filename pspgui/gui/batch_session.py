@@ -46,6 +46,8 @@ class BatchSession(QObject):
         # Looked at by the model lane before it writes: replaced as a whole, never changed.
         self._taken: frozenset[Path] = frozenset()
         self._measured: dict[Path, str] = {}
+        # The prediction of an image that the index has not met yet, and its model.
+        self._unmeasured: tuple[object, object] | None = None
         self._unlabelled: tuple[Path, ...] = ()
         self._refresh = QTimer(self)
         self._refresh.setInterval(_REFRESH_MS)
@@ -56,6 +58,7 @@ class BatchSession(QObject):
         queue.status_set.connect(self._look_for_labels)
         session.cancelled.connect(self._on_cancelled)
         session.predicted.connect(self._measure)
+        queue.found_changed.connect(self._measure_late)
         document.image_changed.connect(self._note_taken)
         document.saved_changed.connect(self._note_taken)
 
@@ -204,11 +207,24 @@ class BatchSession(QObject):
         listing = self._queue.listing
         # Windows, scales and bits make other answers of the same weights.
         read_by = f"{model.digest} {model.running}"
-        if listing is None or not listing.id_of(image) or self._measured.get(image) == read_by:
+        known = listing is not None and listing.id_of(image)
+        self._unmeasured = None if known else (prediction, model)
+        if not known or self._measured.get(image) == read_by:
             return
         self._measured[image] = read_by
         job = _measured(IndexLedger(index), image, prediction, model.digest, len(model.table))
         self._session.ask("background", "doubt", job, Urgency.PREDICT)
+
+    @Slot()
+    def _measure_late(self) -> None:
+        """Measure what was predicted before the index knew its image."""
+        if self._unmeasured is None:
+            return
+        prediction, model = self._unmeasured
+        if prediction is self._document.prediction and model is self._session.model:
+            self._measure()
+        else:
+            self._unmeasured = None
 
     def _on_doubt(self, image: Path) -> None:
         self._queue.read_anew()

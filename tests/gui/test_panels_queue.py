@@ -228,7 +228,8 @@ def test_the_grid_shows_the_same_images_and_larger_pictures(panel, desk, qtbot):
     qtbot.waitUntil(
         lambda: view.visualRect(model.index(2)).top() == view.visualRect(model.index(0)).top()
     )
-    assert view.visualRect(model.index(0)).width() == view.viewport().width() // 3
+    # three share the width but for a scroll bar, which is not needed here
+    assert 0 <= view.viewport().width() - 3 * view.tile_size.width() < 16
     rows = panel.view.rows_in_sight()
     assert rows[0] == 0 and sorted(rows) == [0, 1, 2, 3]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,11 @@ from PySide6.QtWidgets import QMessageBox
 from workplace import Workplace
 
 from pspgui.geometry import Rect
+from pspgui.gui import queue_session
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.imaging import encode_png
+from pspgui.jobs.messages import Step
+from pspgui.jobs.queueing import make_listing
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import MODEL, PERSON
 from pspgui.labels.raster import Stamp
@@ -117,6 +121,40 @@ def test_the_doubt_of_the_image_shown_follows_how_it_is_read(place):
     session.apply_choice(replace(session.choice, reading="whole"))
     place.wait(lambda: doubt() != scaled)
     assert doubt() == pytest.approx(whole)
+
+
+def test_doubt_is_kept_of_an_image_predicted_before_the_index_knew_it(
+    qtbot, qapp, weights, tmp_path, monkeypatch
+):
+    predicted = threading.Event()
+
+    def slow_listing(index, images):
+        def job(turn):
+            while not predicted.wait(0.005):
+                turn.check()
+                yield Step("Waiting")
+            return (yield from make_listing(index, images)(turn))
+
+        return job
+
+    monkeypatch.setattr(queue_session, "make_listing", slow_listing)
+    (tmp_path / "street.png").write_bytes(encode_png(fake_image(64, 96)))
+    place = Workplace(qtbot, weights)
+    qtbot.addWidget(place.window)
+    try:
+        place.open(tmp_path)
+        assert place.window.queue.listing is None
+        predicted.set()
+
+        def kept():
+            place.session.project.flush()
+            known = place.session.project.index.image_of(place.document.image_path)
+            return known is not None and known.margin is not None
+
+        place.wait(kept)
+    finally:
+        predicted.set()
+        place.close()
 
 
 def test_labels_to_start_from_are_kept_only_when_asked(place, monkeypatch):

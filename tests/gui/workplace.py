@@ -54,22 +54,28 @@ class Workplace:
 
         def there():
             QTest.mouseMove(self.window.canvas, self.at(y, x))
+            # The platform says nothing of a mouse that was there already, over another picture.
+            self.move(QPointF(self.at(y, x)))
             return self.document.hover == Pixel(y, x)
 
         self.wait(there)
+
+    def move(self, point, buttons=Qt.MouseButton.NoButton):
+        """Tell the canvas of a move of the mouse to a widget point."""
+        canvas = self.window.canvas
+        event = QMouseEvent(
+            QEvent.Type.MouseMove, point, canvas.mapToGlobal(point),
+            Qt.MouseButton.NoButton, buttons, Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(canvas, event)
 
     def drag(self, start, end, button=Qt.MouseButton.LeftButton):
         canvas = self.window.canvas
         QTest.mouseMove(canvas, self.at(*start))  # which lets a layout still to come be made
         a, b = self.at(*start), self.at(*end)
         QTest.mousePress(canvas, button, Qt.KeyboardModifier.NoModifier, a)
-        middle = QPointF((a + b) / 2)
-        for point in (middle, QPointF(b)):
-            event = QMouseEvent(
-                QEvent.Type.MouseMove, point, canvas.mapToGlobal(point),
-                Qt.MouseButton.NoButton, button, Qt.KeyboardModifier.NoModifier,
-            )  # fmt: skip
-            QApplication.sendEvent(canvas, event)
+        for point in (QPointF((a + b) / 2), QPointF(b)):
+            self.move(point, button)
         QTest.mouseRelease(canvas, button, Qt.KeyboardModifier.NoModifier, b)
 
     def key(self, key, modifier=Qt.KeyboardModifier.NoModifier):
