@@ -70,6 +70,7 @@ class Session(ModelSession):
         self._images: Sequence[Path] = ()
         self.kept = KeptImages()
         self._listed: ListedFolder | None = None
+        self._outdated: Path | None = None  # shown, and its files were changed since
         self._handlers |= {
             "open": self._on_opened,
             "list": self._on_listed,
@@ -118,7 +119,7 @@ class Session(ModelSession):
     @Slot(object)
     def show_image(self, path: Path) -> None:
         """Show one image of the list; the one before it is saved first."""
-        if path == self._document.image_path:
+        if path == self._document.image_path and path != self._outdated:
             self._engine.cancel("open")
             self._take_list(path)
             self.current_changed.emit(path)
@@ -127,7 +128,7 @@ class Session(ModelSession):
 
     def reopen(self) -> None:
         """Read the image shown and its labels anew: its files were changed on purpose."""
-        path = self._document.image_path
+        path = self._outdated = self._document.image_path
         if path is not None:
             self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 
@@ -204,6 +205,7 @@ class Session(ModelSession):
     def _on_opened(self, opened: OpenedImage) -> None:
         document = self._document
         self._image_revision += 1
+        self._outdated = None
         document.finish_stroke()
         self.autosave.hand_over()
         unsaved = opened.path is not None and self.autosave.snapshot_of(opened.path) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from pspgui.labels.provenance import IGNORED, PERSON
 from pspgui.labels.shapes import squares
 from pspgui.project import LabelStore, StoredLabels, StoreError, StrokeJournals
 from pspgui.project.outside_edits import OutsideEdits
-from pspgui.project.pending import changing
+from pspgui.project.pending import changing, is_under_way
 
 
 class Relabelled(NamedTuple):
@@ -147,9 +147,9 @@ def relabel_images(
             if store.path_for(image).is_file() and work.find(image) is not None:
                 concerned.append(image)
         edits = OutsideEdits(store, journals)
-        pixels = 0
+        files, pixels = _files_of(concerned, edits), 0
         try:
-            with changing("relabel", _files_of(concerned, edits)):
+            with changing("relabel", files):
                 for number, image in enumerate(concerned):
                     yield Step("Relabelling", number / len(concerned))
                     found = work.find(image)
@@ -159,13 +159,22 @@ def relabel_images(
                         edits.save(image, label_map, found.stored.digest, palette, change)
                         pixels += change.edit.pixels_changed
         except SaveError as error:
-            reason = f"Nothing was relabelled, and all labels are as before: {error}"
-            return Relabelled(0, 0, error=reason)
+            return Relabelled(0, 0, error=_why_not(error, files))
         edits.tidy()
         left_out = tuple(dict.fromkeys(work.left_out))
         return Relabelled(len(concerned), pixels, left_out, anew=len(edits.without))
 
     return job
+
+
+def _why_not(error: SaveError, homes: Iterable[Path]) -> str:
+    """Return the sentence about relabelling that the disk refused."""
+    if any(map(is_under_way, homes)):
+        return (
+            f"Relabelling failed half-way, and the disk refused to take it back, too: {error} "
+            "Then open this folder anew before you paint: that takes it back."
+        )
+    return f"Nothing was relabelled, and all labels are as before: {error}"
 
 
 def _files_of(concerned: Sequence[Path], edits: OutsideEdits) -> dict[Path, list[Path]]:

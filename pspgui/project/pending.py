@@ -44,6 +44,11 @@ def begin_change(home: Path, reason: str, files: Iterable[Path]) -> PendingChang
     return PendingChange(home, backup)
 
 
+def is_under_way(home: Path) -> bool:
+    """Whether a change was begun that is neither complete nor taken back."""
+    return (home / _MARK).exists()
+
+
 def finish_change(home: Path) -> None:
     """Note that the change is complete; its backup stays."""
     with contextlib.suppress(FileNotFoundError):
@@ -104,4 +109,11 @@ def roll_back(home: Path) -> str:
     return "A change of many labels was interrupted; all of it was taken back."
 
 
-__all__ = ["PendingChange", "begin_change", "changing", "finish_change", "roll_back"]
+__all__ = [
+    "PendingChange",
+    "begin_change",
+    "changing",
+    "finish_change",
+    "is_under_way",
+    "roll_back",
+]

@@ -104,3 +104,12 @@ def test_a_class_that_another_one_went_into_is_not_that_one(folder):
     before = store.load(images[2]).labels.copy()
     done(folder, "Car", "Road")
     assert np.array_equal(store.load(images[2]).labels, before)
+
+
+def test_unlabelling_by_a_number_that_8_bits_do_not_hold(folder):
+    store, images = folder
+    before = store.load(images[0]).labels.copy()
+    write_classes(store.path_for(images[0]), ClassTable(TABLE.classes, 65535))
+    assert done(folder, "Car", None).images == 3
+    labels = store.load(images[0]).labels
+    assert np.array_equal(labels, np.where(before == 2, np.uint16(65535), before))
