@@ -168,7 +168,8 @@ class _Export:
             write_durably(self.root / path, content)
         self.scheme.finish(self.root, self.written)
         described = json.dumps(self._description(), indent=2, ensure_ascii=False) + "\n"
-        content = described.encode("utf-8")
+        # Names of bytes that are no text become JSON's own escapes, which are read back as such.
+        content = described.encode("utf-8", errors="backslashreplace")
         if self.scheme.layout is not None:  # it reads classes from the description
             write_durably(self.root / DESCRIPTION, content)
             try:

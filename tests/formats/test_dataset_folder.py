@@ -20,6 +20,7 @@ from pspgui.formats import (
     read_dataset,
     splits_of,
 )
+from pspgui.formats.value_map import original_names
 from pspgui.imaging import decode_image, decode_labels, encode_labels, encode_png
 from pspgui.labels.classes import CAMVID, table
 
@@ -101,6 +102,7 @@ def test_names_that_are_not_utf8_are_exported(tmp_path: Path) -> None:
     report = export_dataset([(image, labels_of(1))], tmp_path / "out", CAMVID)
     assert len(read_dataset(tmp_path / "out")[0]) == 1
     assert all(line.isprintable() for line in report.lines())
+    assert list(original_names(tmp_path / "out").values()) == [image.name]
 
 
 def test_what_does_not_fit_is_reported_and_the_rest_done(tmp_path: Path) -> None:
