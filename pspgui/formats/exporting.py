@@ -83,7 +83,7 @@ class _Export:
             check = _Comparison(file, labels)
             write_durably(self.root / file.path, file.content, check)
             read_back = check.counts(counts)
-        written = Written(split, stem, where, picture.shape, printable(item.image.name))
+        written = Written(split, stem, where, picture.shape, item.image.name)
         digest = _digest(labels) if self.scheme.layout is not None else b""
         sources = _sources(item, labels.shape)
         return _Outcome(written, counts, read_back, sources, tuple(notes), digest)

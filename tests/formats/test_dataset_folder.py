@@ -102,7 +102,10 @@ def test_names_that_are_not_utf8_are_exported(tmp_path: Path) -> None:
     report = export_dataset([(image, labels_of(1))], tmp_path / "out", CAMVID)
     assert len(read_dataset(tmp_path / "out")[0]) == 1
     assert all(line.isprintable() for line in report.lines())
-    assert list(original_names(tmp_path / "out").values()) == [image.name]
+    assert original_names(tmp_path / "out") == {}
+    renaming = next(form for form in FORMATS if form.key == "cityscapes")
+    renaming.export([ExportItem(image, labels_of(1))], tmp_path / "renamed", CAMVID)
+    assert list(original_names(tmp_path / "renamed").values()) == [image.name]
 
 
 def test_what_does_not_fit_is_reported_and_the_rest_done(tmp_path: Path) -> None:
