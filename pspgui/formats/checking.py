@@ -25,12 +25,16 @@ LOOK_AHEAD = 24
 
 
 def check_labels(
-    samples: Sequence[Sample], table: ClassTable, progress: Progress | None = None
+    samples: Sequence[Sample],
+    table: ClassTable,
+    progress: Progress | None = None,
+    described: bool = False,
 ) -> None:
     """Read all label files of a split and raise `FormatError` unless each value has a meaning.
 
     The message names the first file and value, and says which common mistake it looks like. Also
-    refused: grey masks of 0 and 255 only, and splits in which every pixel is to be ignored.
+    refused: grey masks of 0 and 255 only, unless an export of ours `described` what they mean, and
+    splits in which every pixel is to be ignored.
     `progress` is told (files done, files in all) and may raise to stop. Values seen in unchanged
     files are remembered for the next time. Any thread but the GUI's.
     """
@@ -53,7 +57,7 @@ def check_labels(
     if wrong is not None:
         raise _wrong(samples, table, wrong, values)
     if samples:
-        _refuse_empty(samples, table, values, grey)
+        _refuse_empty(samples, table, values, grey and not described)
 
 
 def _values_of(samples: Sequence[Sample]) -> Generator[tuple[Sample, FileValues], None, None]:

@@ -9,6 +9,7 @@ from pspgui.formats.checking import Progress, check_labels
 from pspgui.formats.errors import FormatError
 from pspgui.formats.layouts import LAYOUTS
 from pspgui.formats.samples import Layout, Sample, check_split, find_split
+from pspgui.formats.value_map import written_table
 from pspgui.labels.classes import ClassTable
 
 
@@ -45,7 +46,8 @@ def read_dataset(
     layout, folder = layout_of(root)
     samples, table = layout.read(folder, _split_of(layout, folder, split))
     _need_images(samples)
-    check_labels(samples, table, progress or TerminalBar())
+    described = written_table(folder) is not None
+    check_labels(samples, table, progress or TerminalBar(), described)
     return samples, table
 
 

@@ -91,6 +91,15 @@ def test_export_then_import_is_identity(key: str, case: tuple[ClassTable, list])
         assert [*report.pixels.values()] == [*counts[: len(classes)], counts[classes.ignore]]
 
 
+@pytest.mark.parametrize("key", READABLE)
+def test_one_class_and_what_is_ignored_are_no_mask_of_black_and_white(tmp_path, key):
+    labels = np.array([[0, 255], [255, 0]], np.uint8)
+    items = [ExportItem(Path("scene"), labels, np.zeros((2, 2, 3), np.uint8))]
+    EXPORTS[key](items, tmp_path / "out", table(("thing", (0, 255, 3))))
+    ((sample,), _) = read_dataset(tmp_path / "out", only_split(tmp_path / "out"))
+    assert np.array_equal(sample.coding.read(sample.labels), labels)
+
+
 @pytest.mark.parametrize("key", EXPORTS)
 def test_an_export_describes_itself(tmp_path: Path, key: str) -> None:
     items = items_in(tmp_path / "in", "a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
