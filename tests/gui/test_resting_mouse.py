@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import fake_image
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QCursor
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from workplace import Workplace
@@ -67,8 +66,7 @@ def explains(place, pixel):
 
 def beneath(place):
     """Return the image pixel where the mouse rests; a layout that comes late may move it."""
-    canvas = place.window.canvas
-    return canvas.camera.pixel_at(QPointF(canvas.mapFromGlobal(QCursor.pos())))
+    return place.window.canvas.camera.pixel_at(place.mouse)
 
 
 def test_the_next_image_is_explained_under_a_mouse_that_does_not_move(place):
@@ -123,14 +121,3 @@ def test_a_stroke_under_way_goes_on_while_the_picture_moves(place):
     assert document.stroke_active
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=place.at(30, 50))
     assert not document.stroke_active
-
-
-def test_the_first_image_is_explained_where_the_mouse_was_before_it_came(place, folder):
-    window = place.window
-    place.hover(30, 50)
-    window.verbs.show_start()
-    QApplication.processEvents()
-    assert not window.canvas.isVisible() and place.document.hover is None
-    place.session.show_image(folder / "street1.png")
-    place.wait(lambda: place.document.image_title == "street1.png" and place.predicted())
-    place.wait(lambda: explains(place, beneath(place)))

@@ -62,7 +62,7 @@ class Workplace:
 
     def move(self, point, buttons=Qt.MouseButton.NoButton):
         """Tell the canvas of a move of the mouse to a widget point."""
-        canvas = self.window.canvas
+        canvas, self.mouse = self.window.canvas, point
         event = QMouseEvent(
             QEvent.Type.MouseMove, point, canvas.mapToGlobal(point),
             Qt.MouseButton.NoButton, buttons, Qt.KeyboardModifier.NoModifier,
