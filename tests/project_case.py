@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import PERSON
 from pspgui.project.class_files import write_classes
+from pspgui.project.project import open_project
 from pspgui.project.store import LabelStore
 
 SHAPE = (6, 8)
@@ -26,6 +27,15 @@ def make_images(folder, names=("a.png", "b.png", "c.png")):
             Image.fromarray(pixels).save(file, "PNG")
         paths.append(path)
     return paths
+
+
+def begun_project(folder):
+    """Make images and a project that knows them; return both, the project still open."""
+    images = make_images(folder)
+    project = open_project(folder)
+    project.demand_change()
+    project.index.add_images(images)
+    return images, project
 
 
 def label(image, seed=0, store=None):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from project_case import label, make_images, tree
+from project_case import begun_project, label, make_images, tree
 
 from pspgui.cli import run
 from pspgui.labels.classes import CAMVID
@@ -20,10 +20,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "images"
-    images = make_images(root)
-    project = open_project(root)
-    project.demand_change()
-    project.index.add_images(images)
+    images, project = begun_project(root)
     labels, file = label(images[0])
     read = labels.copy()
     read[read == 0] = 1

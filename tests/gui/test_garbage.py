@@ -8,6 +8,7 @@ import threading
 import weakref
 from types import ModuleType
 
+import pytest
 from PySide6.QtWidgets import QWidget
 
 from pspgui.gui.garbage import GuiGarbage
@@ -21,8 +22,22 @@ class Knot(QWidget):
         self.itself = self
 
 
-def test_a_worker_that_allocates_frees_no_widget(qtbot):
-    garbage = GuiGarbage()
+@pytest.fixture
+def garbage(qtbot):
+    """The collector's keeper; the collector is off again afterwards, as the tests have it."""
+    found = GuiGarbage()
+    yield found
+    found.close()
+    assert gc.isenabled()
+    gc.disable()
+
+
+def look_at_everything(garbage):
+    garbage._rounds = -1  # the next round is one of those that do
+    garbage.collect()
+
+
+def test_a_worker_that_allocates_frees_no_widget(garbage):
     assert not gc.isenabled()
     knot = Knot()
     where = []
@@ -37,16 +52,11 @@ def test_a_worker_that_allocates_frees_no_widget(qtbot):
     worker.start()
     worker.join()
     assert where == []
-    garbage._rounds = -1  # the next round looks at everything
-    garbage.collect()
+    look_at_everything(garbage)
     assert where == [threading.main_thread()]
-    garbage.close()
-    assert gc.isenabled()
-    gc.disable()  # as the tests have it
 
 
-def test_what_comes_with_modules_is_kept_for_good_and_not_looked_through(qtbot, monkeypatch):
-    garbage = GuiGarbage()
+def test_what_comes_with_modules_is_kept_for_good_and_not_looked_through(garbage, monkeypatch):
     garbage.collect()
     before = gc.get_freeze_count()
     crowd = [[number] for number in range(50_000)]
@@ -57,16 +67,12 @@ def test_what_comes_with_modules_is_kept_for_good_and_not_looked_through(qtbot, 
     gone = []
     weakref.finalize(knot, lambda: gone.append(True))
     del knot
-    garbage._rounds = -1
-    garbage.collect()
+    look_at_everything(garbage)
     assert gone == [True]
-    garbage.close()
-    gc.disable()
     del crowd
 
 
-def test_a_crowd_without_modules_is_freed_when_it_is_let_go(qtbot):
-    garbage = GuiGarbage()
+def test_a_crowd_without_modules_is_freed_when_it_is_let_go(garbage):
     garbage.collect()
     before = gc.get_freeze_count()
     gone = []
@@ -80,22 +86,15 @@ def test_a_crowd_without_modules_is_freed_when_it_is_let_go(qtbot):
     garbage.collect()
     assert gc.get_freeze_count() == before and gone == []
     del kept
-    garbage._rounds = -1
-    garbage.collect()
+    look_at_everything(garbage)
     assert gone == [True]
-    garbage.close()
-    gc.disable()
 
 
-def test_only_what_lives_at_first_is_never_looked_at_again(qtbot):
-    garbage = GuiGarbage()
+def test_only_what_lives_at_first_is_never_looked_at_again(garbage):
     garbage.settle()
     knot, gone = Knot(), []
     weakref.finalize(knot, lambda: gone.append(True))
     garbage.settle()  # another model
     del knot
-    garbage._rounds = -1
-    garbage.collect()
+    look_at_everything(garbage)
     assert gone == [True]
-    garbage.close()
-    gc.disable()

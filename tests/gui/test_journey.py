@@ -23,27 +23,14 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 IMAGES, SHAPE = 10, (96, 128)
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A random small network of the CamVid classes."""
-    from small_networks import small_network
-
-    from pspgui.models.checkpoints.native import save_checkpoint
-
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = small_network(3, classes=len(CAMVID), backbone="resnet18", output_stride=32)
-    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
-    return path
-
-
 @pytest.fixture
-def places(qtbot, qapp, weights):
+def places(qtbot, qapp, quick_weights):
     """Return a function that opens the window; those still open are closed at the end."""
     apply_theme(qapp, DARK)
     opened = []
 
     def build():
-        opened.append(Workplace(qtbot, weights))
+        opened.append(Workplace(qtbot, quick_weights))
         qtbot.addWidget(opened[-1].window)
         return opened[-1]
 

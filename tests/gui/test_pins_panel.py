@@ -20,7 +20,6 @@ from pspgui.gui.panels.pin_compare import differences
 from pspgui.gui.panels.pin_list import ROW
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.imaging import encode_png
-from pspgui.labels.classes import CAMVID
 from pspgui.labels.raster import Stamp
 from pspgui.project import LabelStore
 from pspgui.project.pins import pins_beside, read_pins
@@ -28,18 +27,6 @@ from pspgui.project.pins import pins_beside, read_pins
 pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
 LEFT, SHIFT = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
 CTRL, NONE = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    from small_networks import small_network
-
-    from pspgui.models.checkpoints.native import save_checkpoint
-
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = small_network(3, classes=len(CAMVID), backbone="resnet18")
-    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
-    return path
 
 
 @pytest.fixture
@@ -51,13 +38,13 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def opened(qtbot, qapp, weights, folder):
+def opened(qtbot, qapp, small_weights, folder):
     """Open workplaces on the first image, with the pins panel in sight."""
     apply_theme(qapp, DARK)
     found = []
 
     def build():
-        place = Workplace(qtbot, weights)
+        place = Workplace(qtbot, small_weights)
         found.append(place)
         qtbot.addWidget(place.window)
         place.open(folder / "street0.png")

@@ -18,7 +18,6 @@ from pspgui.gui.theme import DARK, apply_theme
 from pspgui.imaging import encode_png
 from pspgui.jobs.messages import Step
 from pspgui.jobs.queueing import make_listing
-from pspgui.labels.classes import CAMVID
 from pspgui.labels.provenance import MODEL, PERSON
 from pspgui.labels.raster import Stamp
 
@@ -26,27 +25,14 @@ pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A random small network of the CamVid classes."""
-    from small_networks import small_network
-
-    from pspgui.models.checkpoints.native import save_checkpoint
-
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = small_network(3, classes=len(CAMVID), backbone="resnet18", output_stride=32)
-    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
-    return path
-
-
 @pytest.fixture
-def place(qtbot, qapp, weights, tmp_path):
+def place(qtbot, qapp, quick_weights, tmp_path):
     """A window on four small images, the first of them shown."""
     apply_theme(qapp, DARK)
     for number in range(4):
         pixels = fake_image(64, 96, seed=number)
         (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
-    place = Workplace(qtbot, weights)
+    place = Workplace(qtbot, quick_weights)
     qtbot.addWidget(place.window)
     place.open(tmp_path)
     place.wait(lambda: place.window.queue.found is not None)
@@ -124,7 +110,7 @@ def test_the_doubt_of_the_image_shown_follows_how_it_is_read(place):
 
 
 def test_doubt_is_kept_of_an_image_predicted_before_the_index_knew_it(
-    qtbot, qapp, weights, tmp_path, monkeypatch
+    qtbot, qapp, quick_weights, tmp_path, monkeypatch
 ):
     predicted = threading.Event()
 
@@ -139,7 +125,7 @@ def test_doubt_is_kept_of_an_image_predicted_before_the_index_knew_it(
 
     monkeypatch.setattr(queue_session, "make_listing", slow_listing)
     (tmp_path / "street.png").write_bytes(encode_png(fake_image(64, 96)))
-    place = Workplace(qtbot, weights)
+    place = Workplace(qtbot, quick_weights)
     qtbot.addWidget(place.window)
     try:
         place.open(tmp_path)

@@ -13,21 +13,8 @@ from pspgui.geometry import Pixel, Rect
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.tools import Brush
 from pspgui.imaging import encode_png
-from pspgui.labels.classes import CAMVID
 
 pytestmark = pytest.mark.usefixtures("no_qthreads_left", "no_threads_left")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    from small_networks import small_network
-
-    from pspgui.models.checkpoints.native import save_checkpoint
-
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    network = small_network(3, classes=len(CAMVID), backbone="resnet18")
-    save_checkpoint(network, path, network.spec.model_copy(update={"classes": CAMVID}))
-    return path
 
 
 @pytest.fixture
@@ -39,9 +26,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def place(qtbot, qapp, weights, folder):
+def place(qtbot, qapp, small_weights, folder):
     apply_theme(qapp, DARK)
-    found = Workplace(qtbot, weights)
+    found = Workplace(qtbot, small_weights)
     qtbot.addWidget(found.window)
     found.open(folder / "street0.png")
     found.wait(lambda: len(found.session.images) == 3)

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from project_case import SHAPE, label, make_images, tree
+from project_case import SHAPE, begun_project, label, tree
 
 from pspgui.geometry import Pixel, Rect
 from pspgui.labels.classes import CAMVID
@@ -27,19 +27,11 @@ from pspgui.project.repairing import Gone, repair_project
 from pspgui.project.store import LabelStore
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("pspgui.places.cache_folder", lambda: tmp_path / "cache")
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A project whose first image has labels, strokes beyond them, pins, a note and remarks."""
     root = tmp_path / "images"
-    images = make_images(root)
-    project = open_project(root)
-    project.demand_change()
-    project.index.add_images(images)
+    images, project = begun_project(root)
     work_on(project.home, images[0])
     project.index.set_status(images[:1], "done")
     project.index.set_note(images[0], "look again")

@@ -38,11 +38,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("pspgui.places.cache_folder", lambda: tmp_path / "cache")
-
-
 def labels_of(name):
     seed = int.from_bytes(hashlib.sha256(name).digest()[:4], "big")
     return np.random.default_rng(seed).integers(0, 11, SHAPE).astype(np.uint8)

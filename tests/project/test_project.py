@@ -32,11 +32,6 @@ def images(folder):
     return make_images(folder)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("pspgui.places.cache_folder", lambda: tmp_path / "cache")
-
-
 @pytest.fixture
 def opened(no_threads_left):
     """Open projects that are closed at the end of the test."""

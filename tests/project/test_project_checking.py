@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from project_case import SHAPE, first_form, label, make_images, second_form, tree
+from project_case import SHAPE, begun_project, first_form, label, make_images, second_form, tree
 
 from pspgui.imaging import encode_labels, labels_from_bytes
 from pspgui.labels.classes import CAMVID
@@ -20,19 +20,11 @@ from pspgui.project.project import open_project
 from pspgui.project.statistics import measure_labels
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("pspgui.places.cache_folder", lambda: tmp_path / "cache")
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A project with all that a project has, closed in order."""
     root = tmp_path / "images"
-    images = make_images(root)
-    project = open_project(root)
-    project.demand_change()
-    project.index.add_images(images)
+    images, project = begun_project(root)
     for seed, image in enumerate(images[:2]):
         _, file = label(image, seed)
         measure_labels(project.index, image, file, CAMVID)

@@ -7,7 +7,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from project_case import SHAPE, label, make_images, tree
+from project_case import SHAPE, begun_project, label, tree
 
 from pspgui.geometry import Pixel
 from pspgui.labels.classes import CAMVID
@@ -23,18 +23,10 @@ from pspgui.project.statistics import measure_labels
 from pspgui.project.store import LabelStore
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("pspgui.places.cache_folder", lambda: tmp_path / "cache")
-
-
 @pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "images"
-    images = make_images(root)
-    project = open_project(root)
-    project.demand_change()
-    project.index.add_images(images)
+    images, project = begun_project(root)
     for seed, image in enumerate(images[:2]):
         _, file = label(image, seed)
         measure_labels(project.index, image, file, CAMVID)
