@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -29,10 +30,9 @@ class Database:
         """Open the file, and make its tables where there are none."""
         self._path, self._network = path, network
         self._own = threading.local()
-        self._open: list[sqlite3.Connection] = []
-        self._generation = 0
+        self._open: list[_Lent] = []
         self._closed = False
-        self._uses = 0
+        self._mover: int | None = None  # the thread that is changing the file in use
         self._changed = threading.Condition()
         self._writer = threading.RLock()
         try:
@@ -49,18 +49,14 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend this thread's connection; raises `ProjectError`."""
-        with self._changed:
-            if self._closed:
-                raise ProjectError("This project is closed.")
-            self._uses += 1
         try:
-            yield self._connection()
+            lent = self._lend()
+            try:
+                yield lent.connection
+            finally:
+                self._take_back(lent)
         except sqlite3.Error as error:
             raise _told(self._path, error) from error
-        finally:
-            with self._changed:
-                self._uses -= 1
-                self._changed.notify_all()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -90,20 +86,28 @@ class Database:
             return self.go_on_in(path, network)
 
     def go_on_in(self, path: Path, network: bool = False) -> Path:
-        """Use another file from now on, and return the old path; raises `ProjectError`."""
+        """Use another file from now on, and return the old path; raises `ProjectError`.
+
+        Who reads the old file now reads on there; who asks now waits until the new one is ready.
+        """
         with self._writer:
             with self._changed:
-                self._changed.wait_for(lambda: not self._uses, _CLOSING_S)
+                self._mover = threading.get_ident()
                 self._drop_connections()
                 before, self._path, self._network = self._path, path, network
-            self._prepare()
+            try:
+                self._prepare()
+            finally:
+                with self._changed:
+                    self._mover = None
+                    self._changed.notify_all()
             return before
 
     def close(self) -> None:
-        """Close every connection; readers in other threads are waited for."""
+        """Close every connection; readers in other threads are waited for, up to some seconds."""
         with self._writer, self._changed:
             self._closed = True
-            self._changed.wait_for(lambda: not self._uses, _CLOSING_S)
+            self._changed.wait_for(lambda: not any(lent.uses for lent in self._open), _CLOSING_S)
             self._drop_connections()
 
     # -- inside -------------------------------------------------------------------------------
@@ -120,21 +124,54 @@ class Database:
                     schema.create(connection)
                 schema.migrate(connection)
 
-    def _drop_connections(self) -> None:
-        for connection in self._open:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-        self._open.clear()
-        self._generation += 1
+    def _lend(self) -> _Lent:
+        """Return this thread's connection to the file in use, for one block more."""
+        with self._changed:
+            lent: _Lent | None = getattr(self._own, "lent", None)
+            if lent is not None and lent.uses:  # within another block of this thread
+                lent.uses += 1
+                return lent
+            me = threading.get_ident()
+            self._changed.wait_for(lambda: self._mover is None or self._mover == me)
+            if self._closed:
+                raise ProjectError("This project is closed.")
+            if lent is None or lent.dropped:
+                lent = self._own.lent = _Lent(connect(self._path, self._network))
+                self._open.append(lent)
+            lent.uses = 1
+            return lent
 
-    def _connection(self) -> sqlite3.Connection:
-        if getattr(self._own, "generation", None) != self._generation:
-            connection = connect(self._path, self._network)
-            with self._changed:
-                self._open.append(connection)
-                self._own.connection, self._own.generation = connection, self._generation
-        found: sqlite3.Connection = self._own.connection
-        return found
+    def _take_back(self, lent: _Lent) -> None:
+        with self._changed:
+            lent.uses -= 1
+            if lent.dropped and not lent.uses:
+                lent.close()
+            self._changed.notify_all()
+
+    def _drop_connections(self) -> None:
+        """Close what nobody uses; the rest is closed by who uses it, at its end.
+
+        A connection closed beneath a statement that runs takes the process with it.
+        """
+        for lent in self._open:
+            lent.dropped = True
+            if not lent.uses:
+                lent.close()
+        self._open.clear()
+
+
+class _Lent:
+    """The connection of one thread, and how many of its blocks use it now."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.uses = 0
+        self.dropped = False
+
+    def close(self) -> None:
+        """Close it; what cannot be closed is let go."""
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.close()
 
 
 class NewerVersionError(ProjectError):
@@ -158,12 +195,29 @@ def connect(path: Path, network: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -16000")
         connection.execute("PRAGMA trusted_schema = OFF")
         # A write-ahead log needs memory shared between its users, which a network does not give.
-        connection.execute(f"PRAGMA journal_mode = {'DELETE' if network else 'WAL'}").fetchone()
+        _set_journal_mode(connection, "DELETE" if network else "WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if network else 'NORMAL'}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _set_journal_mode(connection: sqlite3.Connection, mode: str) -> None:
+    """Set it as soon as nobody else uses the file; SQLite itself does not wait for that here.
+
+    Source: https://sqlite.org/pragma.html#pragma_journal_mode and sqlite3_busy_handler.
+    """
+    end = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= end:
+                raise
+        time.sleep(0.005)
 
 
 def copy_database(connection: sqlite3.Connection, path: Path) -> None:
