@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from pspgui.gui.notices import Notice
 from pspgui.jobs.class_changes import ClassChange, Uses, change_classes, count_uses
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from pspgui.gui.autosave import Autosave
     from pspgui.gui.commands.row import Parts
-    from pspgui.gui.document import Document
     from pspgui.gui.session import Session
     from pspgui.project.project import Project
 
@@ -45,7 +44,6 @@ class ClassSession(QObject):
         self._project = parts.project
         self._session.answer_to("count_classes", self.counted.emit)
         self._session.answer_to("read_classes", self.table_read.emit)
-        self._session.answer_to("change_classes", self._on_changed)
         self._session.failed.connect(self.refused)
 
     @property
@@ -87,30 +85,22 @@ class ClassSession(QObject):
     def apply(self, draft: ClassDraft) -> None:
         """Bring all labels of the folder to the draft; the image shown is then read anew."""
         session, document = self._session, self._document
-        document.finish_stroke()
-        session.autosave.save_now()
-        document.set_read_only("The classes are being changed; a moment.")
         job = change_classes(
             listed(self._parts), session.store, self.table, draft, document.image_path,
             partial(is_ready, self._project.project, session.autosave),
         )  # fmt: skip
-        session.ask("files", "change_classes", job, Urgency.MODEL)
+        session.holding.run("files", "change_classes", job, "The change of classes", self._changed)
 
-    @Slot(object)
-    def _on_changed(self, change: ClassChange) -> None:
-        take_changed_labels(self._document, self._session, change.sentence, bool(change.error))
+    def _changed(self, change: ClassChange) -> None:
+        tell_changed_labels(self._session, change.sentence, bool(change.error))
 
 
-def take_changed_labels(
-    document: Document, session: Session, sentence: str, is_error: bool
-) -> None:
-    """Go on with label files that a job has changed: they are counted and shown anew.
+def tell_changed_labels(session: Session, sentence: str, is_error: bool) -> None:
+    """Tell of label files that a job has changed, and have them counted anew.
 
     The notice offers the backups, unless nothing was changed.
     """
-    document.set_read_only("")
     session.images_changed.emit(session.images)  # statistics and filters follow
-    session.reopen()
     notice = Notice(sentence, is_error=is_error, about="labels")
     if not is_error:
         notice = replace(notice, retry="backups", button="Backups…")
@@ -132,4 +122,4 @@ def is_ready(project: Project | None, autosave: Autosave) -> bool:
     return saved
 
 
-__all__ = ["ClassSession", "Uses", "is_ready", "listed", "take_changed_labels"]
+__all__ = ["ClassSession", "Uses", "is_ready", "listed", "tell_changed_labels"]

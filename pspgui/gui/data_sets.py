@@ -48,11 +48,9 @@ class DataSets(QObject):
         self._only: tuple[Path, ...] | None = None  # the images that an export was asked for
         for kind, slot in (
             ("exportable", self._ask_export), ("import_ready", self._ask_import),
-            ("import_plan", self._on_planned), ("import_set", self._on_imported),
-            ("import_over", self._on_over),
+            ("import_plan", self._on_planned),
         ):  # fmt: skip
             session.answer_to(kind, slot)
-        session.cancelled.connect(self._on_cancelled)
 
     # -- export -------------------------------------------------------------------------------
 
@@ -172,42 +170,19 @@ class DataSets(QObject):
         from pspgui.jobs.importing import run_import
 
         session = self._session
-        self._document.finish_stroke()
-        session.autosave.save_now()
-        self._document.set_read_only("Labels are being imported; a moment.")
         job = run_import(
             source, folder, session.store, options, partial(session.autosave.wait, _SAVING_S)
         )
-        session.ask("background", "import_set", _whatever_happens(job))
+        session.holding.run(
+            "background", "import_set", job, "The import", self._on_imported, Urgency.BACKGROUND
+        )
 
-    @Slot(object)
-    def _on_imported(self, found: ImportReport | Exception) -> None:
-        self._document.set_read_only("")
-        if isinstance(found, Exception):
-            self._session.notice.emit(Notice(sentence(found), about="import"))
-            return
+    def _on_imported(self, found: ImportReport) -> None:
         if found.copied or self._document.image_path is None:
             self._session.open_path(found.folder)
         else:
             self._session.images_changed.emit(self._session.images)  # statistics are read anew
-            self._session.reopen()
         self._show_report(_import_told(found))
-
-    @Slot(str)
-    def _on_cancelled(self, kind: str) -> None:
-        """Wait behind the job, which takes everything back, before labels may be edited again."""
-        if kind == "import_set":
-
-            def over(turn: Turn) -> Steps:
-                yield Step("Taking the import back")
-
-            self._session.ask("background", "import_over", over, Urgency.LOOK)
-
-    @Slot(object)
-    def _on_over(self, _: object = None) -> None:
-        self._document.set_read_only("")
-        self._session.reopen()
-        self._document.message.emit("The import was cancelled; all labels are as before.")
 
     # -- both ---------------------------------------------------------------------------------
 
@@ -263,18 +238,6 @@ def _told_errors(job: Job) -> Job:
             return (yield from job(turn))
         except (ValueError, OSError) as error:
             return sentence(error)
-
-    return told
-
-
-def _whatever_happens(job: Job) -> Job:
-    """Return a job that gives the error instead of failing, so that editing is allowed again."""
-
-    def told(turn: Turn) -> Steps:
-        try:
-            return (yield from job(turn))
-        except Exception as error:
-            return error
 
     return told
 

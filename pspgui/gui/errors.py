@@ -10,6 +10,7 @@ import traceback
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from PySide6.QtCore import (
     QMessageLogContext,
@@ -23,6 +24,7 @@ from PySide6.QtCore import (
 
 from pspgui import places
 from pspgui.durable import printable
+from pspgui.jobs.messages import Job, JobCancelled, Steps, Turn
 
 _log = logging.getLogger("pspgui.gui")
 
@@ -75,6 +77,26 @@ def sentence(error: BaseException) -> str:
         f"Something unexpected went wrong ({type(error).__name__}: {_first_line(error)}). "
         f"Your labels are kept; details are in {printable(log_file())}."
     )
+
+
+class Failure(NamedTuple):
+    """What a job of `telling` gives instead of failing."""
+
+    sentence: str
+
+
+def telling(job: Job) -> Job:
+    """Return a job that gives a `Failure` instead of failing."""
+
+    def told(turn: Turn) -> Steps:
+        try:
+            return (yield from job(turn))
+        except JobCancelled:
+            raise
+        except Exception as error:
+            return Failure(sentence(error))
+
+    return told
 
 
 class Surprises(QObject):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Slot
 
-from pspgui.gui.errors import sentence
+from pspgui.gui.errors import Failure, telling
 from pspgui.gui.notices import Notice
-from pspgui.jobs.messages import Job, JobCancelled, Steps, Turn, Urgency
+from pspgui.jobs.messages import Job, Urgency
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -24,10 +24,6 @@ class _Asked(NamedTuple):
     job: Job
     answer: Answer | None
     urgency: Urgency
-
-
-class _Failure(NamedTuple):
-    sentence: str
 
 
 class InTurn(QObject):
@@ -78,7 +74,7 @@ class InTurn(QObject):
     def _begin(self, kind: str) -> None:
         asked = self._rows[kind][0]
         self._session.answer_to(kind, lambda result: self._on_done(kind, result))
-        self._session.ask("background", kind, _telling(asked.job), asked.urgency)
+        self._session.ask("background", kind, telling(asked.job), asked.urgency)
 
     def _end(self, kind: str) -> _Asked:
         """Take the job under way off its row, and begin the next one."""
@@ -91,7 +87,7 @@ class InTurn(QObject):
 
     def _on_done(self, kind: str, result: Any) -> None:
         asked = self._end(kind)
-        if isinstance(result, _Failure):
+        if isinstance(result, Failure):
             self._tell(_FAILED, result.sentence)
         elif asked.answer is None:
             self._tell(_WRITTEN, str(result))
@@ -107,20 +103,6 @@ class InTurn(QObject):
     def _on_cancelled(self, kind: str) -> None:
         if kind in self._rows:
             self._document.message.emit(f"{self._end(kind).what} was cancelled.")
-
-
-def _telling(job: Job) -> Job:
-    """Return a job that gives the sentence of what went wrong instead of failing."""
-
-    def told(turn: Turn) -> Steps:
-        try:
-            return (yield from job(turn))
-        except JobCancelled:
-            raise
-        except Exception as error:
-            return _Failure(sentence(error))
-
-    return told
 
 
 __all__ = ["InTurn"]

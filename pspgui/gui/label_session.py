@@ -81,7 +81,7 @@ class LabelSession(QObject):
         self._saved_serial = 0
         self._has_file = False
         self._saved_text = ""
-        self._read_only_reason = ""
+        self._holds: dict[str, str] = {}  # why labels may not change, by who says so
         self._packing = QTimer(self)
         self._packing.setInterval(20)
         self._packing.timeout.connect(self._pack)
@@ -149,17 +149,19 @@ class LabelSession(QObject):
     @property
     def read_only_reason(self) -> str:
         """Why labels cannot be changed here, one sentence; empty where they can."""
-        return self._read_only_reason
+        return self._holds.get("project") or next(iter(self._holds.values()), "")
 
-    def set_read_only(self, reason: str) -> None:
-        """Refuse changes of labels from now on, for a reason; "" allows them again."""
-        self._read_only_reason = reason
+    def set_read_only(self, reason: str, by: str = "project") -> None:
+        """Refuse changes of labels from now on, for a reason of `by`; "" takes that one back."""
+        self._holds.pop(by, None)
+        if reason:
+            self._holds[by] = reason
 
     def may_change(self) -> bool:
         """Whether labels may be changed; if not, say why in the status bar."""
-        if self._read_only_reason:
-            self.message.emit(self._read_only_reason)
-        return not self._read_only_reason
+        if self._holds:
+            self.message.emit(self.read_only_reason)
+        return not self._holds
 
     # -- strokes ------------------------------------------------------------------------------
 

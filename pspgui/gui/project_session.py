@@ -62,6 +62,7 @@ class ProjectSession(QObject):
         self._project: Project | None = None
         self._images: Sequence[Path] = ()
         self._read_only = False
+        self._told_reason = ""
         self._known: set[Path] = set()
         self._identities: Identities | None = None
         self._readings: OrderedDict[Path, Reading] = OrderedDict()
@@ -212,7 +213,7 @@ class ProjectSession(QObject):
         project = self._project
         if project is None:
             return
-        if project.read_only != self._read_only or self._document.read_only_reason != self.reason:
+        if project.read_only != self._read_only or self.reason != self._told_reason:
             self._show_state()
         if project.read_only and self._worker.is_idle:
             self._worker.put(lambda: project.try_again() and project)
@@ -220,7 +221,8 @@ class ProjectSession(QObject):
     def _show_state(self) -> None:
         project = self._project
         was_read_only, self._read_only = self._read_only, project.read_only
-        self._document.set_read_only(project.reason if project.read_only else "")
+        self._told_reason = self.reason
+        self._document.set_read_only(self._told_reason)
         if project.read_only:
             self._session.notice.emit(Notice(project.reason, is_error=False, about="project"))
         elif was_read_only:

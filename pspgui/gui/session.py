@@ -18,6 +18,7 @@ from pspgui.gui.autosave import Autosave
 from pspgui.gui.document import Document
 from pspgui.gui.engine_thread import Engine
 from pspgui.gui.errors import sentence
+from pspgui.gui.holding import Holding
 from pspgui.gui.in_turn import InTurn
 from pspgui.gui.keeping_session import KeepingSession
 from pspgui.gui.label_reading import LabelReading
@@ -71,6 +72,7 @@ class Session(ModelSession):
         self.kept = KeptImages()
         self._listed: ListedFolder | None = None
         self._outdated: Path | None = None  # shown, and its files were changed since
+        self._asked_for: Path | None = None  # the image that was asked for last
         self._handlers |= {
             "open": self._on_opened,
             "list": self._on_listed,
@@ -82,6 +84,7 @@ class Session(ModelSession):
         self.keeping = KeepingSession(document, self)
         self.keeping.keep_history(*settings.history_mb)
         self.in_turn = InTurn(document, self)
+        self.holding = Holding(document, self)
 
     # -- what there is ------------------------------------------------------------------------
 
@@ -127,16 +130,21 @@ class Session(ModelSession):
         self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 
     def reopen(self) -> None:
-        """Read the image shown and its labels anew: its files were changed on purpose."""
+        """Read the image shown and its labels anew: its files were changed on purpose.
+
+        Until it is there nothing can be painted on what is shown.
+        """
         path = self._outdated = self._document.image_path
         if path is not None:
+            self._document.finish_stroke()
+            self._document.set_read_only("The labels are being read anew; a moment.", "open")
             self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 
     def open_sample(self) -> None:
         """Show the sample scene."""
         home = places.user_folder() / "sample"
         path = home / "sample_scene.png"
-        if path == self._document.image_path:
+        if path == self._document.image_path and path != self._outdated:
             self._engine.cancel("open")
             self.current_changed.emit(path)
         else:
@@ -190,6 +198,7 @@ class Session(ModelSession):
 
     def _open(self, path: Path, job: Job) -> None:
         self._opening += 1  # what is shown stays valid until this is open, which may fail
+        self._asked_for = path
         self._ask("files", "open", job, self._opening, Urgency.MODEL)
         self.current_changed.emit(path)
 
@@ -207,6 +216,7 @@ class Session(ModelSession):
         self._image_revision += 1
         self._outdated = None
         document.finish_stroke()
+        document.set_read_only("", "open")
         self.autosave.hand_over()
         unsaved = opened.path is not None and self.autosave.snapshot_of(opened.path) is not None
         table = opened.table
@@ -264,10 +274,23 @@ class Session(ModelSession):
         text = sentence(reply.error)
         if reply.kind == "open":
             self._listed = None
+            self._stay()
             self.current_changed.emit(self._document.image_path)
             if self._document.image is not None:
                 text = f"{text.rstrip('.')}. {self._document.image_title} stays open."
         self._tell(text, "open")
+
+    def _on_cancelled(self, kind: str) -> None:
+        super()._on_cancelled(kind)
+        if kind == "open":
+            self._stay()
+
+    def _stay(self) -> None:
+        """Go on with the image shown, as no other could be opened."""
+        if self._outdated is not None and self._asked_for != self._outdated:
+            self.reopen()  # which was under way
+        else:
+            self._document.set_read_only("", "open")
 
     def _on_saved(self, image: Path) -> None:
         if self.autosave.location_note:

@@ -3,48 +3,21 @@
 import numpy as np
 import pytest
 from canvas_case import HEIGHT, TABLE, WIDTH, labelled
-from PIL import Image
+from labelled_window import window_of_labelled_images
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
 
 from pspgui.geometry import Rect
 from pspgui.gui.dialogs.backups import BackupsDialog, Restoring
 from pspgui.gui.dialogs.relabel_images import RelabelImagesDialog, Relabelling, relabel_in_all
-from pspgui.gui.document import Document
-from pspgui.gui.engine_thread import Engine
-from pspgui.gui.main_window import MainWindow
-from pspgui.gui.session import Session
-from pspgui.gui.settings import Settings
-from pspgui.jobs.class_tables import write_classes
 from pspgui.labels.provenance import PERSON
 from pspgui.labels.raster import Stamp
-from pspgui.project import LabelStore
 from pspgui.project.backups import list_backups
 
 
 @pytest.fixture
 def window(qtbot, tmp_path):
-    """A window over a folder of two labelled images, with no model."""
-    store = LabelStore()
-    for name in "ab":
-        image = tmp_path / f"{name}.png"
-        Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(image)
-        palette = np.ascontiguousarray(TABLE.palette())
-        store.save(image, labelled(), np.full((HEIGHT, WIDTH), PERSON, np.uint8), palette)
-        write_classes(store.path_for(image), TABLE)
-    document, engine, settings = Document(), Engine(), Settings()
-    session = Session(document, engine, settings, store)
-    made = MainWindow(document, session, settings)  # never closed: that would ask about the edits
-    made.resize(1100, 700)
-    made.show()
-    engine.start()
-    session.open_path(tmp_path)
-    qtbot.waitUntil(lambda: document.label_map is not None)
-    yield made
-    made.hide()
-    made.images.close_worker()
-    session.close()
-    made.deleteLater()
+    yield from window_of_labelled_images(qtbot, tmp_path)
 
 
 def test_all_images_are_relabelled_and_the_one_shown_is_read_anew(window, qtbot, tmp_path):

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pspgui.gui.class_session import is_ready, listed, take_changed_labels
+from pspgui.gui.class_session import is_ready, listed, tell_changed_labels
 from pspgui.gui.dialogs.form import Text
 from pspgui.gui.dialogs.plain_table import PlainTable, number, style_table
 from pspgui.gui.theme import GRID_PX, heading
@@ -112,17 +112,12 @@ class Restoring(QObject):
 
     def apply(self, backup: Backup) -> None:
         """Put it back; the end is told as a notice."""
-        session, document = self._session, self._document
-        session.answer_to("restore", self._done)
-        document.finish_stroke()
-        session.autosave.save_now()
-        document.set_read_only("A backup is being put back; a moment.")
-        saved = partial(is_ready, self._project.project, session.autosave)
-        session.ask("files", "restore", restore_backup(backup, saved), Urgency.MODEL)
+        saved = partial(is_ready, self._project.project, self._session.autosave)
+        job = restore_backup(backup, saved)
+        self._session.holding.run("files", "restore", job, "Putting a backup back", self._done)
 
-    @Slot(object)
     def _done(self, result: Restored) -> None:
-        take_changed_labels(self._document, self._session, result.sentence, bool(result.error))
+        tell_changed_labels(self._session, result.sentence, bool(result.error))
 
 
 def when(made_at: float) -> str:

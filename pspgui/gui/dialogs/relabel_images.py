@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
-from pspgui.gui.class_session import listed, take_changed_labels
+from pspgui.gui.class_session import listed, tell_changed_labels
 from pspgui.gui.dialogs.form import Choices, Form, Text
 from pspgui.gui.theme import GRID_PX
 from pspgui.jobs.class_changes import Uses, count_uses
-from pspgui.jobs.messages import Urgency
 from pspgui.jobs.relabelling import Relabelled, relabel_images
 
 if TYPE_CHECKING:
@@ -32,19 +31,14 @@ class Relabelling(QObject):
     def apply(self, source: str, target: str | None) -> None:
         """Give one class another one, None for unlabelled; the end is told as a notice."""
         session, document = self._session, self._document
-        session.answer_to("relabel", self._done)
-        document.finish_stroke()
-        session.autosave.save_now()
-        document.set_read_only("The labels of all images are being changed; a moment.")
         job = relabel_images(
             listed(self._parts), session.store, document.table, source,
             target, partial(session.autosave.wait, _SAVING_S), session.autosave.strokes.journals,
         )  # fmt: skip
-        session.ask("files", "relabel", job, Urgency.MODEL)
+        session.holding.run("files", "relabel", job, "Relabelling", self._done)
 
-    @Slot(object)
     def _done(self, result: Relabelled) -> None:
-        take_changed_labels(self._document, self._session, result.sentence, bool(result.error))
+        tell_changed_labels(self._session, result.sentence, bool(result.error))
 
 
 class RelabelImagesDialog(QDialog):
