@@ -302,8 +302,9 @@ def _what_stands(journal: Journal, after: int) -> list[tuple[Frame, int]]:
             last, kind = standing[-1] if standing else (None, EDIT)
             if last == source[-1] and (kind == UNDO) != (frame.kind == UNDO):
                 standing.pop()
-            else:
-                standing.append((source[-1], frame.kind))
+            else:  # an edit that was taken back and brought back is that edit again
+                is_new = frame.kind == REDO and source[-1].operation > after
+                standing.append((source[-1], EDIT if is_new else frame.kind))
         follow_frame(frame, done, undone)
     return standing
 
@@ -330,7 +331,7 @@ class _Replay:
         self.times += [stroke.edit.at for _, stroke in played]
         self.times += [stroke.edit.at for stroke in unfinished]
         standing += unfinished[:1]
-        self.standing += len(standing)
+        self.standing += len(standing) + sum(kind == REDO for kind, _ in played)
         taken = {UNDO: "Undo of ", REDO: "Redo of ", EDIT: ""}
         self.names += [stroke.edit.name for stroke in standing] or [
             taken[kind] + stroke.edit.name for kind, stroke in played[-1:]

@@ -192,3 +192,16 @@ def test_strokes_recovered_and_taken_back_are_not_offered_again() -> None:
     state.kill()
     state.restart()
     state.teardown()
+
+
+@pytest.mark.parametrize("acts", [("stroke", "undo", "redo"), ("stroke", "stroke", "undo", "redo")])
+def test_a_stroke_taken_back_and_brought_back_is_offered_as_that_stroke(acts) -> None:
+    state = Keeping()
+    state.start()
+    for act in acts:
+        getattr(state, act)()
+    assert state.journals.close(20)
+    found = Workbench(state.bench.image, state.store, StrokeJournals(state.store.homes)).found
+    assert found.lost is not None and found.lost.strokes == acts.count("stroke")
+    state.begin()  # and it is recovered
+    state.teardown()
