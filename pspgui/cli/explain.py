@@ -33,54 +33,62 @@ if TYPE_CHECKING:
     from pspgui.evidence import Evidence
     from pspgui.inference.predictor import Predictor
 
+ImageArgument = Annotated[Path, typer.Argument(help="image file; with --points their folder")]
 AtOption = Annotated[
     list[str] | None, typer.Option("--at", help="X,Y in image pixels; may be repeated")
+]
+RegionOption = Annotated[
+    list[str] | None,
+    typer.Option("--region", help="X0,Y0,X1,Y1: a rectangle's mean; may be repeated"),
+]
+ClassOption = Annotated[str | None, typer.Option("--class", help="explain the logit of this class")]
+VersusOption = Annotated[
+    str | None,
+    typer.Option(help="explain the margin over this class: of the winner, or of --class"),
+]
+OpenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--open",
+        help="open a source of the split into cells: local, 6x6:ROW,COLUMN counted from 1 as "
+        "in the window, or its title",
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="OUT", help="write a report: .html, .pdf, .png or .svg"),
+]
+PointsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.csv", help="explain many points: columns image,x,y[,class][,versus]"
+    ),
+]
+CsvOption = Annotated[
+    Path | None,
+    typer.Option("--csv", metavar="OUT.csv", help="write every amount, a line each"),
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="check the evidence of this model on this image")
+]
+PixelsOption = Annotated[
+    int, typer.Option(min=1, max=100_000, help="random pixels that --check sums up")
 ]
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(help="image file; with --points their folder")],
+    image: ImageArgument,
     at: AtOption = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option("--region", help="X0,Y0,X1,Y1: a rectangle's mean; may be repeated"),
-    ] = None,
-    class_name: Annotated[
-        str | None, typer.Option("--class", help="explain the logit of this class")
-    ] = None,
-    versus: Annotated[
-        str | None,
-        typer.Option(help="explain the margin over this class: of the winner, or of --class"),
-    ] = None,
+    region: RegionOption = None,
+    class_name: ClassOption = None,
+    versus: VersusOption = None,
     reading: ReadingOption = None,
-    open_name: Annotated[
-        str | None,
-        typer.Option(
-            "--open",
-            help="open a source of the split into cells: local, 6x6:ROW,COLUMN counted from 1 as "
-            "in the window, or its title",
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT", help="write a report: .html, .pdf, .png or .svg"),
-    ] = None,
-    points: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv", help="explain many points: columns image,x,y[,class][,versus]"
-        ),
-    ] = None,
-    csv_out: Annotated[
-        Path | None,
-        typer.Option("--csv", metavar="OUT.csv", help="write every amount, a line each"),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="check the evidence of this model on this image")
-    ] = False,
-    pixels: Annotated[
-        int, typer.Option(min=1, max=100_000, help="random pixels that --check sums up")
-    ] = 200,
+    open_name: OpenOption = None,
+    report: ReportOption = None,
+    points: PointsOption = None,
+    csv_out: CsvOption = None,
+    check: CheckOption = False,
+    pixels: PixelsOption = 200,
     weights: WeightsOption = None,
     assume: AssumeOption = None,
     device: DeviceOption = "auto",
