@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from PIL import Image
 
 from pspgui.formats import ExportItem, ExportOptions, FormatError, read_dataset, splits_of
+from pspgui.formats.layouts import parquet as parquet_layout
 from pspgui.formats.layouts.parquet import LABELS
 from pspgui.formats.sources import opened_source
 from pspgui.formats.yaml_subset import names_of, read_yaml
-from pspgui.imaging import encode_png
+from pspgui.imaging import decode_image, encode_labels, encode_png
 from pspgui.labels.classes import table
 
 SHAPE = (12, 16)
@@ -300,3 +303,44 @@ def test_parquet_tells_readers_what_its_columns_are(tmp_path: Path) -> None:
     (tmp_path / "data" / "train-00000-of-00001.parquet").write_bytes(b"PAR1 nonsense PAR1")
     with pytest.raises(FormatError, match="no parquet"), opened_source(tmp_path) as source:
         source.parts(None)
+
+
+def test_rows_of_one_name_are_images_of_their_own(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = ("image.png", "Image.png", "other.png", "image.png", "image_row000003.png")
+    rows = [
+        {"image": {"bytes": encode_png(np.full((*SHAPE, 3), number, np.uint8)), "path": name},
+         "label": {"bytes": encode_labels(rect(0, 0, 4, 4), np.zeros((1, 3), np.uint8)),
+                   "path": name}}
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "train-00000-of-00001.parquet")
+    (tmp_path / "id2label.json").write_text('{"0": "road"}')
+    for _ in range(2):  # unpacked, then found
+        samples, _ = read_dataset(tmp_path, "train")
+        assert [int(decode_image(s.image).pixels.max()) for s in samples] == [*range(5)]
+        assert samples[0].image.name == "image.png" and samples[2].image.name == "other.png"
+
+
+def test_a_shard_is_read_by_one_thread_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"")
+    both = threading.Barrier(2)
+
+    class File:
+        def __init__(self, path: Path) -> None:
+            pass
+
+        def cell(self, row: int, column: str) -> bytes:
+            try:
+                both.wait(0.3)
+            except threading.BrokenBarrierError:
+                return b"alone"
+            return b"together"
+
+    monkeypatch.setattr(parquet_layout, "_File", File)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda row: parquet_layout._cell(tmp_path / "a.parquet", row, "x"), (0, 1))
+        assert list(found) == [b"alone", b"alone"]

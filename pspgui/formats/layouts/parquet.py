@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,11 +81,13 @@ class ParquetCoding(NamedTuple):
 
 
 _open: dict[str, Any] = {}  # the shard read last; rows are asked for one after another
+# Label files are checked several at a time, but pyarrow crashes where two threads read one file.
+_reading = threading.Lock()
 
 
 def _cell(path: Path, row: int, column: str) -> bytes:
-    """Return the bytes in a cell; raises `FormatError`."""
-    with _damage_told(path):
+    """Return the bytes in a cell; raises `FormatError`. Any thread."""
+    with _reading, _damage_told(path):
         status = path.stat()
         key = f"{path}:{status.st_size}:{status.st_mtime_ns}"
         if key not in _open:
@@ -169,8 +172,9 @@ def _read(root: Path, split: str | None) -> tuple[tuple[Sample, ...], ClassTable
             raise FormatError(
                 f"{printable(path)}: there are no columns `{IMAGE}` and `{LABELS[0]}` in it"
             )
+        taken: set[str] = set()
         for row in range(shard.starts[-1]):
-            image = _unpacked(path, shard, row)
+            image = _unpacked(path, shard, row, taken)
             samples.append(Sample(image, path, ParquetCoding(row, column, values)))
     return tuple(samples), classes
 
@@ -191,8 +195,11 @@ def _classes(root: Path) -> tuple[ClassTable, ValueMap | None]:
     return named_table(root, [(named[number], None) for number in ordered], path), None
 
 
-def _unpacked(shard: Path, opened: _File, row: int) -> Path:
-    """Return the image of a row as a file, written now unless it is there."""
+def _unpacked(shard: Path, opened: _File, row: int, taken: set[str]) -> Path:
+    """Return the image of a row as a file, written now unless it is there.
+
+    A name that a row before it has taken, whatever its case, gets the row's number.
+    """
     status = shard.stat()
     mark = f"{shard.absolute()}:{status.st_size}:{status.st_mtime_ns}"
     folder = places.cache_folder() / "parquet" / hashlib.sha256(mark.encode()).hexdigest()[:24]
@@ -200,6 +207,9 @@ def _unpacked(shard: Path, opened: _File, row: int) -> Path:
         name = opened.path(row).replace("\\", "/").rpartition("/")[2]
     safe = re.sub(r"[^\w.\-]+", "_", name).lstrip(".") or f"row{row:06}.png"
     path = folder / (safe if is_image_name(safe) else f"{safe}.png")
+    while path.name.casefold() in taken:
+        path = path.with_stem(f"{path.stem}_row{row:06}")
+    taken.add(path.name.casefold())
     if not path.is_file():
         write_durably(path, _cell(shard, row, IMAGE))
     return path
