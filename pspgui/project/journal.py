@@ -287,6 +287,17 @@ def kept_frames(journal: Journal, until: int, budget_bytes: int) -> Iterator[byt
         yield frame_bytes(KEPT_UNDONE, until, journal.payload(frame))
 
 
+def later_frames(journal: Journal, operation: int) -> Iterator[bytes]:
+    """Yield the frames that say something of what came after an operation.
+
+    So does a mark of the operation itself: another label file may hold that, too.
+    """
+    for frame in journal.frames:
+        is_later = frame.kind in (*OPERATIONS, RECOVERED, OUTSIDE) and frame.operation > operation
+        if is_later or (frame.kind in (PART, DROPPED, MARK) and frame.operation >= operation):
+            yield frame_bytes(frame.kind, frame.operation, journal.payload(frame))
+
+
 def follow_frame(frame: Frame, done: list[Frame], undone: list[Frame]) -> None:
     """Do to the stacks of edits that stand and of edits taken back what a frame says."""
     if frame.kind in (EDIT, KEPT):

@@ -87,11 +87,7 @@ class JournalFile:
         def parts() -> Iterator[bytes]:
             yield frames.header_frame(header)
             yield from frames.kept_frames(old, operation, self._budget)
-            for frame in old.frames:
-                follows = (*frames.OPERATIONS, frames.RECOVERED, frames.OUTSIDE)
-                later = frame.kind in follows and frame.operation > operation
-                if later or (frame.kind == frames.PART and frame.operation >= operation):
-                    yield frames.frame_bytes(frame.kind, frame.operation, old.payload(frame))
+            yield from frames.later_frames(old, operation)
 
         write_durably_in_parts(self.path, parts)
         self._end = self.path.stat().st_size

@@ -51,6 +51,11 @@ class _Item:
             self.content, self.make = self.make() or b"", None
         return self.content
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it is left to write or to do."""
+        return self.make is None and not self.content and self.task is None
+
 
 @dataclass(eq=False)
 class _Line:
@@ -257,8 +262,7 @@ class StrokeJournals:
                 self._writing = line
             trouble = self._try(line, items)
             with self._changed:
-                if not trouble:
-                    del line.items[: len(items)]
+                line.items[: len(items)] = [item for item in items if not item.is_done]
                 line.retry_at = time.monotonic() + _RETRY_S if trouble else 0.0
                 # The space left is in some reasons, and never quite the same.
                 is_new = bool(trouble) and _plain(trouble) != _plain(line.trouble)
@@ -307,8 +311,10 @@ class StrokeJournals:
 
     def _append(self, line: _Line, items: list[_Item], content: bytes) -> None:
         began = line.file.path is not None
-        first = min((i.operation for i in items if i.is_operation), default=None)
+        first = min((i.operation for i in items if i.is_operation and i.content), default=None)
         line.file.append(content, line.file.first if first is None else first - 1)
+        for item in items:  # a task that fails later is tried again by itself
+            item.content = b""
         path = line.file.path
         if not began and path is not None and path.parent not in self._thinned:
             self._thinned.add(path.parent)

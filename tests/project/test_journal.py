@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from workbench import SHAPE, Workbench, bench_at
 
+from pspgui import durable
 from pspgui.labels.editing import Stroke
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
@@ -16,6 +19,7 @@ from pspgui.labels.provenance import PERSON
 from pspgui.project import LabelStore, StrokeJournals, journaling
 from pspgui.project.journal import (
     EDIT,
+    UNDO,
     JournalError,
     frame_bytes,
     header_frame,
@@ -217,6 +221,72 @@ def test_a_long_journal_is_shortened_to_its_budget(tmp_path: Path) -> None:
     assert again.state() == bench.state()
     assert again.found.lost is None
     again.walk_history()
+
+
+def test_shortening_forgets_no_mark_and_no_stroke_taken_back_since(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("pspgui.project.journal_file.MIB", 0)
+    bench = bench_at(tmp_path)
+    bench.journals.budget_bytes = 0
+    bench.journals.follow(bench.image, SHAPE, np.dtype(np.uint8), None)
+    rng = np.random.default_rng(4)
+    bench.stroke(rng)
+    stroke = Stroke(bench.map, bench.history, "Brush", 20, 7)
+    stroke.move(30, 30)
+    bench.journals.record_part(bench.image, bench.operation, "Brush", bench.history.touched(99))
+    stroke.abort()
+    bench.journals.drop_part(bench.image, bench.operation)
+    bench.journals.mark(bench.image, "one", bench.operation)
+    bench.stroke(rng)
+    bench.journals.mark(bench.image, "two", bench.operation)
+    bench.journals.confirm(bench.image, "one", 1)
+    assert bench.journals.close(60)
+    journal = read_journal(file_of(tmp_path))
+    assert (journal.header.first, journal.last) == (1, 2)
+    assert (journal.matching("one"), journal.matching("two")) == (1, 2)
+    assert not journal.unfinished()
+
+
+class _NoBackups(durable.Disk):
+    """Refuses to put anything into the backups so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.gave_in = threading.Event()
+
+    def replace(self, part: Path, path: Path) -> None:
+        if path.parent.name == "backups":
+            if self.left:
+                self.left -= 1
+                raise OSError(errno.EIO, "no")
+            self.gave_in.set()
+        super().replace(part, path)
+
+
+def test_what_is_written_is_written_once_though_a_task_after_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journaling, "_RETRY_S", 0.005)
+    rng = np.random.default_rng(1)
+    bench = bench_at(tmp_path)
+    for _ in range(3):
+        bench.stroke(rng)
+    bench.save()
+    bench.stroke(rng)
+    bench.journals.close(60)
+    bench = bench_at(tmp_path)
+    bench.recover()
+    disk = _NoBackups(3)
+    monkeypatch.setattr(durable, "disk", disk)
+    bench.history.undo()
+    bench.history.undo()
+    bench.journals.put_away(bench.image)
+    assert disk.gave_in.wait(60) and disk.left == 0
+    assert bench.journals.close(60)
+    frames = read_journal(file_of(tmp_path)).frames
+    assert [frame.operation for frame in frames if frame.kind == UNDO] == [5, 6]
+    again = bench_at(tmp_path)
+    again.recover()
+    assert again.state() == bench.state()
 
 
 def test_a_stroke_under_way_is_recovered_and_one_taken_back_is_not(tmp_path: Path) -> None:
