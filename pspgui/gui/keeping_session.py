@@ -11,6 +11,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from pspgui.durable import printable
+from pspgui.gui.errors import Failure, telling
 from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.jobs.opening import OpenedImage
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 RECOVER: Final = "recover"
 CONFLICT: Final = "conflict"
+_COPY: Final = "keep_copy"
 
 
 class KeepingSession(QObject):
@@ -45,7 +47,8 @@ class KeepingSession(QObject):
         self._autosave.saved.connect(self._saved)
         self._autosave.strokes.trouble.connect(self._tell_trouble)
         session.project.project_changed.connect(self._offer)
-        session.answer_to("keep_copy", self._copied)
+        session.answer_to(_COPY, self._copied)
+        session.cancelled.connect(self._cancelled)
 
     def keep_history(self, image_mb: int, folder_mb: int) -> None:
         """Let undo keep so much of an image, in memory and on disk, and of all in a folder."""
@@ -143,15 +146,27 @@ class KeepingSession(QObject):
         The strokes that are given up with ours are not offered for recovery; those of an earlier
         session that were still on offer stay so, with them.
         """
+        self._document.finish_stroke()
         self._autosave.save_now()
         snapshot = self._autosave.snapshot_of(image)
         if snapshot is None:
             self._copied((image, None))
             return
-        job = _keep_copy(self._session.store, snapshot, copy_to)
-        self._session.ask("files", "keep_copy", job, Urgency.MODEL)
+        # What would be painted meanwhile would be given up without being in the copy.
+        self._document.set_read_only("A copy of your labels is being kept; a moment.", _COPY)
+        job = telling(_keep_copy(self._session.store, snapshot, copy_to))
+        self._session.ask("files", _COPY, job, Urgency.MODEL)
 
-    def _copied(self, answer: tuple[Path, Path | None]) -> None:
+    @Slot(str)
+    def _cancelled(self, kind: str) -> None:
+        if kind == _COPY:
+            self._document.set_read_only("", _COPY)
+
+    def _copied(self, answer: tuple[Path, Path | None] | Failure) -> None:
+        self._document.set_read_only("", _COPY)
+        if isinstance(answer, Failure):
+            self._session.notice.emit(Notice(answer.sentence, about="kept"))
+            return
         image, copy = answer
         self._autosave.abandon(image)
         self._settle_conflict()

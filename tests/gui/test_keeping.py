@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
 from slow_engine import Desk, labels_of
 
+from pspgui.durable import SaveError
 from pspgui.geometry import Rect
 from pspgui.gui.dialogs.conflict import ConflictDialog
 from pspgui.gui.dialogs.recovery import RecoveryDialog
@@ -21,6 +22,7 @@ from pspgui.gui.panels.history import HistoryPanel
 from pspgui.gui.settings import Settings
 from pspgui.imaging import decode_labels, encode_labels
 from pspgui.inference.activations import Stamp
+from pspgui.jobs.messages import Cancelled, Step
 from pspgui.labels import raster
 from pspgui.labels.edits import Change, Edit
 from pspgui.labels.provenance import FIRST_VERSION
@@ -299,6 +301,45 @@ def test_taking_theirs_backs_up_mine(qtbot, desks, conflict):
     desk.close()
     again = desks()
     assert not recovery_told(again) and again.document.label_map.labels[20, 20] == 5
+
+
+def test_nothing_is_painted_that_would_be_in_neither_copy_nor_file(qtbot, conflict):
+    desk, dialog, mine, theirs = conflict
+    dialog.theirs.click()
+    desk.stroke(40, 10, 9)  # before the copy is there
+    assert np.array_equal(desk.document.label_map.labels, mine)
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs))
+    assert any(np.array_equal(kept, mine) for kept in backups(desk))
+    desk.stroke(40, 10, 9)
+    desk.saved(qtbot)
+
+
+@pytest.mark.parametrize("end", ["fails", "is cancelled"])
+def test_mine_stay_and_can_be_painted_where_no_copy_was_made(qtbot, conflict, monkeypatch, end):
+    desk, dialog, mine, _theirs = conflict
+
+    def refuse(*_asked):
+        raise SaveError("The disk is full.")
+
+    monkeypatch.setattr(desk.store, "save_copy", refuse)
+    dialog.theirs.click()
+    if end == "is cancelled":
+        ticket, kind, _job, revisions = desk.engine._files[-1]
+        desk.engine._files[-1] = (ticket, "nobody's", waiting, revisions)
+        desk.engine.replied.emit(Cancelled(ticket, kind, revisions))
+    qtbot.waitUntil(lambda: not desk.document.read_only_reason)
+    assert np.array_equal(desk.document.label_map.labels, mine)
+    assert desk.keeping.conflict == desk.images[0]
+    told = [notice.text for notice in desk.notices if "The disk is full" in notice.text]
+    assert len(told) == (end == "fails")
+    desk.stroke(40, 10, 9)
+    assert not np.array_equal(desk.document.label_map.labels, mine)
+    desk.session.autosave.abandon(desk.images[0])
+
+
+def waiting(turn):
+    """A job of no interest."""
+    yield Step("Waiting")
 
 
 def test_saving_a_copy_writes_mine_where_asked(qtbot, conflict, tmp_path, monkeypatch):
