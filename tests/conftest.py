@@ -81,10 +81,14 @@ def pytest_sessionfinish():
 
 @pytest.fixture(autouse=True)
 def same_weights():
-    """Draw the same random weights in a test, whichever tests ran before in its process."""
+    """Draw the same random weights in a test, whichever tests ran before in its process.
+
+    And on as many cores: a model that a window loads takes all there are, for all that follows.
+    """
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(0)
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
 
 
 @pytest.fixture(autouse=True, scope="session")
