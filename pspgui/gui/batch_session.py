@@ -17,10 +17,14 @@ from pspgui.jobs.batch import BatchReport, IndexLedger, StartingLabels, predict_
 from pspgui.jobs.class_tables import read_folder_classes
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable
-from pspgui.project.errors import ProjectError
+from pspgui.project.errors import ClosedProjectError, ProjectError
 
 _REFRESH_MS: Final = 1000
 _LOOKED_AT: Final = 256  # images a step
+_LEFT: Final = (
+    "Predicting was stopped, for another folder was opened. What was read is kept; open the folder "
+    "again to go on."
+)
 
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
@@ -119,9 +123,11 @@ class BatchSession(QObject):
         unsaved = self._session.autosave.unsaved
         self._taken = frozenset((*unsaved, *(() if shown is None else (shown,))))
 
-    def _on_done(self, outcome: BatchReport | str) -> None:
+    def _on_done(self, outcome: BatchReport | ProjectError | str) -> None:
         self._set_running(False)
-        if isinstance(outcome, str):
+        if isinstance(outcome, ClosedProjectError):
+            notice = Notice(_LEFT, is_error=False, about="batch")
+        elif isinstance(outcome, str):
             notice = Notice(outcome, about="batch", retry="predict_all", button="Go on")
         else:
             notice = Notice(outcome.text(), is_error=bool(outcome.failed), about="batch")
@@ -250,6 +256,8 @@ def _told(job: Job) -> Job:
     def told(turn: Turn) -> Steps:
         try:
             return (yield from job(turn))
+        except ClosedProjectError as error:
+            return error
         except (SaveError, ProjectError) as error:
             return str(error)
 

@@ -37,6 +37,7 @@ from pspgui.jobs.modelling import (
 from pspgui.jobs.opening_sources import open_source_of
 from pspgui.jobs.windowed import WindowEvidence
 from pspgui.labels.classes import ClassTable
+from pspgui.project.errors import ClosedProjectError
 
 if TYPE_CHECKING:
     from pspgui.evidence.readings import OpenedSource, Source
@@ -398,6 +399,8 @@ class ModelSession(QObject):
         self.notice.emit(Notice(str(result), is_error=False))
 
     def _on_failed(self, reply: Failed) -> None:
+        if isinstance(reply.error, ClosedProjectError):
+            return  # another folder was opened, and nobody waits for this
         text = sentence(reply.error)
         if reply.kind == "preview":
             return  # the prediction behind it fails too, and says so

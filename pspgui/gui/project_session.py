@@ -20,7 +20,7 @@ from pspgui.jobs.class_tables import read_classes
 from pspgui.jobs.messages import Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable, ClassTableError
 from pspgui.project.carrying import Folder, Renamed, anything_gone, carry_renamed
-from pspgui.project.errors import ProjectError
+from pspgui.project.errors import ClosedProjectError, ProjectError
 from pspgui.project.identities import Identities
 from pspgui.project.index import ProjectIndex
 from pspgui.project.open_projects import OpenProjects
@@ -61,6 +61,8 @@ class ProjectSession(QObject):
         self._projects = OpenProjects()
         self._project: Project | None = None
         self._images: Sequence[Path] = ()
+        # Folders whose projects stay open. Looked at by the worker: replaced, never changed.
+        self._needed: frozenset[Path] = frozenset()
         self._read_only = False
         self._told_reason = ""
         self._known: set[Path] = set()
@@ -148,6 +150,8 @@ class ProjectSession(QObject):
             self._fill(self._project)
             return
 
+        self._needed |= {root}  # it may be about to be closed
+
         def job(turn: Turn) -> Steps:
             yield Step("Opening the project")
             return self._projects.of(root)
@@ -200,10 +204,16 @@ class ProjectSession(QObject):
     def _close_left(self) -> None:
         """Close projects that are neither shown nor needed for labels still to save."""
         needed = {image.parent for image in self._autosave.unsaved}
-        needed.add(self._project.root if self._project is not None else None)
+        if self._images:
+            needed.add(self._images[0].parent)
+        if self._project is not None:
+            needed.add(self._project.root)
+        self._needed = frozenset(needed)
         for root in self._projects.roots():
             if root not in needed:
-                self._worker.put(lambda root=root: self._projects.close(root))
+                self._worker.put(
+                    lambda root=root: self._projects.close(root, lambda it: it in self._needed)
+                )
 
     # -- read-only ----------------------------------------------------------------------------
 
@@ -458,6 +468,8 @@ def _note(project: Project, identities: Identities, image: Path) -> bool:
 def _outcome(work: Work) -> object:
     try:
         return work()
+    except ClosedProjectError:  # another folder is shown; what may come later comes no more
+        return False
     except ProjectError as error:
         return error
     except Exception:  # the thread must outlive any failure

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pspgui.durable import printable
 from pspgui.project import schema
-from pspgui.project.errors import ProjectError
+from pspgui.project.errors import ClosedProjectError, ProjectError
 
 _BUSY_MS = 5000
 _CLOSING_S = 5.0
@@ -134,7 +134,7 @@ class Database:
             me = threading.get_ident()
             self._changed.wait_for(lambda: self._mover is None or self._mover == me)
             if self._closed:
-                raise ProjectError("This project is closed.")
+                raise ClosedProjectError("This project is closed.")
             if lent is None or lent.dropped:
                 lent = self._own.lent = _Lent(connect(self._path, self._network))
                 self._open.append(lent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from pspgui.durable import SaveError, printable
@@ -45,11 +46,14 @@ class OpenProjects:
         """Return the folders whose projects are open; never waits for one that is opening."""
         return tuple(self._open)
 
-    def close(self, root: Path) -> None:
-        """Close the project of a folder, if it is open."""
+    def close(self, root: Path, is_needed: Callable[[Path], bool] = lambda _: False) -> None:
+        """Close the project of a folder, if it is open.
+
+        `is_needed(root)` says whether somebody asked for it meanwhile, who would get it from `of`.
+        """
         with self._lock:
             project = self._open.get(root)
-            if project is None:
+            if project is None or is_needed(root):
                 return
             try:
                 project.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Event
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pspgui.gui.document import Document
 from pspgui.gui.theme import DARK, apply_theme
 from pspgui.gui.time_spent import TimeSpent
 from pspgui.imaging import encode_png
+from pspgui.jobs.messages import Step
 from pspgui.labels.classes import CAMVID
 from pspgui.project import LabelStore
 from pspgui.project.class_files import write_classes
@@ -163,21 +165,98 @@ def test_a_status_set_in_the_window_is_kept(qtbot, opened, folder):
     again.close()
 
 
-def test_a_project_left_for_another_folder_is_free(opened, folder, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
+@pytest.fixture
+def other(tmp_path):
+    """Another folder."""
+    root = tmp_path / "other"
+    root.mkdir()
     for number in range(3):
-        (other / f"street{number}.png").write_bytes(encode_png(fake_image(48, 64, seed=9)))
+        (root / f"street{number}.png").write_bytes(encode_png(fake_image(48, 64, seed=9)))
+    return root
+
+
+def go_to(place, root):
+    project = place.session.project
+    place.session.open_path(root)
+    place.wait(lambda: project.project is not None and project.project.root == root)
+
+
+def held(place):
+    """Let the project's own thread wait until the event is set."""
+    go_on = Event()
+    place.session.project._worker.put(lambda: go_on.wait(60) and False)
+    return go_on
+
+
+def test_a_project_left_for_another_folder_is_free(opened, folder, other):
     place = opened(folder)
     paint(place)
-    project = place.session.project
-    place.session.open_path(other)
-    place.wait(lambda: project.project is not None and project.project.root == other)
+    go_to(place, other)
     place.wait(lambda: LabelStore().load(folder / "street0.png") is not None)
     place.wait(lambda: place.session.project._projects.roots() == (other,))
     again = open_project(folder)
     assert not again.read_only
     again.close()
+
+
+def test_a_folder_that_is_opened_again_at_once_is_not_closed(opened, folder, other):
+    place = opened(folder)
+    project = place.session.project
+    go_on = held(place)
+    go_to(place, other)  # the first one is to be closed as soon as there is time
+    go_to(place, folder)
+    go_on.set()
+    project.flush()
+    assert len(project.index) == 3
+    place.wait(lambda: project._projects.roots() == (folder,))
+
+
+def test_what_may_come_later_comes_no_more_once_its_folder_is_left(opened, folder, other):
+    place = opened(folder)
+    project, told = place.session.project, []
+    left = project.project
+    place.session.notice.connect(lambda notice: told.append(notice.text))
+    go_on = held(place)
+    for image in sorted(folder.glob("*.png")):
+        project._worker.put(lambda image=image: left.index.forget_labels(image), later=True)
+    go_to(place, other)
+    go_on.set()
+    place.wait(lambda: project._projects.roots() == (other,))
+    project.flush()
+    place.session.ask("files", "looking", asking(left))
+    place.session.answer_to("looked", told.append)
+    place.session.ask("files", "looked", asking(project.project))
+    place.wait(lambda: told != [])
+    assert told == [3]
+
+
+def asking(project):
+    def job(turn):
+        yield Step("Looking")
+        return len(project.index)
+
+    return job
+
+
+def test_predicting_ends_with_a_word_when_another_folder_is_opened(opened, folder, other):
+    place = opened(folder)
+    told, go_on = [], Event()
+    place.session.notice.connect(lambda notice: told.append(notice))
+    batch = place.window.batch
+    place.wait(lambda: batch.can_predict)
+
+    def waits(turn):
+        yield Step("Waiting")
+        go_on.wait(60)
+
+    place.engine.ask("model", "before", waits, None, 1000)
+    batch.predict(sorted(folder.glob("*.png")), again=True)
+    go_to(place, other)
+    place.wait(lambda: place.session.project._projects.roots() == (other,))
+    go_on.set()
+    place.wait(lambda: not batch.running)
+    (notice,) = (n for n in told if n.about == "batch")
+    assert "another folder was opened" in notice.text and not notice.is_error and not notice.retry
 
 
 class Clock:
