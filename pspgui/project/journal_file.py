@@ -100,7 +100,7 @@ class JournalFile:
                 self._cut(resume, resume.operation)
             elif resume.unsaved:
                 with contextlib.suppress(FileNotFoundError):
-                    set_aside(resume.path, None)
+                    set_aside(resume.path, resume.since)
             self._resume = None
         for home in self._homes(self.image):
             for path in set_aside_paths(home, self.image):
@@ -137,7 +137,7 @@ class JournalFile:
         try:
             if resume.operation is None:
                 if resume.unsaved:
-                    set_aside(resume.path, None)
+                    set_aside(resume.path, resume.since)
                 elif resume.tail:
                     self._put_away_settled(resume.path)
                 self._resume = None

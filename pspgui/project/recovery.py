@@ -45,7 +45,8 @@ class Resume:
 
     `operation` is None where the labels are not those the journal follows, `tail` tells that it
     goes on behind it, `unsaved` that this holds strokes which are in no label file: it is then set
-    aside, never overwritten. `base` is the SHA-256 of the label file as it is now.
+    aside, never overwritten. `base` is the SHA-256 of the label file as it is now, and `since` the
+    operation behind which its strokes are in no label file.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Resume:
     tail: bool
     unsaved: bool
     base: str
+    since: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,9 +209,10 @@ def _saved_until(journal: Journal, opened: Opened) -> int:
 
 def _history(journal: Journal, opened: Opened, budget_bytes: int) -> Found:
     place = _place(journal, opened)
-    tail = journal.has_more_than(_saved_until(journal, opened))
+    since = _saved_until(journal, opened)
+    tail = journal.has_more_than(since)
     resume = Resume(
-        journal.path, journal.header.token, journal.end, place, tail, tail, opened.digest
+        journal.path, journal.header.token, journal.end, place, tail, tail, opened.digest, since
     )
     anew = Found(resume=replace(resume, operation=None))
     if opened.labels is None:

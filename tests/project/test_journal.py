@@ -104,6 +104,23 @@ def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
     assert bench_at(tmp_path).found.lost is None
 
 
+def test_strokes_whose_first_save_was_cut_short_outlive_new_ones(tmp_path: Path) -> None:
+    first = bench_at(tmp_path)
+    first.stroke(np.random.default_rng(1))
+    first.journals.mark(first.image, "of a label file that never came", first.operation)
+    first.journals.close(60)
+    later = bench_at(tmp_path)
+    assert later.found.lost is not None
+    later.stroke(np.random.default_rng(50))
+    later.save()
+    later.journals.close(60)
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.lost.strokes == 1
+    again.recover()
+    painted_first = np.frombuffer(first.state()[1], np.uint8).reshape(SHAPE) == PERSON
+    assert np.array_equal(again.map.labels[painted_first], first.map.labels[painted_first])
+
+
 def test_labels_changed_by_others_begin_a_new_history(tmp_path: Path) -> None:
     bench = painted(tmp_path, 3)
     bench = bench_at(tmp_path)
