@@ -14,7 +14,7 @@ from pspgui.durable import printable
 from pspgui.formats.coding import FileValues
 from pspgui.formats.errors import FormatError
 from pspgui.formats.samples import Sample
-from pspgui.formats.seen_values import SeenValues
+from pspgui.formats.seen_values import SeenValues, stamp_of
 from pspgui.imaging import DecodeError
 from pspgui.labels.classes import ClassTable
 
@@ -85,12 +85,13 @@ def _found(sample: Sample, seen: SeenValues) -> FileValues:
     known = seen.of(sample.labels) if kept else None
     if known is not None:
         return known
+    stamp = stamp_of(sample.labels)  # before it is read, so that a change meanwhile is noticed
     try:
         found = sample.coding.values_of(sample.labels)
     except DecodeError as error:
         raise FormatError(f"{printable(sample.labels)}: {error.reason}") from error
     if kept:
-        seen.add(sample.labels, found)
+        seen.add(sample.labels, found, stamp)
     return found
 
 

@@ -38,16 +38,16 @@ class SeenValues:
         """Return what an unchanged file was seen to hold, else None."""
         entry = self._kept.get(_key(path))
         try:
-            if entry is None or entry[:2] != _stamp(path):
+            if entry is None or entry[:2] != stamp_of(path):
                 return None
             return FileValues(tuple(int(v) for v in entry[3]), bool(entry[2]))
-        except (OSError, TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError):
             return None
 
-    def add(self, path: Path, found: FileValues) -> None:
-        """Remember what a file holds."""
-        with contextlib.suppress(OSError):
-            self._kept[_key(path)] = [*_stamp(path), found.is_grey, list(found.values)]
+    def add(self, path: Path, found: FileValues, stamp: list[int] | None) -> None:
+        """Remember what a file holds; `stamp` is `stamp_of` it from before it was read."""
+        if stamp is not None:
+            self._kept[_key(path)] = [*stamp, found.is_grey, list(found.values)]
             self._changed += 1
 
     def keep(self) -> None:
@@ -69,6 +69,10 @@ def _key(path: Path) -> str:
     return ascii(os.fspath(path.absolute()))
 
 
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
+def stamp_of(path: Path) -> list[int] | None:
+    """Return what tells one state of a file from another; None for one that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
     return [status.st_size, status.st_mtime_ns]

@@ -122,6 +122,25 @@ def test_unchanged_files_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert coding.reads == 5
 
 
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_values, "SMALLEST", 1)
+
+    class Overtaken(CountingCoding):
+        def values_of(self, path: Path) -> FileValues:
+            found = super().values_of(path)
+            if self.reads == 1:
+                os.utime(grey(path, 9).labels, ns=(1, 1))
+            return found
+
+    coding = Overtaken()
+    sample = Sample(tmp_path / "a.jpg", grey(tmp_path / "a.png", 0, 1).labels, coding)
+    check_labels([sample], FOUR)
+    with pytest.raises(FormatError, match=r"a\.png holds the value 9"):
+        check_labels([sample], FOUR)
+
+
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"x": 1}', b"\xff", b'{"KEY": [1, 2]}'])
 def test_a_damaged_memory_is_read_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
