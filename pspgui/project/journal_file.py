@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import time
@@ -19,6 +20,7 @@ from pspgui.labels.edits import MIB
 from pspgui.project import journal as frames
 from pspgui.project.journal import Header, JournalError, read_journal
 from pspgui.project.recovery import LOST, STROKES, Resume, journal_path, set_aside_paths
+from pspgui.project.store import label_file_in
 
 _NOT_WRITABLE: Final = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP,
@@ -197,8 +199,10 @@ class JournalFile:
         except JournalError:
             set_aside(path, None)
             return
-        if old.header.token != self.token and not is_saved(old):
-            set_aside(path, None)
+        files = [label_file_in(home, self.image) for home in self._homes(self.image)]
+        since = saved_until(old, files)
+        if old.header.token != self.token and (old.damaged or old.has_more_than(since)):
+            set_aside(path, since)
         else:
             self._put_away_recovered(old)
 
@@ -208,10 +212,28 @@ class JournalFile:
         return Header(name, height, width, self._dtype, self.token, base, first, time.time())
 
 
+def saved_until(journal: frames.Journal, files: Iterable[Path]) -> int:
+    """Return the operation up to which one of these label files, there or not, holds a journal.
+
+    A mark comes before its file, which may not have come: only the file tells. Where all of them
+    were changed elsewhere the last mark is believed.
+    """
+    digests = []
+    for path in files:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    places = [place for d in digests if (place := journal.matching(d)) is not None]
+    if digests and not places:
+        places = [journal.saved]
+    return max([*places, journal.header.first])
+
+
 def is_saved(journal: frames.Journal) -> bool:
-    """Whether all strokes of a journal are in a label file, as far as it knows."""
-    known = max(journal.saved, journal.header.first)
-    return not journal.damaged and not journal.has_more_than(known)
+    """Whether all strokes of a journal are in the label file beside it."""
+    name = journal.path.name.removesuffix(frames.SUFFIX)
+    labels = journal.path.parent.parent / "labels"
+    until = saved_until(journal, [labels / f"{Path(name).stem}.png", labels / f"{name}.png"])
+    return not journal.damaged and not journal.has_more_than(until)
 
 
 def _to_backups(path: Path, home: Path) -> None:

@@ -26,6 +26,7 @@ from pspgui.project.journal import (
     kept_frames,
     read_journal,
 )
+from pspgui.project.journal_file import JournalFile, is_saved, thin
 from pspgui.project.recovery import Opened, journal_path, look_up, set_aside_paths
 
 
@@ -363,6 +364,26 @@ def test_old_journals_of_saved_strokes_are_thinned(tmp_path: Path) -> None:
     assert file_of(tmp_path).exists()  # its strokes are in no file
     assert [path.exists() for path in names] == [False, False, False, True]
     again = bench_at(tmp_path)
+    again.recover()
+    assert again.state() == bench.state()
+
+
+def test_a_mark_alone_saves_no_stroke(tmp_path: Path) -> None:
+    """A mark comes before its label file: a journal with one is neither thinned nor replaced."""
+    bench = bench_at(tmp_path)
+    bench.stroke(np.random.default_rng(1))
+    bench.save()
+    assert bench.journals.drain(None, 60) and is_saved(read_journal(file_of(tmp_path)))
+    bench.stroke(np.random.default_rng(2))
+    bench.journals.mark(bench.image, "of a label file that never came", bench.operation)
+    bench.journals.close(60)
+    thin(tmp_path / ".pspgui", 0, ())
+    assert file_of(tmp_path).exists()
+    kind = np.dtype(np.uint8)
+    anew = JournalFile(bench.image, SHAPE, kind, None, bench.store.homes, 1 << 20)
+    anew.append(frame_bytes(UNDO, 1), 0)
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.lost.strokes == 1
     again.recover()
     assert again.state() == bench.state()
 
