@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from pspgui.project.journal import Header, JournalError, read_journal
 from pspgui.project.recovery import LOST, STROKES, Resume, journal_path, set_aside_paths
 from pspgui.project.store import label_file_in
 
+_ENDS: Final = 64  # how many lengths of a file are remembered
 _NOT_WRITABLE: Final = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP,
     errno.ESTALE,
@@ -53,7 +55,20 @@ class JournalFile:
         self.base = "" if resume is None else resume.base
         self.token = resume.token if resume is not None and goes_on else secrets.token_hex(8)
         self.path: Path | None = None
-        self._end = 0
+        self._ends: deque[int] = deque((0,), maxlen=_ENDS)
+
+    @property
+    def _end(self) -> int:
+        """How long the file is, as far as it was written here."""
+        return self._ends[-1]
+
+    @_end.setter
+    def _end(self, size: int) -> None:
+        self._ends.append(size)
+
+    def has_ended_at(self, size: int) -> bool:
+        """Whether the file was that long after one of the last writes. Any thread."""
+        return size in tuple(self._ends)
 
     @property
     def is_too_long(self) -> bool:

@@ -72,6 +72,8 @@ def _goes_on(line: _Line, resume: Resume | None) -> bool:
     """Whether what was found beside an image is the very journal that is being written."""
     if resume is None or resume.tail or resume.path != line.file.path:
         return False
+    if not line.file.has_ended_at(resume.end):  # put back from a backup, and gone on with there
+        return False
     return (resume.token, resume.operation) == (line.file.token, line.last)
 
 

@@ -180,6 +180,29 @@ def test_a_backup_puts_the_history_back_with_the_labels(three):
         assert checked(bench, before) == 3
 
 
+def test_a_journal_that_was_put_back_and_gone_on_with_is_not_cut(three):
+    """As many operations as the window has written, but others."""
+    folder, states = three
+    store = LabelStore(folder / "elsewhere")
+    journals = StrokeJournals(store.homes)
+    relabel(folder, journals, store)
+    image = next(iter(states))
+    bench = Workbench(image, store, journals)
+    assert bench.stroke(np.random.default_rng(9))
+    bench.save()
+    put_back(list_backups(folder / ".pspgui")[0])
+    relabel(folder, journals, store)
+    relabel(folder, journals, store, (TARGET, SOURCE))
+    bench = Workbench(image, store, journals)
+    assert bench.operation == 5 and len(bench.history.edits) == 5
+    assert bench.stroke(np.random.default_rng(8))
+    bench.save()
+    assert journals.close(20)
+    again = open_bench(image)
+    assert not read_journal(journal_of(image)).damaged
+    assert again.state() == bench.state() and len(again.history.edits) == 6
+
+
 def damaged(image):
     journal_of(image).write_bytes(b"no journal at all")
 
