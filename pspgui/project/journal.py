@@ -152,16 +152,27 @@ class Journal:
         """
         done: list[Frame] = []
         undone: list[Frame] = []
-        expected = self.header.first + 1
+        first = expected = self.header.first + 1
+        end = self.begin
         for frame in self.frames:
+            # Operations have numbers; of the edits from before only their place tells.
+            is_missing = expected == first and frame.start - _FRAME.size != end
+            end = frame.start + frame.length
             if frame.kind in OPERATIONS:
                 if frame.operation > until:
                     break
-                if frame.operation != expected:  # some are missing: nothing before fits
-                    done, undone = [], []
+                is_missing |= frame.operation != expected
                 expected = frame.operation + 1
+            if is_missing:  # nothing before it fits
+                done, undone = [], []
             follow_frame(frame, done, undone)
-        return done, undone
+        return ([], []) if self._is_kept_torn else (done, undone)
+
+    @property
+    def _is_kept_torn(self) -> bool:
+        """Whether the file ends within an edit of before its first operation."""
+        torn = bytes(self.content[self.end : self.end + len(_SYNC) + 1])
+        return torn[:-1] == _SYNC and torn[-1] in (KEPT, KEPT_UNDONE)
 
     def unfinished(self) -> tuple[Frame, ...]:
         """Return the frames of a stroke that the file's end cuts short."""

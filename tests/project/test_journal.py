@@ -19,6 +19,7 @@ from pspgui.labels.provenance import PERSON
 from pspgui.project import LabelStore, StrokeJournals, journaling
 from pspgui.project.journal import (
     EDIT,
+    KEPT,
     UNDO,
     JournalError,
     frame_bytes,
@@ -179,6 +180,32 @@ def test_a_flipped_bit_is_noticed_and_costs_one_stroke_at_most(tmp_path: Path) -
         bench = bench_at(tmp_path)  # what is whole is still offered
         assert bench.found.lost is not None
         assert bench.found.done == ()
+
+
+def test_damage_among_edits_from_before_costs_history_and_no_labels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    bench = bench_at(tmp_path)
+    for _ in range(4):
+        bench.stroke(rng)
+    bench.history.undo()
+    bench.save()
+    bench.stroke(rng)
+    bench.journals.close(60)
+    bench = bench_at(tmp_path)
+    bench.journals.follow(bench.image, SHAPE, np.dtype(np.uint8), bench.found.resume)
+    bench.journals.put_away(bench.image)  # the journal begins anew with edits from before
+    bench.journals.close(60)
+    whole = file_of(tmp_path).read_bytes()
+    kept = [frame for frame in read_journal(file_of(tmp_path)).frames if frame.kind == KEPT]
+    assert len(kept) == 3
+    for frame in read_journal(file_of(tmp_path)).frames:
+        flipped = bytearray(whole)
+        flipped[frame.start + frame.length // 2] ^= 1
+        for content in (flipped, whole[: frame.start + frame.length // 2]):
+            file_of(tmp_path).write_bytes(content)
+            again = bench_at(tmp_path)
+            assert again.state() == bench.state() and len(again.history.edits) < 4
+            again.walk_history()
 
 
 def test_what_is_no_journal_is_named_and_kept(tmp_path: Path) -> None:
