@@ -82,12 +82,17 @@ class _Walk:
         pairs = ((image, self.store.path_for(image)) for image in self.images)
         return [(image, file) for image, file in pairs if file.is_file()]
 
-    def stored(self, found: Sequence[tuple[Path, Path]]) -> Iterator[_Stored | None]:
-        """Read one after the other; None for one that cannot be read, which is noted."""
+    def stored(
+        self, found: Sequence[tuple[Path, Path]], to_edit: bool = False
+    ) -> Iterator[_Stored | None]:
+        """Read one after the other; None for one that cannot be read, which is noted.
+
+        `to_edit`: what becomes of them is saved, whatever the files were when last seen.
+        """
         for image, file in found:
             try:
                 own = read_classes(file) or self.usual
-                stored = self.store.load(image)
+                stored = self.store.load(image, to_edit=to_edit)
             except (StoreError, ValueError) as error:
                 self.unreadable.append(str(error))
                 stored = None
@@ -157,7 +162,7 @@ def change_classes(
         pixels = 0
         try:
             with changing("class-delete", files):
-                for number, one in enumerate(walk.stored(found)):
+                for number, one in enumerate(walk.stored(found, to_edit=True)):
                     yield Step("Changing classes", number / len(found))
                     if one is not None:
                         pixels += _rewrite(one, store, draft)

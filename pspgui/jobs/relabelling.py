@@ -79,7 +79,8 @@ class _Relabelling:
         file = self._store.path_for(image)
         try:
             table = read_classes(file) or self._usual
-            stored = self._store.load(image)
+            # To edit: a backup may have been put back since the store saw it.
+            stored = self._store.load(image, to_edit=True)
         except (StoreError, ValueError) as error:
             self.left_out.append(str(error))
             return None

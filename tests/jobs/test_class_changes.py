@@ -18,7 +18,7 @@ from pspgui.jobs.restoring import put_back
 from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, table
 from pspgui.labels.provenance import PERSON
-from pspgui.project import LabelStore
+from pspgui.project import ChangedByOthersError, LabelStore
 from pspgui.project.backups import list_backups
 from pspgui.project.pending import begin_change, roll_back
 
@@ -62,9 +62,9 @@ def save(store: LabelStore, image: Path, own: ClassTable) -> None:
     write_classes(store.save(image, LABELS, marks, own.palette()), own)
 
 
-def change(folder: Path, draft: ClassDraft) -> ClassChange:
+def change(folder: Path, draft: ClassDraft, store: LabelStore | None = None) -> ClassChange:
     images = sorted(folder.glob("*.png"))
-    store = LabelStore(folder.parent / "elsewhere")
+    store = store or LabelStore(folder.parent / "elsewhere")
     return run(change_classes(images, store, SMALL, draft, images[0], lambda: True))
 
 
@@ -192,6 +192,26 @@ def test_putting_a_class_change_back_takes_the_tables_with_it_that_it_made(folde
     # What was there meanwhile is a backup, too, with the tables that are gone again.
     put_back(list_backups(folder / ".pspgui")[-1])
     assert tree(folder) == after
+
+
+def test_classes_are_changed_once_more_after_a_backup_took_that_back(folder: Path) -> None:
+    store = LabelStore(folder.parent / "elsewhere")
+    draft = ClassDraft.of(SMALL).merged(1, 0)
+    first = change(folder, draft, store)
+    after = tree(folder)
+    put_back(list_backups(folder / ".pspgui")[0])
+    assert not first.error and change(folder, draft, store) == first
+    assert tree(folder) == after
+
+
+def test_counting_notices_no_change_by_others(folder: Path) -> None:
+    store, other = (LabelStore(folder.parent / "elsewhere") for _ in range(2))
+    shown = store.load(folder / "a.png", to_edit=True)
+    assert shown is not None
+    other.save(folder / "a.png", LABELS[::-1].copy(), shown.provenance, SMALL.palette())
+    run(count_uses([folder / "a.png"], store, SMALL))
+    with pytest.raises(ChangedByOthersError):
+        store.save(folder / "a.png", LABELS, shown.provenance, SMALL.palette())
 
 
 def test_a_backup_of_an_earlier_version_takes_nothing_away(folder: Path) -> None:

@@ -65,6 +65,14 @@ def test_classes_are_found_by_name_and_a_backup_is_made(folder):
     assert "40 px in 2 images" in result.sentence
 
 
+def test_labels_that_a_backup_gave_back_are_relabelled_once_more(folder):
+    store, images = folder
+    done(folder, "Car", "Road")
+    restore(list_backups(store.path_for(images[0]).parent.parent)[0])  # the store wrote others
+    assert done(folder, "Car", "Road") == (2, 40, ("c.png has no class Road.",), "", 2)
+    assert not (store.load(images[0]).labels == 2).any()
+
+
 def test_a_class_can_be_unlabelled(folder):
     store, images = folder
     assert done(folder, "Car", None).images == 3
