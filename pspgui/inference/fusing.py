@@ -62,7 +62,7 @@ def lowered(trunk: nn.Module, dtype: torch.dtype, *, pack: bool) -> nn.Module:
         if not any(True for _ in layer.children()) and name not in endings:
             layer.to(dtype=dtype)
     _widen(graph, endings)
-    if pack and can_pack():
+    if pack and can_pack(dtype):
         _Packing(graph, dtype).apply()
     else:
         graph.to(memory_format=torch.channels_last)

@@ -2,8 +2,8 @@
 
 torch's plain convolution brings weights into that layout at every call and gives the addition and
 the activation after it passes of their own. The operators used here are those that torch's own
-compiler emits for the CPU; where a build of torch lacks them, `can_pack` says so and the plain
-layers run instead.
+compiler emits for the CPU; where a build of torch or the processor lacks them, `can_pack` says so
+and the plain layers run instead.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ _TYPICAL_CELLS = 60
 _PRIVATE = "_convolution_pointwise"
 
 
-def can_pack() -> bool:
-    """Whether this build of torch has oneDNN with the operators that packing needs."""
-    return (
+def can_pack(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this build of torch has oneDNN with the operators that packing needs.
+
+    In bf16 also whether this processor computes in it: one without AVX-512 does not.
+    """
+    there = (
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, _PRIVATE)
         and hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight")
     )
+    if dtype != torch.bfloat16 or not there:
+        return there
+    known = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return known is not None and bool(known())
 
 
 class PackedConvolution(nn.Module):

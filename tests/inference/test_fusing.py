@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -242,6 +245,23 @@ def test_closing_layers_stay_in_float32():
             layer = network.get_submodule("3")
             assert layer.weight.dtype == torch.float32
             assert torch.equal(layer.weight, trunk[3].weight)
+
+
+def test_a_processor_without_bf16_runs_the_plain_layers():
+    code = (
+        "import torch\n"
+        "from torch import nn\n"
+        "from pspgui.inference.fusing import lowered\n"
+        "trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)).eval()\n"
+        "images = torch.ones(1, 3, 9, 9)\n"
+        "with torch.inference_mode():\n"
+        "    wanted = trunk(images)\n"
+        "    found = lowered(trunk, torch.bfloat16, pack=True)(images.bfloat16())\n"
+        "print(found.dtype, torch.allclose(found.float(), wanted, atol=0.05))\n"
+    )
+    env = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout.split() == ["torch.bfloat16", "True"], done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("pack", [False, pytest.param(True, marks=needs_packing)])
