@@ -17,6 +17,7 @@ from pspgui.labels.areas import ClassAreas
 from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, name_key
 from pspgui.project import LabelStore, StoreError
+from pspgui.project.class_files import classes_beside
 from pspgui.project.errors import ProjectError
 from pspgui.project.pending import changing
 
@@ -195,8 +196,7 @@ def _files_of(found: Sequence[tuple[Path, Path]], home: Path) -> list[Path]:
     files = [home / "classes.json"]
     for _, file in found:
         if file.parent.parent == home:
-            beside = home / "classes" / f"{file.stem}.json"
-            files += [file, home / "provenance" / file.name, beside]
+            files += [file, home / "provenance" / file.name, classes_beside(file)]
     return files
 
 
@@ -205,8 +205,10 @@ def _rewrite(one: _Stored, store: LabelStore, draft: ClassDraft) -> int:
     table, labels_of = draft.translation(one.table)
     # Labels that no class table knows become unlabelled, like the ignore label at the end.
     changed = np.take(labels_of, one.labels, mode="clip")
-    # The same numbers, too, where there are more classes now than 8 bits hold.
-    if changed.dtype != one.labels.dtype or not np.array_equal(changed, one.labels):
+    # The same numbers, too, where there are more classes now than 8 bits hold, or where undo would
+    # bring numbers back that mean something else now: the journal is of the file as it was.
+    stays = np.array_equal(labels_of[: len(one.table)], np.arange(len(one.table)))
+    if changed.dtype != one.labels.dtype or not stays or not np.array_equal(changed, one.labels):
         palette = np.ascontiguousarray(table.palette())
         store.save(one.image, changed, one.provenance, palette, one.models)
     write_classes(one.file, table)

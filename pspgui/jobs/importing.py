@@ -32,6 +32,7 @@ from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.classes import ClassTable, ClassTableError, LabelClass, name_key
 from pspgui.labels.provenance import IMPORTED
 from pspgui.project import LabelStore, StoreError
+from pspgui.project.class_files import classes_beside
 from pspgui.project.pending import PendingChange, begin_change, finish_change
 
 UNLABELLED = ""
@@ -327,7 +328,7 @@ class _Import:
             file = self._store.path_for(entry.image)
             home = file.parent.parent
             files.setdefault(home, []).extend(
-                (file, home / "provenance" / file.name, home / "classes" / f"{file.stem}.json")
+                (file, home / "provenance" / file.name, classes_beside(file))
             )
         begun: list[PendingChange] = []
         stack.push(lambda kind, *_: self._end(begun, kind is None))

@@ -12,6 +12,7 @@ import numpy as np
 from pspgui.labels.edits import Change
 from pspgui.labels.label_map import LabelMap
 from pspgui.project import journal as frames
+from pspgui.project.class_files import classes_beside
 from pspgui.project.journal import JournalError, read_journal
 from pspgui.project.journal_file import JournalFile, thin
 from pspgui.project.journaling import BUDGET_BYTES, TOTAL_BYTES, StrokeJournals
@@ -49,14 +50,16 @@ class OutsideEdits:
     def files(self, image: Path) -> tuple[Path, ...]:
         """Return what saving changed labels of an image may write, all in one `.pspgui` folder.
 
-        To be backed up first, the journal too: put back together they fit each other. Waits for
-        strokes on their way to the journal.
+        To be backed up first, with the class table, which is not written: put back together they
+        fit each other, whatever the classes are by then. Waits for strokes on their way to the
+        journal.
         """
         if self._journals is not None:
             self._journals.drain(image, _DRAIN_S)
         file = self._store.path_for(image)
         home = file.parent.parent
-        return file, home / "provenance" / file.name, journal_path(home, image)
+        marks, table = home / "provenance" / file.name, classes_beside(file)
+        return file, marks, journal_path(home, image), table
 
     def save(
         self, image: Path, label_map: LabelMap, digest: str, palette: np.ndarray, change: Change

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from pspgui.durable import SaveError
-from pspgui.jobs.class_tables import write_classes
+from pspgui.jobs.class_tables import read_classes, write_classes
 from pspgui.jobs.messages import Turn
 from pspgui.jobs.relabelling import Relabelled, relabel_images
+from pspgui.jobs.restoring import put_back
 from pspgui.labels.classes import ClassTable, LabelClass
 from pspgui.labels.provenance import IGNORED, MODEL, PERSON
 from pspgui.project import LabelStore
@@ -71,6 +72,32 @@ def test_labels_that_a_backup_gave_back_are_relabelled_once_more(folder):
     restore(list_backups(store.path_for(images[0]).parent.parent)[0])  # the store wrote others
     assert done(folder, "Car", "Road") == (2, 40, ("c.png has no class Road.",), "", 2)
     assert not (store.load(images[0]).labels == 2).any()
+
+
+def test_a_backup_gives_labels_back_with_what_their_numbers_meant(folder):
+    store, images = folder
+    before = meanings(folder)
+    done(folder, "Car", "Road")
+    home = store.path_for(images[0]).parent.parent
+    (backup,) = list_backups(home)
+    for image in images[:3]:  # as when a person moves the classes
+        file = store.path_for(image)
+        table = read_classes(file)
+        write_classes(file, ClassTable(tuple(
+            LabelClass(i, c.name, c.colour) for i, c in enumerate(reversed(table.classes))
+        )))
+    put_back(backup)
+    assert meanings(folder) == before
+
+
+def meanings(folder):
+    """Return the class names of all pixels, image by image; c.png is not concerned."""
+    store, images = folder
+    found = []
+    for image in images[:2]:
+        table = read_classes(store.path_for(image))
+        found.append([table.name_of(int(label)) for label in store.load(image).labels.flat])
+    return found
 
 
 def test_a_class_can_be_unlabelled(folder):
