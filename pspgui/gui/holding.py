@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, Slot
 
@@ -16,6 +16,8 @@ from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 if TYPE_CHECKING:
     from pspgui.gui.document import Document
     from pspgui.gui.session import Session
+
+_OVER: Final = "_over"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ class Holding(QObject):
 
     @Slot(str)
     def _on_cancelled(self, kind: str) -> None:
-        """Wait behind the job, which takes everything back, before labels may be edited again."""
+        """Wait behind the job, which takes everything back, before labels may be edited again.
+
+        That cannot be cancelled: it is then waited for once more.
+        """
+        kind = kind.removesuffix(_OVER)
         asked = self._under_way.get(kind)
         if asked is None:
             return
@@ -77,11 +83,13 @@ class Holding(QObject):
         def over(turn: Turn) -> Steps:
             yield Step("Waiting for its end")
 
-        self._session.answer_to(f"{kind}_over", lambda _: self._on_over(kind))
+        self._session.answer_to(kind + _OVER, lambda _: self._on_over(kind))
         # No more urgent than the job: it would else be run upon it, where that one is paused.
-        self._session.ask(asked.lane, f"{kind}_over", over, asked.urgency)
+        self._session.ask(asked.lane, kind + _OVER, over, asked.urgency)
 
     def _on_over(self, kind: str) -> None:
+        if kind not in self._under_way:
+            return  # it was asked for once more, and done
         ended = self._under_way[kind].ended
         if ended:  # before it heard that nobody wanted it any more
             self._on_done(kind, ended[0])

@@ -41,6 +41,10 @@ from pspgui.jobs.reading_ahead import KeptImages
 from pspgui.labels.classes import ClassTable
 from pspgui.project import LabelStore, SaveResult
 
+_OUTDATED: Final = (
+    "The labels of this image were changed and could not be read anew; go to another image and "
+    "come back."
+)
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 
 
@@ -274,7 +278,10 @@ class Session(ModelSession):
         text = sentence(reply.error)
         if reply.kind == "open":
             self._listed = None
-            self._stay()
+            if self._outdated is not None and self._asked_for == self._outdated:
+                self._document.set_read_only(_OUTDATED, "open")
+            else:
+                self._stay()
             self.current_changed.emit(self._document.image_path)
             if self._document.image is not None:
                 text = f"{text.rstrip('.')}. {self._document.image_title} stays open."
@@ -287,8 +294,8 @@ class Session(ModelSession):
 
     def _stay(self) -> None:
         """Go on with the image shown, as no other could be opened."""
-        if self._outdated is not None and self._asked_for != self._outdated:
-            self.reopen()  # which was under way
+        if self._outdated is not None:
+            self.reopen()  # which was under way, and cannot be done without
         else:
             self._document.set_read_only("", "open")
 

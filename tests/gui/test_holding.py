@@ -149,6 +149,46 @@ def test_a_cancelled_job_is_waited_for_while_it_takes_back_what_it_did(window, q
     assert paint(window)
 
 
+def test_waiting_for_its_end_cannot_be_cancelled(window, qtbot, change):
+    begin(window, qtbot, change, "background")
+    window.session.cancel("slow")
+    qtbot.waitUntil(lambda: "slow_over" in window.session._handlers, timeout=60_000)
+    window.session.cancel("slow_over")
+    window.session.cancel("slow_over")
+    change.go_on.set()
+    change.take_back.set()
+    qtbot.waitUntil(editable(window), timeout=60_000)
+    assert change.undone.is_set() and paint(window)
+
+
+@pytest.mark.parametrize("end", ["is cancelled", "fails"])
+def test_nothing_is_painted_on_labels_that_were_not_read_anew(window, qtbot, change, end):
+    document, session = window.document, window.session
+    image, picture = document.image_path, document.image_path.read_bytes()
+    answers = begin(window, qtbot, change)
+
+    def spoil():
+        if end == "is cancelled":
+            session.cancel("open")
+        else:
+            image.write_bytes(b"no picture")
+
+    session.answer_to("slow", _then(session, spoil))
+    if end == "fails":
+        spoil()
+    told = []
+    session.failed.connect(told.append)
+    change.go_on.set()
+    qtbot.waitUntil(lambda: answers == ["done"], timeout=60_000)
+    if end == "fails":
+        qtbot.waitUntil(lambda: told != [], timeout=60_000)
+        assert "come back" in document.read_only_reason and not paint(window)
+        image.write_bytes(picture)
+        session.show_image(image)
+    qtbot.waitUntil(editable(window), timeout=60_000)
+    assert np.array_equal(document.label_map.labels, CHANGED) and paint(window)
+
+
 def test_a_job_cancelled_too_late_is_told_as_done(window, qtbot, change):
     answers = begin(window, qtbot, change, "background")
     engine = window.session._engine
@@ -180,12 +220,17 @@ def test_another_image_asked_for_meanwhile_does_not_bring_old_labels_back(
     (tmp_path / "broken.png").write_bytes(b"no picture")
     after = tmp_path / {"fails": "broken.png", "is cancelled": "b.png", "opens": "b.png"}[end]
     asked = []
-    session.answer_to("slow", _then(session, lambda: asked.append(session.show_image(after))))
+
+    def go_on():  # before anything of what is asked for can be there
+        session.show_image(after)
+        asked.append(paint(window))
+        if end == "is cancelled":
+            session.cancel("open")
+
+    session.answer_to("slow", _then(session, go_on))
     change.go_on.set()
     qtbot.waitUntil(lambda: asked != [], timeout=60_000)
-    assert document.read_only_reason and not paint(window)
-    if end == "is cancelled":
-        session.cancel("open")
+    assert asked == [False]
     qtbot.waitUntil(editable(window), timeout=60_000)
     assert document.image_path == (after if end == "opens" else first)
     if end != "opens":
