@@ -298,30 +298,18 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def window(qapp, weights, tmp_path_factory):
-    """A window, for all tests, and the first of two images."""
+@pytest.fixture
+def place(qtbot, qapp, weights, tmp_path):
+    """A window with the first of two images open."""
     apply_theme(qapp, DARK)
-    folder = tmp_path_factory.mktemp("images")
     for number in range(2):
         pixels = fake_image(96, 128, seed=number)
-        (folder / f"street{number}.png").write_bytes(encode_png(pixels))
-    made = Workplace(None, weights)
-    yield made, folder / "street0.png"
+        (tmp_path / f"street{number}.png").write_bytes(encode_png(pixels))
+    made = Workplace(qtbot, weights)
+    made.open(tmp_path / "street0.png")
+    made.wait(lambda: made.document.engine is not None)
+    yield made
     made.close()
-
-
-@pytest.fixture
-def place(qtbot, window):
-    """The window with the first image open, and nothing chosen."""
-    made, image = window
-    made.qtbot = qtbot
-    made.window.maps.choose(None)
-    made.document.set_target(None)
-    made.document.set_image(None, None, "")
-    made.open(image)
-    made.wait(lambda: made.document.image_title == image.name and made.document.engine is not None)
-    return made
 
 
 def panel_of(place):

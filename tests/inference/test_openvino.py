@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -139,6 +140,7 @@ def test_a_wish_to_stop_is_met_within_the_pass(source):
 
 
 def test_int8_keeps_the_labels_or_leaves_layers_in_float(source, one_cache):
+    shutil.rmtree(one_cache, ignore_errors=True)  # of what is kept nothing is told
     samples = [picture(33, 41), picture(41, 33), picture(49, 33)]
     told = []
     small = Predictor.of(
