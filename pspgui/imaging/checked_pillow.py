@@ -169,12 +169,19 @@ def turned(image: Image.Image, orientation: int) -> Image.Image:
 @contextmanager
 def _collected(notes: list[str]) -> Iterator[None]:
     """Turn Pillow's warnings into notes, and those that tell of lost pixels into errors."""
-    with warnings.catch_warnings(record=True) as caught:
+    caught: list[str] = []
+    thread = threading.get_ident()
+
+    def keep(message: Warning | str, *_: object, **__: object) -> None:
+        if threading.get_ident() == thread:  # what others warn of meanwhile is not of this image
+            caught.append(str(message))
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.showwarning = keep
         yield
-    for warning in caught:
-        text = str(warning.message)
+    for text in caught:
         if "truncated" in text.lower():
             raise OSError(text)
         note = "its metadata are damaged and were ignored in part"

@@ -186,6 +186,21 @@ def test_wrong_suffix_and_animation_are_noted(tmp_path: Path) -> None:
     assert tuple(decoded.pixels[0, 0]) == (255, 0, 0)
 
 
+def test_what_other_threads_warn_of_meanwhile_is_not_said_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Image.open
+
+    def opened(*arguments: object, **options: object) -> Image.Image:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(warnings.warn, "what a model reads is truncated", stacklevel=1).result()
+        return plain(*arguments, **options)
+
+    path = saved(tmp_path / "x.png", Image.fromarray(gradient()))
+    monkeypatch.setattr(Image, "open", opened)
+    assert decode_image(path).notes == ()
+
+
 def refusal(path: Path, **limits: int) -> str:
     """Return the one sentence with which a file is refused, after checking its form."""
     with warnings.catch_warnings():
