@@ -166,10 +166,10 @@ class Journal:
             if is_missing:  # nothing before it fits
                 done, undone = [], []
             follow_frame(frame, done, undone)
-        return ([], []) if self._is_kept_torn else (done, undone)
+        return ([], []) if self.ends_early else (done, undone)
 
     @property
-    def _is_kept_torn(self) -> bool:
+    def ends_early(self) -> bool:
         """Whether the file ends within an edit of before its first operation."""
         torn = bytes(self.content[self.end : self.end + len(_SYNC) + 1])
         return torn[:-1] == _SYNC and torn[-1] in (KEPT, KEPT_UNDONE)

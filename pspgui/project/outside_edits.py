@@ -137,7 +137,8 @@ def _resume(path: Path, label_map: LabelMap, digest: str) -> Resume | None:
     head = journal.header
     place = journal.matching(digest)
     fits = (head.height, head.width, head.dtype) == (*label_map.shape, str(label_map.labels.dtype))
-    if not fits or place is None or journal.damaged or journal.has_more_than(place):
+    is_whole = not journal.damaged and not journal.ends_early
+    if not fits or place is None or not is_whole or journal.has_more_than(place):
         return None
     return Resume(path, head.token, journal.end, place, tail=False, unsaved=False, base=digest)
 

@@ -43,10 +43,10 @@ class Known(NamedTuple):
 class Resume:
     """Where to go on writing a journal: behind `operation`, at byte `end`.
 
-    `operation` is None where the labels are not those the journal follows, `tail` tells that it
-    goes on behind it, `unsaved` that this holds strokes which are in no label file: it is then set
-    aside, never overwritten. `base` is the SHA-256 of the label file as it is now, and `since` the
-    operation behind which its strokes are in no label file.
+    `operation` is None where the labels are not those the journal follows, or there is no journal
+    yet; `tail` tells that it goes on behind it, `unsaved` that this holds strokes which are in no
+    label file: it is then set aside, never overwritten. `base` is the SHA-256 of the label file as
+    it is now, and `since` the operation behind which its strokes are in no label file.
     """
 
     path: Path
@@ -155,7 +155,7 @@ def look_up(opened: Opened, homes: Iterable[Path], budget_bytes: int) -> Found:
     read = others if mine is None else [mine, *others]
     done = {key for journal in read for key in journal.recovered}
     others = [journal for journal in others if journal.key not in done]
-    found = Found() if mine is None else _history(mine, opened, budget_bytes)
+    found = _begun(opened, homes) if mine is None else _history(mine, opened, budget_bytes)
     tails = [(journal, _aside_from(journal)) for journal in others]
     if mine is not None and found.resume is not None and found.resume.tail:
         tails.append((mine, _saved_until(mine, opened)))
@@ -207,6 +207,14 @@ def _saved_until(journal: Journal, opened: Opened) -> int:
     return _saved_before(journal)
 
 
+def _begun(opened: Opened, homes: tuple[Path, ...]) -> Found:
+    """Return what a journal to come has to know: the label file that its strokes are made on."""
+    if not opened.digest or not homes:
+        return Found()
+    path = journal_path(homes[0], opened.image)
+    return Found(resume=Resume(path, "", 0, None, tail=False, unsaved=False, base=opened.digest))
+
+
 def _history(journal: Journal, opened: Opened, budget_bytes: int) -> Found:
     place = _place(journal, opened)
     since = _saved_until(journal, opened)
@@ -233,6 +241,8 @@ def _edits(
     journal: Journal, until: int, budget_bytes: int
 ) -> tuple[tuple[Edit, ...], tuple[Edit, ...]]:
     """Return edits that stand and those taken back, the newest that the budget holds."""
+    if journal.ends_early:
+        raise JournalError(f"the end of {printable(journal.path)} is missing")
     done, undone = journal.stacks(until)
     back = tuple(journal.edit(frame) for frame in reversed(undone))
     left = budget_bytes - sum(edit.nbytes for edit in back)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -123,6 +124,21 @@ def test_strokes_whose_first_save_was_cut_short_outlive_new_ones(tmp_path: Path)
     assert np.array_equal(again.map.labels[painted_first], first.map.labels[painted_first])
 
 
+def test_a_first_stroke_on_labels_without_a_journal_outlives_a_failed_save(tmp_path: Path) -> None:
+    """The mark of a save that failed is there, but not the label file."""
+    bench = bench_at(tmp_path)
+    bench.save()  # as an import does: labels, and no journal
+    assert not file_of(tmp_path).exists()
+    bench = bench_at(tmp_path)
+    bench.stroke(np.random.default_rng(1))
+    bench.journals.mark(bench.image, "of a label file that never came", bench.operation)
+    bench.journals.close(60)
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.note == ""
+    again.recover()
+    assert again.state() == bench.state()
+
+
 def test_labels_changed_by_others_begin_a_new_history(tmp_path: Path) -> None:
     bench = painted(tmp_path, 3)
     bench = bench_at(tmp_path)
@@ -201,11 +217,17 @@ def test_damage_among_edits_from_before_costs_history_and_no_labels(tmp_path: Pa
     for frame in read_journal(file_of(tmp_path)).frames:
         flipped = bytearray(whole)
         flipped[frame.start + frame.length // 2] ^= 1
-        for content in (flipped, whole[: frame.start + frame.length // 2]):
-            file_of(tmp_path).write_bytes(content)
-            again = bench_at(tmp_path)
+        for number, content in enumerate((flipped, whole[: frame.start + frame.length // 2])):
+            folder = tmp_path / f"{frame.start}-{number}"
+            shutil.copytree(tmp_path / ".pspgui", folder / ".pspgui")
+            file_of(folder).write_bytes(content)
+            again = bench_at(folder)
             assert again.state() == bench.state() and len(again.history.edits) < 4
             again.walk_history()
+            again.stroke(rng)
+            again.save()
+            again.journals.close(60)
+            bench_at(folder).walk_history()
 
 
 def test_what_is_no_journal_is_named_and_kept(tmp_path: Path) -> None:
