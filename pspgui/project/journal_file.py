@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,8 @@ class JournalFile:
         self.token = resume.token if resume is not None and goes_on else secrets.token_hex(8)
         self.path: Path | None = None
         self._ends: deque[int] = deque((0,), maxlen=_ENDS)
+        # What a new journal in another home begins with, and what is set aside there.
+        self._taken_along = self._aside = b""
 
     @property
     def _end(self) -> int:
@@ -84,8 +87,7 @@ class JournalFile:
             except OSError as error:
                 if error.errno not in _NOT_WRITABLE:
                     raise
-                # Its folder vanished or was closed to us: go on elsewhere.
-                self.path, self.token, self.base = None, secrets.token_hex(8), ""
+                self._leave()
             else:
                 return
         if not self._go_on(content):
@@ -113,12 +115,16 @@ class JournalFile:
         """Move strokes that were offered for recovery to the backups: they are dealt with."""
         resume = self._resume
         if self.path is None and resume is not None and resume.tail:
-            if resume.operation is not None:
-                self._cut(resume, resume.operation)
-            elif resume.unsaved:
-                with contextlib.suppress(FileNotFoundError):
+            try:
+                if resume.operation is not None:
+                    self._cut(resume, resume.operation)
+                elif resume.unsaved:
                     set_aside(resume.path, resume.since)
-            self._resume = None
+                self._resume = None
+            except OSError as error:
+                if cause_of(error).errno not in _NOT_WRITABLE:
+                    raise
+                self._resume = replace(resume, unsaved=False)  # it stays, but not for new strokes
         for home in self._homes(self.image):
             for path in set_aside_paths(home, self.image):
                 _to_backups(path, home)
@@ -168,8 +174,7 @@ class JournalFile:
         except OSError as error:
             if cause_of(error).errno not in _NOT_WRITABLE:
                 raise
-            self.path, self.token, self.base = None, secrets.token_hex(8), ""
-            self._resume = None
+            self._leave()
             return False
         self.path, self._resume = resume.path, None
         self._end += len(content)
@@ -189,13 +194,43 @@ class JournalFile:
         self.path, self._resume = resume.path, None
         self._end = resume.path.stat().st_size
 
+    def _leave(self) -> None:
+        """Go on elsewhere, with all that can be read: the folder vanished or was closed to us."""
+        resume, path = self._resume, self.path
+        self.path = self._resume = None
+        try:
+            if path is not None:
+                self._taken_along = _first_bytes(path, self._end)
+            elif resume is not None and resume.operation is not None and not resume.tail:
+                self._taken_along = _first_bytes(resume.path, resume.end)
+            elif resume is not None:
+                self._take_along(resume)
+        except (OSError, JournalError):  # what was in it may come back with it
+            self._taken_along = self._aside = b""
+        if not self._taken_along:
+            self.token = secrets.token_hex(8)
+
+    def _take_along(self, resume: Resume) -> None:
+        """Keep what `_cut` or `set_aside` would have written."""
+        old = read_journal(resume.path)
+        if resume.unsaved:
+            mark = frames.frame_bytes(frames.SET_ASIDE, resume.since)
+            self._aside = bytes(old.content[: old.end]) + mark
+        if resume.operation is not None:
+            head = frames.header_frame(self._header(resume.base, resume.operation))
+            kept = frames.kept_frames(old, resume.operation, self._budget)
+            self._taken_along = b"".join((head, *kept))
+
     def _start(self, content: bytes, before: int) -> None:
         """Make a new journal in the first home that can be written."""
-        head = frames.header_frame(self._header(self.base if before == self.first else "", before))
+        base = self.base if before == self.first else ""
+        head = self._taken_along or frames.header_frame(self._header(base, before))
         homes = list(self._homes(self.image))
         for number, home in enumerate(homes):
             path = journal_path(home, self.image)
             try:
+                if self._aside:
+                    write_durably(_free_name_aside(path), self._aside)
                 self._keep_foreign(path)
                 write_durably(path, head + content)
             except OSError as error:
@@ -203,6 +238,7 @@ class JournalFile:
                     continue
                 raise
             self.path, self._end = path, len(head) + len(content)
+            self._taken_along = self._aside = b""
             return
 
     def _keep_foreign(self, path: Path) -> None:
@@ -252,10 +288,14 @@ def is_saved(journal: frames.Journal) -> bool:
 
 
 def _to_backups(path: Path, home: Path) -> None:
-    """Move a journal that is dealt with to the backups of its home."""
+    """Move a journal that is dealt with to the backups of its home, if that can be written."""
     target = home / "backups" / f"{time.time_ns()}{frames.SUFFIX}"
-    durable.disk.make_folder(target.parent)
-    durable.disk.replace(path, target)
+    try:
+        durable.disk.make_folder(target.parent)
+        durable.disk.replace(path, target)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
 
 
 def thin(home: Path, total_bytes: int, spared: Iterable[Path]) -> None:
@@ -282,11 +322,24 @@ def set_aside(path: Path, operation: int | None) -> None:
     if operation is not None:
         with contextlib.suppress(OSError):
             append_durably(path, frames.frame_bytes(frames.SET_ASIDE, operation))
-    folder = path.parent / LOST
-    durable.disk.make_folder(folder)
-    target, number = folder / path.name, 2
+    target = _free_name_aside(path)
+    durable.disk.make_folder(target.parent)
+    durable.disk.replace(path, target)
+    durable.disk.sync_folder(target.parent)
+
+
+def _free_name_aside(path: Path) -> Path:
+    """Return where a journal is set aside that lies at this path."""
+    folder, number = path.parent / LOST, 2
+    target = folder / path.name
     while target.exists():
         target, number = folder / f"{path.name}~{number}", number + 1
-    durable.disk.replace(path, target)
-    durable.disk.sync_folder(folder)
+    return target
+
+
+def _first_bytes(path: Path, size: int) -> bytes:
+    """Return the first bytes of a file; none where it has fewer. Raises `OSError`."""
+    with path.open("rb") as file:
+        found = file.read(size)
+    return found if len(found) == size else b""
 

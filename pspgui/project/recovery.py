@@ -154,7 +154,7 @@ def look_up(opened: Opened, homes: Iterable[Path], budget_bytes: int) -> Found:
     # A crash may have come before these were put away.
     read = others if mine is None else [mine, *others]
     done = {key for journal in read for key in journal.recovered}
-    others = [journal for journal in others if journal.key not in done]
+    others = [journal for key, journal in {j.key: j for j in others}.items() if key not in done]
     found = _begun(opened, homes) if mine is None else _history(mine, opened, budget_bytes)
     tails = [(journal, _aside_from(journal)) for journal in others]
     if mine is not None and found.resume is not None and found.resume.tail:
@@ -173,7 +173,9 @@ def _journal_of(opened: Opened, homes: tuple[Path, ...], notes: list[str]) -> Jo
     read = [j for path in there if (j := _read(path, opened, notes)) is not None]
     if not read:
         return None
-    return max(read, key=lambda j: (_place(j, opened) is not None, j.path.stat().st_mtime_ns))
+    return max(
+        read, key=lambda j: (_place(j, opened) is not None, j.path.stat().st_mtime_ns, j.last)
+    )
 
 
 def _read(path: Path, opened: Opened, notes: list[str]) -> Journal | None:
