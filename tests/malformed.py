@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from hostile_files import Hung, chunk, hang_guard, seeds
+from hostile_files import Hung, chunk, hang_guard, peak_bytes, seeds
 from PIL import Image
 
 MEMORY = 6 << 30
@@ -454,7 +454,7 @@ def child(numbers: list[int]) -> None:
 
     warnings.simplefilter("ignore")
     data_sets(), label_files()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_bytes()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for number in numbers:
         sys.stdout.write(f"{number}\n")
@@ -472,8 +472,7 @@ def child(numbers: list[int]) -> None:
             except Exception:
                 what, words = "crashed", traceback.format_exc()[-1500:]
         sys.stdout.write(json.dumps([one.kind, one.how, what, words]) + "\n")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    sys.stdout.write(f"{peak * 1024}\n")
+    sys.stdout.write(f"{peak_bytes() - before}\n")
 
 
 class Summary(NamedTuple):
