@@ -152,9 +152,9 @@ class History:
         self._undone.clear()
         self._done.append(edit)
         self._raw.append(edit)
+        self._tell(Change("edit", edit, after))  # first: packing may run out of memory
         self.pack(pack_s)
         self._trim()
-        self._tell(Change("edit", edit, after))
         return edit
 
     def abort(self) -> Rect:
@@ -225,6 +225,7 @@ class History:
         except BaseException:  # broken off, or a tile that cannot be unpacked
             for tile in edit.tiles[:swapped]:
                 swap(tile, self._map)
+            self._map.revision += 1
             raise
         finally:
             self._moves = False

@@ -182,8 +182,9 @@ class OpenEdit:
 
 def swap(tile: Tile, label_map: LabelMap) -> None:
     """Turn a tile from what it was after an edit into what it was before, or the other way."""
-    label_map.labels[tile.rect.slices] ^= tile.labels.values()
-    label_map.provenance[tile.rect.slices] ^= tile.provenance.values()
+    labels, marks = tile.labels.values(), tile.provenance.values()  # both, or neither
+    label_map.labels[tile.rect.slices] ^= labels
+    label_map.provenance[tile.rect.slices] ^= marks
 
 
 def _as_now(tile: OpenTile) -> OpenTile:

@@ -313,13 +313,37 @@ def test_what_a_large_edit_keeps_is_packed_as_it_is_made(monkeypatch: pytest.Mon
     assert not label_map.labels.any()
 
 
-def test_a_tile_that_cannot_be_unpacked_leaves_the_map_as_it_is() -> None:
+@pytest.mark.parametrize("plane", ["labels", "provenance"])
+def test_a_tile_that_cannot_be_unpacked_leaves_the_map_as_it_is(plane: str) -> None:
     label_map, history = blank()
     edit = painted(history, label_map, (256, 256), 3)
     history.pack(float("inf"))
-    edit.tiles[-1].labels._content = b"torn"
-    before = label_map.labels.copy()
+    getattr(edit.tiles[-1], plane)._content = b"torn"
+    before, marks = label_map.labels.copy(), label_map.provenance.copy()
+    undoing = history.undoing()
+    next(undoing)
+    revision = label_map.revision
     with pytest.raises(ValueError, match="unpacked"):
-        history.undo()
+        at_once(undoing)
+    assert label_map.revision > revision  # who read meanwhile read what was not to stay
     assert np.array_equal(label_map.labels, before)
+    assert np.array_equal(label_map.provenance, marks)
     assert history.edits == (edit,) and not history.is_open
+
+
+def test_an_edit_is_told_though_memory_runs_out_as_it_is_packed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    label_map, history = blank()
+    told = []
+    history.listener = told.append
+    history.set_budget(1)
+
+    def run_out(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pspgui.labels.edits.zlib.compress", run_out)
+        with pytest.raises(MemoryError):
+            painted(history, label_map, (10, 10), 3)
+    assert [change.edit for change in told] == list(history.edits)
