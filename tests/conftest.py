@@ -85,8 +85,9 @@ def same_weights():
 
     And on as many cores: a model that a window loads takes all there are, for all that follows.
     """
-    torch = sys.modules.get("torch")
-    if torch is not None:
+    if "torch" in sys.modules:
+        import torch  # which waits where another thread is still at it
+
         torch.manual_seed(0)
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
 
