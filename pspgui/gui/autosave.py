@@ -103,9 +103,12 @@ class Autosave(QObject):
 
     @Slot()
     def save_now(self) -> None:
-        """Hand the document's labels to the save queue if they hold something new."""
+        """Hand the document's labels to the save queue if they hold something new.
+
+        Also where a person must choose first: nothing is overwritten, and the copy is the latest.
+        """
         self._timer.stop()
-        if not self._has_news or self._is_held:
+        if not self._has_news or self._is_pressed:
             self._rest()
             return
         copied = self._copier.copy_now(self._may_reuse)
@@ -178,11 +181,10 @@ class Autosave(QObject):
         return document.is_dirty and document.edit_serial != self._submitted
 
     @property
-    def _is_held(self) -> bool:
-        """Whether a save has to wait: a stroke is under way, or a person must choose first."""
+    def _is_pressed(self) -> bool:
+        """Whether a save has to wait, as a stroke is under way."""
         history = self._document.history
-        pressed = history is not None and history.is_open
-        return pressed or self._document.image_path in self._conflicts
+        return history is not None and history.is_open
 
     @property
     def _may_reuse(self) -> bool:

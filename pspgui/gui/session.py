@@ -141,6 +141,7 @@ class Session(ModelSession):
         path = self._outdated = self._document.image_path
         if path is not None:
             self._document.finish_stroke()
+            self.autosave.save_now()  # what no file holds yet is read from there
             self._document.set_read_only("The labels are being read anew; a moment.", "open")
             self._open(path, open_image(path, self._reader(path), self._folder_classes, self.kept))
 

@@ -303,6 +303,29 @@ def test_taking_theirs_backs_up_mine(qtbot, desks, conflict):
     assert not recovery_told(again) and again.document.label_map.labels[20, 20] == 5
 
 
+def test_what_was_painted_while_a_choice_was_due_is_in_the_copy_too(qtbot, conflict):
+    desk, dialog, mine, theirs = conflict
+    desk.stroke(40, 10, 9)
+    latest = desk.document.label_map.labels.copy()
+    dialog.theirs.click()
+    qtbot.waitUntil(lambda: np.array_equal(desk.document.label_map.labels, theirs))
+    assert not np.array_equal(latest, mine)
+    assert any(np.array_equal(kept, latest) for kept in backups(desk))
+    assert desk.keeping.lost is None and not recovery_told(desk)
+
+
+def test_reading_an_image_anew_keeps_what_no_file_may_hold_yet(qtbot, conflict):
+    desk, _dialog, _mine, theirs = conflict
+    desk.stroke(40, 10, 9)
+    latest, label_map = desk.document.label_map.labels.copy(), desk.document.label_map
+    desk.session.reopen()
+    qtbot.waitUntil(lambda: desk.document.label_map is not label_map)
+    assert np.array_equal(desk.document.label_map.labels, latest)
+    assert desk.document.is_dirty and desk.keeping.lost is None
+    assert np.array_equal(desk.store.load(desk.images[0]).labels, theirs)
+    desk.session.autosave.abandon(desk.images[0])
+
+
 def test_nothing_is_painted_that_would_be_in_neither_copy_nor_file(qtbot, conflict):
     desk, dialog, mine, theirs = conflict
     dialog.theirs.click()
