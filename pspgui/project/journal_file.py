@@ -55,6 +55,7 @@ class JournalFile:
         self.first = (resume.operation or 0) if resume is not None else 0
         self.base = "" if resume is None else resume.base
         self.token = resume.token if resume is not None and goes_on else secrets.token_hex(8)
+        self._found_token = "" if resume is None else resume.token
         self.path: Path | None = None
         self._ends: deque[int] = deque((0,), maxlen=_ENDS)
         # What a new journal in another home begins with, and what is set aside there.
@@ -128,6 +129,16 @@ class JournalFile:
         for home in self._homes(self.image):
             for path in set_aside_paths(home, self.image):
                 _to_backups(path, home)
+            path = journal_path(home, self.image)
+            in_use = resume.path if self.path is None and resume is not None else self.path
+            if path != in_use and self._is_left(path):
+                _to_backups(path, home)
+
+    def _is_left(self, path: Path) -> bool:
+        """Whether this journal was taken along to another home, whose own has more."""
+        with contextlib.suppress(OSError, JournalError):
+            return read_journal(path).header.token in (self.token, self._found_token)
+        return False
 
     def _put_away_recovered(self, old: frames.Journal) -> None:
         """Move what operations of a journal brought back to the backups before it forgets them.

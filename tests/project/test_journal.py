@@ -511,6 +511,26 @@ def test_strokes_go_along_when_the_folder_is_closed(tmp_path, monkeypatch) -> No
     assert len(third.history.edits) == 3
 
 
+def test_strokes_that_were_taken_along_and_given_up_are_not_offered_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    bench = bench_at(tmp_path)
+    bench.stroke(rng)
+    bench.journals.drain(None, 60)
+    disk = _Closed(tmp_path / ".pspgui")
+    monkeypatch.setattr(durable, "disk", disk)
+    bench.stroke(rng)
+    bench.journals.close(60)
+    disk.closed = False
+    again = bench_at(tmp_path)
+    assert again.found.lost is not None and again.found.lost.strokes == 2
+    again.journals.follow(again.image, SHAPE, np.dtype(np.uint8), again.found.resume)
+    again.journals.put_away(again.image)
+    assert again.journals.close(60)
+    assert bench_at(tmp_path).found.lost is None
+
+
 @pytest.mark.parametrize("saved", [False, True])
 def test_strokes_left_for_later_stay_on_offer_though_their_folder_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
