@@ -173,9 +173,11 @@ def _journal_of(opened: Opened, homes: tuple[Path, ...], notes: list[str]) -> Jo
     read = [j for path in there if (j := _read(path, opened, notes)) is not None]
     if not read:
         return None
-    return max(
-        read, key=lambda j: (_place(j, opened) is not None, j.path.stat().st_mtime_ns, j.last)
-    )
+    def newest(journal: Journal) -> tuple[bool, int, float, int]:
+        fits = _place(journal, opened) is not None
+        return fits, journal.path.stat().st_mtime_ns, journal.header.at, journal.last
+
+    return max(read, key=newest)
 
 
 def _read(path: Path, opened: Opened, notes: list[str]) -> Journal | None:
