@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_cvat_xml_is_painted_by_z_order(tmp_path: Path) -> None:
     assert splits_of(tmp_path) == ()
     (tmp_path / "annotations.xml").write_text(CVAT.replace('z_order="2"', 'z_order="--2"'))
     assert read(tmp_path)[0]["a"][3, 5] == 0  # no number is as none: the road lies over the car
+
+
+def test_cvat_xml_of_the_same_size_and_time_is_read_anew(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "a.png")
+    path, changed_ns = tmp_path / "annotations.xml", 0
+    for right in (8, 9):  # as a zip made within two seconds leaves it
+        path.write_text(CVAT.replace('xbr="8.0"', f'xbr="{right}.0"'))
+        os.utime(path, (10**9, 10**9))
+        while path.stat().st_ctime_ns == changed_ns:  # the clock of files ticks seldom
+            os.utime(path, (10**9, 10**9))
+        assert (read(tmp_path)[0]["a"][3] == 1).sum() == right - 4
+        changed_ns = path.stat().st_ctime_ns
 
 
 @pytest.mark.parametrize(

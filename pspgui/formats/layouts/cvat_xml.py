@@ -70,7 +70,7 @@ class _Document(NamedTuple):
     told: Told = MappingProxyType({})
 
 
-_last: dict[tuple[str, int, int], _Document] = {}  # splits are asked for, then read: the same file
+_last: dict[tuple[str, int, int, int], _Document] = {}  # splits are asked for, then read: the same
 
 
 def _document(path: Path) -> _Document:
@@ -79,7 +79,8 @@ def _document(path: Path) -> _Document:
         status = path.stat()
     except OSError as error:
         raise FormatError(f"{printable(path)}: it cannot be read ({error.strerror})") from error
-    key = (str(path), status.st_size, status.st_mtime_ns)
+    # Unpacked over an earlier one a file may have its size and time, but not when it changed here.
+    key = (str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     found = _last.get(key)
     if found is None:
         found = _parsed(path)

@@ -89,7 +89,7 @@ def _cell(path: Path, row: int, column: str) -> bytes:
     """Return the bytes in a cell; raises `FormatError`. Any thread."""
     with _reading, _damage_told(path):
         status = path.stat()
-        key = f"{path}:{status.st_size}:{status.st_mtime_ns}"
+        key = f"{path}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         if key not in _open:
             _open.clear()
             _open[key] = _File(path)
