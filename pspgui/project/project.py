@@ -29,7 +29,7 @@ from pspgui.durable import SaveError, printable, write_durably
 from pspgui.project import backups, database, remarks, schema
 from pspgui.project.errors import ProjectError
 from pspgui.project.index import ProjectIndex
-from pspgui.project.lock import Lock, Owner
+from pspgui.project.lock import Lock, Owner, owner_of
 from pspgui.project.network import is_remote
 from pspgui.project.remarks import RemarkLog
 from pspgui.project.store import FOLDER, home_elsewhere
@@ -117,7 +117,6 @@ class Project:
     def _begin(self) -> None:
         """Become the writer if nobody else is one, else show what there is."""
         self.established = self.home.is_dir()
-        self.read_only, self.reason, self._waits_for_lock = False, "", False
         try:
             owner = self._take(self._cache, network=False)
             if owner is None and self.established:
@@ -140,6 +139,11 @@ class Project:
             self._give_up(str(error))
         except (ProjectError, SaveError, OSError) as error:
             self._give_up(f"{str(error).rstrip('.')}; labels cannot be changed here.")
+        else:  # only now: others look at this without waiting
+            self.read_only, self.reason, self._waits_for_lock = False, "", False
+            for lock in self._locks:
+                if not lock.held:
+                    self._on_lost(owner_of(lock.path))
 
     def _take(self, folder: Path, network: bool) -> Owner | None:
         """Take the lock in a folder, made if need be; return who has it. Raises `OSError`."""
@@ -245,6 +249,18 @@ class Project:
         if owner is not None:
             self._give_up(_held_by(owner), waits=True)
             return
+        try:
+            self._move_in()
+        except (ProjectError, OSError) as error:
+            self.established = False  # so that it is tried again at the next change
+            if isinstance(error, ProjectError):
+                raise
+            why = f"{printable(self.home)} cannot be written ({error.strerror or error})"
+            text = str(error).rstrip(".") if isinstance(error, SaveError) else why
+            raise ProjectError(f"{text}; nothing was changed.") from error
+
+    def _move_in(self) -> None:
+        """Go on with the index in the project folder."""
         old = self.index.path
         if (self.home / INDEX).exists():  # somebody made it meanwhile
             known = self.index.paths(self.index.select())

@@ -1,5 +1,6 @@
 """A project: made on the first change, one writer, rebuilt when damaged, migrated when old."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -88,6 +89,26 @@ def test_saving_labels_makes_a_project_too(folder, images):
     assert locks.owner_of(folder / ".pspgui" / "lock") is None
 
 
+def test_a_first_remark_that_was_refused_is_kept_at_the_next_try(
+    folder, images, opened, monkeypatch
+):
+    project = opened(folder)
+    project.index.add_images(images)
+    with monkeypatch.context() as patch:
+
+        def full(connection, path):
+            raise OSError(errno.ENOSPC, "full")
+
+        patch.setattr("pspgui.project.database.copy_database", full)
+        for _ in range(2):
+            with pytest.raises(ProjectError, match="full"):
+                project.index.set_status(images[:1], "done")
+    project.index.set_status(images[:1], "flagged")
+    assert "flagged" in (folder / ".pspgui" / "remarks.log").read_text()
+    project.close()
+    assert opened(folder).index.image_of(images[0]).status == "flagged"
+
+
 # -- one writer -----------------------------------------------------------------------------------
 
 
@@ -145,6 +166,27 @@ def test_who_waits_gets_the_project_as_the_other_left_it(folder, images, opened)
     assert second.index is index
     assert second.index.image_of(images[0]).note == "mine"
     second.index.set_note(images[0], "ours")
+
+
+def test_who_asks_in_vain_never_looks_as_if_it_might_change_labels(
+    folder, images, opened, monkeypatch
+):
+    first = opened(folder)
+    first.index.set_note(images[0], "mine")
+    second = opened(folder)
+    seen = []
+    take = locks.Lock.acquire
+
+    def acquire(lock):
+        seen.append((second.read_only, second.reason))
+        return take(lock)
+
+    monkeypatch.setattr(locks.Lock, "acquire", acquire)
+    reason = second.reason
+    assert not second.try_again()
+    assert set(seen) == {(True, reason)}
+    first.close()
+    assert second.try_again() and not second.reason
 
 
 def test_who_lost_the_lock_stops_at_once(folder, images, opened, monkeypatch):
