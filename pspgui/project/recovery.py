@@ -206,6 +206,9 @@ def _saved_until(journal: Journal, opened: Opened) -> int:
     place = _place(journal, opened)
     if place is not None:
         return place
+    known = opened.known
+    if known is not None and known.token == journal.header.token and known.operation >= 0:
+        return known.operation  # the journal is behind: it could not be written
     if not opened.digest and opened.labels is None:
         return journal.header.first  # there is no label file, whether or not there was one
     return _saved_before(journal)

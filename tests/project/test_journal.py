@@ -29,7 +29,7 @@ from pspgui.project.journal import (
     read_journal,
 )
 from pspgui.project.journal_file import JournalFile, is_saved, thin
-from pspgui.project.recovery import Opened, journal_path, look_up, set_aside_paths
+from pspgui.project.recovery import Known, Opened, journal_path, look_up, set_aside_paths
 
 
 def file_of(folder: Path) -> Path:
@@ -83,6 +83,18 @@ def test_strokes_in_no_file_are_offered_and_nothing_is_written_by_looking(tmp_pa
     again.recover()
     assert again.state() == bench.state()
     assert file_of(tmp_path).read_bytes() == before
+
+
+def test_a_journal_behind_the_labels_in_memory_offers_nothing(tmp_path: Path) -> None:
+    bench = bench_at(tmp_path)
+    bench.stroke(np.random.default_rng(1))
+    bench.journals.close(60)
+    labels, marks = bench.map.labels.copy(), bench.map.provenance
+    labels[marks == PERSON] += 1  # a second stroke over it, which no journal took
+    known = Known(read_journal(file_of(tmp_path)).header.token, 2)
+    opened = Opened(bench.image, SHAPE, labels, marks, "", known)
+    found = look_up(opened, bench.store.homes(bench.image), 1 << 20)
+    assert found.lost is None and found.done == ()
 
 
 def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
