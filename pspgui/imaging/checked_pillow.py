@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pspgui.durable import printable
 from pspgui.imaging.png_rows import has_all_rows, is_interlaced
+from pspgui.imaging.process_warnings import FILTERS_LOCK
 from pspgui.imaging.sources import DecodeError, describe_stranger
 
 MAX_PIXELS = 400_000_000
@@ -45,10 +46,6 @@ _PNM_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _PNM_FIELDS = re.compile(
     rb"P[56]" + _PNM_GAP + rb"\d{1,10}" + _PNM_GAP + rb"\d{1,10}" + _PNM_GAP + rb"(\d{1,5})\s"
 )
-
-# warnings.catch_warnings changes a list of the whole process, and Pillow's cap is a global too:
-# one thread at a time, and only around the quick reading of headers, never around decoding.
-_HEADER_LOCK = threading.Lock()
 
 
 @dataclass
@@ -118,7 +115,7 @@ class OpenedImage:
         Call after `load`: Pillow applies a TIFF's own there, and reads a PNG's late chunks.
         """
         try:
-            with _HEADER_LOCK, _collected(self.notes):
+            with FILTERS_LOCK, _collected(self.notes):
                 value = self.image.getexif().get(_ORIENTATION, 1)
         except Exception:  # EXIF is a side matter: whatever is wrong in it, the pixels stand
             self.notes.append("its EXIF block is damaged and was ignored")
@@ -138,7 +135,9 @@ def open_image(
     maxval = _pnm_maxval(content)
     readable = _with_plain_maxval(content, maxval) if maxval else content
     try:
-        with _HEADER_LOCK, _collected(notes), _pixel_cap(max_pixels):
+        # Pillow's cap is one for all threads too: only around the quick reading of headers,
+        # never around decoding.
+        with FILTERS_LOCK, _collected(notes), _pixel_cap(max_pixels):
             image = Image.open(io.BytesIO(readable), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise DecodeError(path, describe_stranger(content)) from error

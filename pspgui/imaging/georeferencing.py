@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pspgui.imaging.process_warnings import FILTERS_LOCK
 from pspgui.imaging.scratch import let_go, strips
 from pspgui.imaging.sources import DecodeError
 from pspgui.imaging.tiff_header import tiff_header
@@ -139,7 +140,8 @@ def gdal() -> Any:
     import rasterio
 
     # Most images have no place on Earth, and nobody needs to be warned of that.
-    warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
+    with FILTERS_LOCK:
+        warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
     return rasterio
 
 

@@ -10,7 +10,6 @@ import copy
 import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from pspgui.durable import printable
+from pspgui.imaging.process_warnings import no_warnings
 from pspgui.inference.fusing import fuse_batch_norms
 from pspgui.models.checkpoints import LoadedModel
 from pspgui.models.segmenter import Segmenter
@@ -259,8 +259,7 @@ def _quiet() -> Iterator[None]:
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with no_warnings():
             yield
     finally:
         log.setLevel(level)

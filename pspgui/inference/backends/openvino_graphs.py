@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pspgui.imaging.process_warnings import no_warnings
 from pspgui.inference.backends.backend import TrunkRequest
 from pspgui.inference.backends.mixing import Mixture, mixed
 from pspgui.inference.errors import DeviceError
@@ -45,8 +45,7 @@ def silent() -> Iterator[None]:
     name, before = "openvino_telemetry", sys.modules.get("openvino_telemetry")
     sys.modules[name] = None  # type: ignore[assignment]
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
+        with no_warnings(), contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
         if before is None:
