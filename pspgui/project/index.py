@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -81,6 +82,8 @@ class ProjectIndex:
         self.database = Database(path, network)
         # Called before what a person says is kept: makes the project, or raises ProjectError.
         self.before_remark: Callable[[], None] = _nothing
+        # Held meanwhile, so that the file that is asked about is the one that is written to.
+        self.turn: AbstractContextManager[object] = nullcontext()
         self.log: RemarkLog | None = None
 
     def __len__(self) -> int:
@@ -373,10 +376,11 @@ class ProjectIndex:
         images = list(dict.fromkeys(map(self._relative, paths)))
         if not images:
             return
-        self.before_remark()
-        with self.database.writing() as c:
-            self._ids(c, images)
-            self._write(c, images, values, time.time())
+        with self.turn:
+            self.before_remark()
+            with self.database.writing() as c:
+                self._ids(c, images)
+                self._write(c, images, values, time.time())
 
     def _write(
         self, c: Any, images: Sequence[bytes], values: Mapping[str, Any], now: float | None

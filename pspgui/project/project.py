@@ -67,7 +67,7 @@ class Project:
         self.established = self.home.is_dir()
         self._first_notes()
         self.index = ProjectIndex(self._fresh_view(), root)
-        self.index.before_remark = self.demand_change
+        self.index.before_remark, self.index.turn = self.demand_change, self._turn
 
     def demand_change(self) -> None:
         """Make sure that this project may be changed, making it if it is not there yet.

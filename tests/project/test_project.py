@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sqlite3
+import threading
 import time
 from dataclasses import asdict
 
@@ -187,6 +188,24 @@ def test_who_asks_in_vain_never_looks_as_if_it_might_change_labels(
     assert set(seen) == {(True, reason)}
     first.close()
     assert second.try_again() and not second.reason
+
+
+def test_a_project_changes_hands_before_a_remark_or_after_it(folder, images, opened, monkeypatch):
+    """In between it would go into an index that nobody keeps, and into no log."""
+    project = opened(folder)
+    project.index.set_note(images[0], "first")
+    free = []
+    append = project.index.log.append
+
+    def appending(*said):
+        ask = threading.Thread(target=lambda: free.append(project._turn.acquire(blocking=False)))
+        ask.start()
+        ask.join()
+        return append(*said)
+
+    monkeypatch.setattr(project.index.log, "append", appending)
+    project.index.set_note(images[0], "second")
+    assert free == [False]
 
 
 def test_who_lost_the_lock_stops_at_once(folder, images, opened, monkeypatch):
