@@ -182,7 +182,7 @@ class PaintRules(LabelSession):
         """Whether "brush" or "erase" can be used now; if not, say why in the status bar."""
         if not self.may_change():
             return False
-        reason = self._refusal(kind)
+        reason = self.refusal(kind)
         if reason:
             self.message.emit(reason)
         return not reason
@@ -215,7 +215,8 @@ class PaintRules(LabelSession):
             return self._table.classes[self._active_class].colour
         return self._table.classes[0].colour if self._erase_to == "first" else None
 
-    def _refusal(self, kind: str) -> str:
+    def refusal(self, kind: str) -> str:
+        """Return why "brush" or "erase" has nothing to paint on or with; empty where it has."""
         if self._label_map is None:
             return _LOOK if self._is_preview else _NO_LABELS
         if kind != "erase":

@@ -27,8 +27,20 @@ from pspgui.gui.engine_thread import Engine
 from pspgui.gui.main_window import MainWindow
 from pspgui.gui.session import Session
 from pspgui.gui.settings import Settings
-from pspgui.gui.tools import Brush, Ellipse, Fill, Lasso, Polygon, Probe, Rectangle
+from pspgui.gui.tools import (
+    AREA_TOOLS,
+    Brush,
+    Ellipse,
+    Fill,
+    Lasso,
+    LiveWire,
+    Polygon,
+    Probe,
+    Rectangle,
+    Select,
+)
 from pspgui.gui.tools.region_preview import seen, striped
+from pspgui.labels.classes import ClassTable, LabelClass
 from pspgui.labels.provenance import IMPORTED, MODEL, PERSON
 from pspgui.labels.raster import Stamp
 
@@ -562,3 +574,66 @@ def test_the_key_list_shows_the_new_keys(window):
     assert hints["Next rule of painting over"] == "M"
     assert hints["Remove small islands of the class"] == "Ctrl+Shift+I"
     assert hints["Fill polygon, wire or cut-out"] == "Enter / Double-click"
+
+
+# -- labels that go while an area is under way ------------------------------------------------
+
+
+@pytest.fixture
+def predicted(qtbot):
+    """A canvas over an untouched prediction: its labels go when another model is in use."""
+    made = open_canvas(qtbot)
+    made.document.set_image(made.document.image, None, "another")
+    made.document.set_prediction(prediction_of(labelled()))
+    made.document.set_active_class(2)
+    return made
+
+
+@pytest.mark.parametrize("tool", [*AREA_TOOLS, Select])
+@pytest.mark.parametrize("rule", ["everything", "class"])
+@pytest.mark.parametrize("button", [LEFT, RIGHT])
+def test_an_area_outlives_the_labels_it_was_begun_on(predicted, tool, rule, button):
+    canvas, document = predicted, predicted.document
+    document.set_paint_over(rule)
+    canvas.set_tool(tool)
+    drag(canvas, [(10, 10), (20, 25), (25, 15)], button, release=False)
+    rendered(canvas)
+    document.set_table(ClassTable((LabelClass(0, "Tree", (0, 90, 0)),)))
+    assert document.label_map is None and document.prediction is None
+    QTest.mouseMove(canvas, at(canvas, 30, 40))
+    rendered(canvas)
+    QTest.mouseRelease(canvas, button, NONE, at(canvas, 30, 40))
+    click(canvas, 40, 20, button)
+    rendered(canvas)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    rendered(canvas)
+    assert document.label_map is None
+
+
+@pytest.mark.parametrize("tool", [Fill, Select])
+def test_a_flood_that_is_looked_for_outlives_its_labels(predicted, tool, monkeypatch, qtbot):
+    monkeypatch.setattr(f"pspgui.gui.tools.{tool.name}.LARGE_PX", 0)
+    canvas, document = predicted, predicted.document
+    canvas.set_tool(tool)
+    click(canvas, 10, 10)
+    document.set_table(ClassTable((LabelClass(0, "Tree", (0, 90, 0)),)))
+    rendered(canvas)
+    qtbot.waitUntil(lambda: not document.errands._asked)
+    click(canvas, 10, 10)
+    rendered(canvas)
+    assert document.label_map is None and document.selection is None
+
+
+@pytest.mark.parametrize("tool", [Polygon, LiveWire])
+def test_points_go_on_before_their_image_is_predicted_again(predicted, tool):
+    canvas, document = predicted, predicted.document
+    picture = document.image
+    canvas.set_tool(tool)
+    clicked_apart(canvas, [(10, 10), (10, 30)])
+    document.set_image(picture, None, "third")
+    document.set_image(picture, None, "another")
+    assert document.label_map is None
+    clicked_apart(canvas, [(25, 30), (25, 10)])
+    rendered(canvas)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert document.label_map is None

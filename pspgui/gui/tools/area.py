@@ -145,8 +145,8 @@ class AreaTool(Tool):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) of the image."""
-        return self.document.label_map.shape
+        """(height, width) of the image, whose labels another model may have taken away."""
+        return self.document.image.shape[:2]
 
     def outline(self, camera: Camera, at: QPointF) -> QPainterPath:
         """Return the area's outline in the widget."""

@@ -106,19 +106,19 @@ class Fill(AreaTool):
 
     def _search(self) -> None:
         """Ask for the region of a large image; a small one is searched at once when painted."""
-        document, seed = self.document, self._seed
-        if seed is None or document.image is None or document.label_map.rect.area <= LARGE_PX:
+        document, seed, label_map = self.document, self._seed, self.document.label_map
+        if seed is None or label_map is None or label_map.rect.area <= LARGE_PX:
             return
         if self._by_colour:
             job = find_colour_region(document.image, seed, self.tolerance)
         else:
-            job = find_label_region(document.label_map.labels, seed)
-        revision = document.label_map.revision
+            job = find_label_region(label_map.labels, seed)
+        revision = label_map.revision
 
         def take(found: Stamp) -> None:
             if not self.running:
                 return
-            if revision != document.label_map.revision:
+            if document.label_map is not label_map or revision != label_map.revision:
                 self._search()
                 return
             self._region = found
@@ -132,7 +132,7 @@ class Fill(AreaTool):
 
     def _searched(self, seed: Pixel | None) -> Stamp:
         document = self.document
-        if seed is None or document.image is None:
+        if seed is None or document.label_map is None:
             return NOTHING
         if self._by_colour:
             return colour_region(document.image, seed, self.tolerance)

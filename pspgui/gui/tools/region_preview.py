@@ -67,6 +67,8 @@ def would_change(
 ) -> np.ndarray:
     """Return which device pixels `shown` show a label that "brush" or "erase" may change, bool."""
     rows, columns = sources(camera, shown)
+    if document.refusal(kind):  # since the area was begun: another model is in use, say
+        return np.zeros((len(rows), len(columns)), bool)
     wanted = document.writes(kind, "").value
     if isinstance(wanted, np.ndarray):
         wanted = sample(wanted, rows, columns)

@@ -82,7 +82,7 @@ class Select(Tool):
         if pressed is None:
             return
         if points is not None:
-            shape = self.document.label_map.shape
+            shape = self.document.image.shape[:2]
             self._take(polygon([(p.y(), p.x()) for p in points], shape), pressed)
         elif pressed.pixel is not None:
             self._look_up(pressed)
@@ -120,6 +120,8 @@ class Select(Tool):
     def _look_up(self, pressed: ToolEvent) -> None:
         document = self.document
         label_map = document.label_map
+        if not document.has_labels():
+            return
         if label_map.rect.area <= LARGE_PX:
             self._take(label_region(label_map.labels, pressed.pixel), pressed)
             return
