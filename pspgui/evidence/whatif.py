@@ -137,20 +137,27 @@ class LiveWhatIf:
         )  # fmt: skip
 
     def _renew(self, cells: Rect, scores: np.ndarray) -> None:
-        """Take other scores of some cells over, and what follows from them."""
-        known = self._altering.known
+        """Take other scores of some cells over, and what follows from them; all of it or nothing.
+
+        Raises MemoryError where there is not enough for it.
+        """
+        known, area = self._altering.known, _pixels_of(self._altering.known, cells)
+        sure, own = confidence(scores.transpose(2, 0, 1)), self._scores[cells.slices].copy()
         self._scores[cells.slices] = scores
-        self._sure[cells.slices] = confidence(scores.transpose(2, 0, 1))
-        area = _pixels_of(known, cells)
-        if area.is_empty:  # all of it in the padding
-            return
-        labels = labels_within(
-            self._scores.transpose(2, 0, 1), known.padded_shape, area, known.align_corners
-        )
-        before, count = self.before[area.slices], scores.shape[-1]
-        self._moved -= _counted(before, self._labels[area.slices], count)
-        self._moved += _counted(before, labels, count)
-        self._labels[area.slices] = labels
+        if not area.is_empty:  # else all of it is in the padding
+            try:
+                labels = labels_within(
+                    self._scores.transpose(2, 0, 1), known.padded_shape, area, known.align_corners
+                )
+                before, count = self.before[area.slices], scores.shape[-1]
+                moved = _counted(before, labels, count)
+                moved -= _counted(before, self._labels[area.slices], count)
+            except BaseException:
+                self._scores[cells.slices] = own
+                raise
+            self._moved += moved
+            self._labels[area.slices] = labels
+        self._sure[cells.slices] = sure
 
 
 def pixel_shares(known: Activations) -> np.ndarray:

@@ -138,6 +138,26 @@ def test_an_unknown_bin_changes_nothing():
     assert np.allclose(first.scores, scores_if(evidence, WhatIf(local=0.0)))
 
 
+def test_an_answer_that_the_memory_did_not_hold_leaves_nothing_behind(monkeypatch):
+    _, _, evidence = case()
+    live, what = LiveWhatIf(evidence), WhatIf().with_level(2, 0.0)
+
+    def full(*_):
+        raise MemoryError
+
+    for name in ("labels_within", "_counted", "confidence"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pspgui.evidence.whatif.{name}", full)
+            with pytest.raises(MemoryError):
+                live.answer(what)
+        plain = live.answer(WhatIf())
+        assert np.array_equal(plain.scores, evidence.activations.scores)
+        assert plain.changed_px == 0 and plain.confidence == live.confidence
+    found, anew = live.answer(what), answer_if(evidence, live.before, what)
+    assert np.allclose(found.scores, anew.scores, atol=1e-10)
+    assert np.array_equal(found.moved, anew.moved)
+
+
 def test_altered_sources_are_counted_once():
     lender = _LENDERS[1]
     what = WhatIf(local=0.5).with_level(3, 0.0).with_bin((2, 0, 1), 0.5)
