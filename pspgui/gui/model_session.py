@@ -178,11 +178,13 @@ class ModelSession(QObject):
         self._ask_about_image("predict", predict(self._room, shown))
 
     def cancel(self, kind: str) -> None:
-        """Cancel the job of this kind; with a first look goes the prediction behind it."""
+        """Cancel the job of this kind; a first look and the prediction behind it go together."""
         if kind in ("preview", "predict"):
             self._was_cancelled = True
             self._engine.cancel("predict")
-        self._engine.cancel(kind)
+            self._engine.cancel("preview")  # it would promise a prediction that does not come
+        else:
+            self._engine.cancel(kind)
         if kind == "model":
             self.model_failed.emit(f"Loading was cancelled. {self._kept()}")
 

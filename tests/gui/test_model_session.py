@@ -172,6 +172,14 @@ def test_a_first_look_that_stays_does_not_promise_more(session, engine, show, tm
     assert "Ctrl+R" in bar.preview.toolTip()
 
 
+@pytest.mark.parametrize("kind", ["preview", "predict"])
+def test_with_a_prediction_goes_the_first_look_before_it(session, engine, show, tmp_path, kind):
+    load(session, engine, tmp_path / "first.safetensors")
+    show("a.png")
+    session.cancel(kind)  # the one under way may still be that of the image before
+    assert engine.cancelled[-2:] == ["predict", "preview"]
+
+
 def test_another_models_answer_is_not_shown_as_that_of_the_one_in_use(
     ready, session, engine, tmp_path
 ):
