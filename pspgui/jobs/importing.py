@@ -344,16 +344,22 @@ class _Import:
         return stack
 
     def _end(self, begun: list[PendingChange], well: bool) -> bool:
-        for change in begun:
-            if well:
+        try:
+            for change in begun if well else ():
                 finish_change(change.home)
-            else:
-                change.take_back()
+        except SaveError:
+            self._take_back(begun)
+            raise
         if not well:
-            for copy in self._copies:
-                copy.unlink(missing_ok=True)
+            self._take_back(begun)
         self.report.pixels = by_class(self._counts, self._wanted)
         return False
+
+    def _take_back(self, begun: list[PendingChange]) -> None:
+        for change in begun:
+            change.take_back()
+        for copy in self._copies:
+            copy.unlink(missing_ok=True)
 
     def take(self, entry: _Entry) -> None:
         """Import one image; what is wrong with it is noted. Raises `SaveError`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pspgui import durable
 from pspgui.durable import SaveError, printable, write_durably
 from pspgui.project.backups import Backup, back_up, list_backups, restore
 
@@ -50,9 +51,10 @@ def is_under_way(home: Path) -> bool:
 
 
 def finish_change(home: Path) -> None:
-    """Note that the change is complete; its backup stays."""
-    with contextlib.suppress(FileNotFoundError):
-        (home / _MARK).unlink()
+    """Note that the change is complete; its backup stays. Raises `SaveError`: it is then not."""
+    _remove(home / _MARK)
+    with contextlib.suppress(OSError):
+        durable.disk.sync_folder(home)  # else a power cut takes back what was painted since, too
 
 
 @contextlib.contextmanager
@@ -67,12 +69,12 @@ def changing(reason: str, files_of: Mapping[Path, Iterable[Path]]) -> Iterator[N
         for home, files in files_of.items():
             begun.append(begin_change(home, reason, files))
         yield
+        for home in files_of:
+            finish_change(home)
     except BaseException:
         for change in begun:
             change.take_back()
         raise
-    for home in files_of:
-        finish_change(home)
 
 
 def roll_back(home: Path) -> str:
@@ -103,10 +105,20 @@ def roll_back(home: Path) -> str:
             )
         restore(found[0], keep_current=False)
     for path in absent:
-        with contextlib.suppress(FileNotFoundError):
-            (home / path).unlink()
+        _remove(home / path)
     finish_change(home)
     return "A change of many labels was interrupted; all of it was taken back."
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, there or not; raises `SaveError`."""
+    try:
+        durable.disk.remove(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or error
+        raise SaveError(f"{printable(path)} could not be removed: {reason}.") from error
 
 
 __all__ = [
