@@ -70,6 +70,11 @@ class JournalFile:
     def _end(self, size: int) -> None:
         self._ends.append(size)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was written here yet. Any thread."""
+        return self._end > 0
+
     def has_ended_at(self, size: int) -> bool:
         """Whether the file was that long after one of the last writes. Any thread."""
         return size in tuple(self._ends)

@@ -157,10 +157,15 @@ class StrokeJournals:
         self._put(image, _Item(0, task=JournalFile.put_away))
 
     def token_of(self, image: Path) -> str:
-        """Return the random name of an image's journal; empty where none is followed."""
+        """Return the random name of an image's journal; empty where none is followed.
+
+        Also where nothing of this run could be written: what is in the file is of an earlier one.
+        """
         with self._changed:
             line = self._lines.get(image)
-            return "" if line is None else line.file.token
+            if line is None or (line.items and not line.file.has_begun):
+                return ""
+            return line.file.token
 
     # -- from the saving thread and others ------------------------------------------------------
 

@@ -175,7 +175,7 @@ def _journal_of(opened: Opened, homes: tuple[Path, ...], notes: list[str]) -> Jo
         return None
     def newest(journal: Journal) -> tuple[bool, int, float, int]:
         fits = _place(journal, opened) is not None
-        return fits, journal.path.stat().st_mtime_ns, journal.header.at, journal.last
+        return fits, journal.path.stat().st_mtime_ns, journal.header.at, journal.end
 
     return max(read, key=newest)
 

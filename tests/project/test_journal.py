@@ -97,6 +97,24 @@ def test_a_journal_behind_the_labels_in_memory_offers_nothing(tmp_path: Path) ->
     assert found.lost is None and found.done == ()
 
 
+def test_a_journal_that_nothing_was_written_to_is_not_that_of_the_labels_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds are strokes of an earlier run, numbered as those that wait are."""
+    first = painted(tmp_path, 2)
+    bench = bench_at(tmp_path)
+    monkeypatch.setattr(journaling.StrokeJournals, "_try", lambda *_: "no disk")
+    token = bench.journals.token_of(bench.image)
+    bench.stroke(np.random.default_rng(9))
+    assert token and not bench.journals.token_of(bench.image)
+    known = Known(bench.journals.token_of(bench.image), bench.operation)
+    labels, marks = bench.map.labels, bench.map.provenance
+    opened = Opened(bench.image, SHAPE, labels, marks, "", known)
+    lost = look_up(opened, bench.store.homes(bench.image), 1 << 20).lost
+    assert lost is not None and lost.strokes == len(first.history.edits)
+    bench.journals.close(0.1)
+
+
 def test_strokes_left_for_later_outlive_new_ones(tmp_path: Path) -> None:
     first = painted(tmp_path, 2)
     first_lost = first.state()
