@@ -89,7 +89,7 @@ def same_weights():
         import torch  # which waits where another thread is still at it
 
         torch.manual_seed(0)
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0]))
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].partition(",")[0] or 1))
 
 
 @pytest.fixture(autouse=True, scope="session")
