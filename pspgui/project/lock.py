@@ -3,7 +3,8 @@
 The file is never deleted. Whoever wants to change it holds the system's own lock on it for that
 moment, so of many that come at once one gets it. It holds the owner's host, process and a counter
 that grows while the owner lives. An owner on this machine is dead when its process is gone or is
-another one by now; on another machine, when its counter has stood still for long.
+another one by now; on another machine, or where the system does not say, when its counter has
+stood still for long.
 """
 
 from __future__ import annotations
@@ -123,7 +124,9 @@ class Lock:
 
     def _is_dead(self, owner: Owner) -> bool:
         if owner.machine == processes.machine():
-            return processes.start_of(owner.pid) != owner.start
+            start = processes.start_of(owner.pid)
+            if processes.UNKNOWN not in (start, owner.start):
+                return start != owner.start
         now = time.monotonic()
         seen = self._watched
         if seen is None or seen[:2] != (owner.token, owner.beat):

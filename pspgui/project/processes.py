@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+UNKNOWN: Final = "unknown"
 _QUERY_LIMITED: Final = 0x1000  # Windows, PROCESS_QUERY_LIMITED_INFORMATION
 _STILL_ACTIVE: Final = 259
 
@@ -36,7 +37,7 @@ def machine() -> str:
 def start_of(pid: int) -> str:
     """Return when a running process began, in the system's own words; "" if there is none.
 
-    A number that is used again has another beginning.
+    A number that is used again has another beginning. UNKNOWN where the system does not say.
     """
     if sys.platform == "win32":
         return _start_on_windows(pid)
@@ -45,10 +46,21 @@ def start_of(pid: int) -> str:
         return "" if fields[0] in (b"Z", b"X") else fields[19].decode("ascii")
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
-            return ""
+            return UNKNOWN if _is_hidden(pid) else ""
     except (OSError, IndexError, UnicodeDecodeError):
         pass
     return _start_by_ps(pid)
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process that this user may not see, as of others under `hidepid`."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _start_by_ps(pid: int) -> str:
@@ -59,7 +71,7 @@ def _start_by_ps(pid: int) -> str:
         )  # fmt: skip
         return asked.stdout.decode("ascii", "replace").strip()
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return UNKNOWN
 
 
 def _start_on_windows(pid: int) -> str:

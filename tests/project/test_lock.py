@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +213,22 @@ def test_a_process_is_known_by_its_beginning():
     assert processes.start_of(child.pid) not in ("", own)
     child.communicate(b"\n")
     assert processes.start_of(child.pid) == ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_an_owner_that_the_system_hides_is_no_dead_one(path, monkeypatch):
+    """Processes of other users are not seen everywhere."""
+    mine = Lock(path, "mine")
+    assert mine.acquire() is None
+
+    def hidden(pid, signal):
+        raise PermissionError(1, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", hidden)
+        assert processes.start_of(1 << 30) == processes.UNKNOWN
+        patch.setattr(processes, "start_of", lambda pid: processes.UNKNOWN)
+        assert Lock(path, "other").acquire().pid == os.getpid()
+    assert processes.start_of(1 << 30) == ""
+    mine.release()
+    assert owner_of(path) is None
