@@ -414,7 +414,7 @@ class _Import:
             wanted = self._wanted
             kind = np.uint8 if wanted.ignore <= 255 else np.uint16
             found = np.full(65536, wanted.ignore, kind)
-            numbers = {name_key(name): label for label, name in enumerate(wanted.names)}
+            numbers = wanted.ids_by_key()
             for label, name in enumerate(table.names):
                 target = self._options.classes.get(name, name)
                 if target != UNLABELLED:
@@ -426,8 +426,12 @@ class _Import:
 def matches(
     tables: list[ClassTable], known: ClassTable | None, chosen: Mapping[str, str]
 ) -> tuple[ClassMatch, ...]:
-    """Return what becomes of every class of the data set; classes of one name are one."""
-    there = {} if known is None else {name_key(name): name for name in known.names}
+    """Return what becomes of every class of the data set; classes of one name are one.
+
+    A class that had another name before, or that another one went into, is known by that, too.
+    """
+    ids = {} if known is None else known.ids_by_key()
+    there = {key: known.name_of(label) for key, label in ids.items()} if known else {}
     found: dict[str, ClassMatch] = {}
     for table in tables:
         for entry in table.classes:

@@ -17,6 +17,7 @@ from pspgui.imaging import decode_labels, encode_png
 from pspgui.jobs.class_tables import read_classes, write_classes, write_folder_classes
 from pspgui.jobs.importing import ImportOptions, plan_import, run_import
 from pspgui.jobs.messages import JobCancelled, Turn
+from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import table
 from pspgui.labels.provenance import IMPORTED, PERSON
 from pspgui.project import LabelStore
@@ -198,6 +199,23 @@ def test_classes_are_matched_by_name_and_new_ones_added(data_set, tmp_path):
     assert classes.find("road").colour == (5, 5, 5) and classes.find("car").colour == (0, 0, 142)
     assert report.new_classes == ("Sky", "car") and "Sky, car" in "\n".join(report.lines())
     wanted = np.where(expected(0) == "Road", "road", expected(0))
+    assert np.array_equal(meaning(target, "a.png"), wanted)
+
+
+def test_classes_are_known_by_the_names_they_had_before(data_set, tmp_path):
+    source, target = data_set(), folder_of(tmp_path)
+    image(target, "a.png")
+    draft = ClassDraft.of(STREET).renamed(1, "Street")
+    draft = draft.merged(2, 0)
+    write_folder_classes(LabelStore().path_for(target / "a.png"), draft.table())
+    plan = finish(plan_import(source, target, LabelStore(), ImportOptions()))
+    assert [(m.name, m.target, m.is_new) for m in plan.classes] == [
+        ("Sky", "Sky", False), ("Road", "Street", False), ("car", "Sky", False),
+    ]  # fmt: skip
+    report = imported(source, target)
+    assert report.images == 3 and not report.failed and not report.new_classes
+    after = {"Sky": "Sky", "Road": "Street", "car": "Sky", "": ""}
+    wanted = np.array([[after[name] for name in row] for row in expected(0)])
     assert np.array_equal(meaning(target, "a.png"), wanted)
 
 
