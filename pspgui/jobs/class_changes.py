@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pspgui.durable import SaveError
+from pspgui.durable import SaveError, printable
+from pspgui.imaging import DecodeError, image_size
 from pspgui.jobs.class_tables import read_classes, write_classes, write_folder_classes
 from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.labels.areas import ClassAreas
 from pspgui.labels.class_edits import ClassDraft
-from pspgui.labels.classes import ClassTable, name_key
+from pspgui.labels.classes import ClassTable, ClassTableError, name_key
 from pspgui.project import LabelStore, StoreError
 from pspgui.project.class_files import classes_beside
 from pspgui.project.errors import ProjectError
 from pspgui.project.pending import changing
+from pspgui.project.recovery import Opened, journal_path, look_up, set_aside_paths
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,10 @@ def change_classes(
             return ClassChange(usual, 0, 0, error="Some labels are not saved yet; save them first.")
         walk = _Walk(images, store, usual)
         found = _concerned(walk, draft, turn)
+        yield Step("Looking for strokes of earlier sessions")
+        waiting = _with_lost_strokes(walk, draft, turn)
+        if waiting:
+            return ClassChange(usual, 0, 0, error=_why_wait(waiting))
         own = store.path_for(shown)
         homes = dict.fromkeys([own.parent.parent, *(file.parent.parent for _, file in found)])
         files = {home: _files_of(found, home) for home in homes}
@@ -189,6 +196,44 @@ def _concerned(walk: _Walk, draft: ClassDraft, turn: Turn) -> list[tuple[Path, P
         if draft.translation(own)[0] != own:
             concerned.append((image, file))
     return concerned
+
+
+def _with_lost_strokes(walk: _Walk, draft: ClassDraft, turn: Turn) -> list[Path]:
+    """Return images with strokes to recover whose numbers would mean other classes."""
+    waiting = []
+    for image in walk.images:
+        turn.check()
+        homes = walk.store.homes(image)
+        if any(journal_path(h, image).exists() or set_aside_paths(h, image) for h in homes):
+            with contextlib.suppress(StoreError, DecodeError, ClassTableError):
+                if _is_at_odds(image, walk, draft):
+                    waiting.append(image)
+    return waiting
+
+
+def _is_at_odds(image: Path, walk: _Walk, draft: ClassDraft) -> bool:
+    """Whether a draft numbers an image's classes anew while there are strokes to recover."""
+    own = read_classes(walk.store.path_for(image)) or walk.usual
+    if np.array_equal(draft.translation(own)[1][: len(own)], np.arange(len(own))):
+        return False
+    stored = walk.store.load(image)
+    if stored is None:
+        opened = Opened(image, image_size(image), None, None, "")
+    else:
+        labels = stored.labels
+        if own.ignore > np.iinfo(labels.dtype).max:
+            labels = labels.astype(np.uint16)  # as the window does
+        opened = Opened(image, labels.shape, labels, stored.provenance, stored.digest)
+    return look_up(opened, walk.store.homes(image), 0).lost is not None
+
+
+def _why_wait(waiting: Sequence[Path]) -> str:
+    more = f" So have {len(waiting) - 1} others." if len(waiting) > 1 else ""
+    return (
+        f"The classes were not changed: {printable(waiting[0].name)} has strokes of an earlier "
+        f"session to recover, which would then be of other classes.{more} Open it and recover or "
+        "discard them first."
+    )
 
 
 def _files_of(found: Sequence[tuple[Path, Path]], home: Path) -> list[Path]:

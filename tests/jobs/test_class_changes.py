@@ -17,8 +17,10 @@ from pspgui.jobs.messages import Turn
 from pspgui.jobs.restoring import put_back
 from pspgui.labels.class_edits import ClassDraft
 from pspgui.labels.classes import ClassTable, table
+from pspgui.labels.history import History
+from pspgui.labels.label_map import LabelMap
 from pspgui.labels.provenance import PERSON
-from pspgui.project import ChangedByOthersError, LabelStore
+from pspgui.project import ChangedByOthersError, LabelStore, StrokeJournals
 from pspgui.project.backups import list_backups
 from pspgui.project.pending import begin_change, roll_back
 
@@ -106,6 +108,25 @@ def test_a_new_colour_rewrites_no_pixel(folder: Path) -> None:
         assert after[f".pspgui/{kind}/a.png"] == before[f".pspgui/{kind}/a.png"]
     assert meanings(folder, "b.png")[0] == ["Tree", "bus", "Car", "unlabelled"]
     assert done.sentence == "The classes were changed; every label keeps its meaning."
+
+
+@pytest.mark.parametrize("name", ["a.png", "c.png"])  # with labels, and without
+def test_strokes_to_recover_are_not_left_with_other_classes(folder: Path, name: str) -> None:
+    store = LabelStore(folder.parent / "elsewhere")
+    image, stored = folder / name, store.load(folder / name)
+    label_map = LabelMap(np.zeros((2, 4), np.uint8) if stored is None else stored.labels)
+    history, journals = History(label_map), StrokeJournals(store.homes)
+    journals.follow(image, label_map.shape, np.dtype(np.uint8), None)
+    history.listener = lambda change: journals.record(image, 1, change)
+    history.begin("Brush")
+    history.touch(label_map.rect)
+    label_map.labels[0, 0] = 2
+    history.commit()
+    assert journals.close(60)
+    before = tree(folder)
+    assert "of other classes. Open it" in change(folder, ClassDraft.of(SMALL).deleted(0)).error
+    assert tree(folder) == before
+    assert not change(folder, ClassDraft.of(SMALL).recoloured(0, (9, 9, 9))).error
 
 
 def test_a_full_disk_takes_everything_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
