@@ -65,6 +65,7 @@ class SaveQueue:
         self._waiting: dict[Path, Snapshot] = {}
         self._failed: dict[Path, Snapshot] = {}
         self._writing: Snapshot | None = None
+        self._dropped: Snapshot | None = None  # while it was being written
         self._thread: threading.Thread | None = None
         self._closing = False
 
@@ -103,8 +104,13 @@ class SaveQueue:
                 self._start()
 
     def drop(self, image: Path) -> None:
-        """Forget the snapshot of an image that waits or failed: it is not wanted any more."""
+        """Forget the snapshot of an image that waits or failed: it is not wanted any more.
+
+        One that is being written is not tried again if that fails.
+        """
         with self._changed:
+            if self._writing is not None and self._writing.image == image:
+                self._dropped = self._writing
             self._waiting.pop(image, None)
             self._failed.pop(image, None)
             self._changed.notify_all()
@@ -146,11 +152,12 @@ class SaveQueue:
                 snapshot = self._writing = self._waiting.pop(image)
             result = self._write(snapshot)
             with self._changed:
-                if result.error is not None and image not in self._waiting:
+                is_wanted = image not in self._waiting and snapshot is not self._dropped
+                if result.error is not None and is_wanted:
                     self._failed[image] = snapshot
             self._report(result)
             with self._changed:
-                self._writing = None
+                self._writing = self._dropped = None
                 self._changed.notify_all()
 
     def _write(self, snapshot: Snapshot) -> SaveResult:

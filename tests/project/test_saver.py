@@ -128,6 +128,21 @@ def test_an_old_snapshot_that_fails_never_replaces_a_newer_one(
     assert disk.written == [("a", 2)]
 
 
+def test_a_snapshot_dropped_while_it_is_written_is_not_tried_again(
+    queue: SaveQueue, disk: GatedDisk
+) -> None:
+    disk.full = True
+    disk.gate.clear()
+    queue.submit(snapshot("a", 1))
+    assert disk.entered.wait(WAIT_S)
+    queue.drop(snapshot("a", 1).image)
+    disk.gate.set()
+    assert queue.flush(WAIT_S)
+    disk.full = False
+    queue.retry()
+    assert queue.flush(WAIT_S) and disk.written == []
+
+
 def test_an_unforeseen_error_does_not_end_the_thread(
     queue: SaveQueue, disk: GatedDisk, results: list[SaveResult]
 ) -> None:
