@@ -233,6 +233,8 @@ class LabelStore:
         write_durably(waiting, marks, lambda written: _compare(waiting, written, work.provenance))
         if work.announce is not None:
             work.announce(digest)
+        if not work.overwrite:
+            self._check_unchanged(work, path)  # again: all this may have taken seconds
         try:
             write_durably(path, content, lambda written: _compare(path, written, work.labels))
         finally:  # one that failed may have done so after it replaced the file

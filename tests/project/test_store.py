@@ -197,6 +197,21 @@ def test_shapes_must_agree(store: LabelStore, tmp_path: Path) -> None:
         store.save(tmp_path / "x.png", a_map(1)[0], np.zeros((1, 1), np.uint8), CAMVID.palette())
 
 
+def test_what_others_write_while_a_save_is_under_way_stands(
+    store: LabelStore, tmp_path: Path
+) -> None:
+    image = picture(tmp_path / "x.png")
+    path = saved(store, image, 1)
+    theirs = encode_labels(a_map(2)[0], CAMVID.palette())
+    labels, marks = a_map(3)
+    with pytest.raises(ChangedByOthersError):
+        store.save(
+            image, labels, marks, CAMVID.palette(), announce=lambda _: path.write_bytes(theirs)
+        )
+    assert path.read_bytes() == theirs
+
+
+
 def test_a_file_changed_by_others_is_not_overwritten(store: LabelStore, tmp_path: Path) -> None:
     image = picture(tmp_path / "x.png")
     path = saved(store, image, 1)
