@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -109,7 +110,8 @@ def changed_labels(
 ) -> Generator[None, None, Changed]:
     """Compare the label files of a project with what was measured, and return what differs.
 
-    `known` is `ProjectIndex.labels_stamps()`. Yields now and then, to be interrupted at.
+    `known` is `ProjectIndex.labels_stamps()`. Yields now and then, to be interrupted at. Where the
+    files cannot be listed nothing counts as lost.
     """
     stamps = set(known.values())
     there: set[str] = set()
@@ -121,12 +123,16 @@ def changed_labels(
                     yield
                 if not entry.name.endswith(".png") or entry.name.startswith("."):
                     continue
-                stamp = _stamp(entry.name, entry.stat())
-                there.add(stamp)
-                if stamp not in stamps:
-                    new.append(home / "labels" / entry.name)
+                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                    stamp = _stamp(entry.name, entry.stat())
+                    there.add(stamp)
+                    if stamp not in stamps:
+                        new.append(home / "labels" / entry.name)
+    except FileNotFoundError:
+        if not home.is_dir():
+            return Changed([], [])
     except OSError:
-        pass
+        return Changed([], [])
     lost = [image for image, stamp in known.items() if stamp not in there]
     found: list[tuple[Path, Path]] = []
     if new:

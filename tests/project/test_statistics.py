@@ -1,6 +1,8 @@
 """Counting labels: against plain numpy, and which label files need counting again."""
 
 import os
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +94,52 @@ def test_label_files_that_are_new_changed_or_gone_are_found(tmp_path):
     files[2].unlink()
     assert changed() == ([(images[1], files[1])], [images[2]])
     index.close()
+
+
+def test_files_that_cannot_be_listed_are_not_lost(tmp_path, monkeypatch):
+    root = tmp_path / "images"
+    images = make_images(root, ("a.png", "b.png", "c.png"))
+    index = ProjectIndex(tmp_path / "project.sqlite", root)
+    for image in images:
+        measure_labels(index, image, label(image)[1], CAMVID)
+    known = index.labels_stamps()
+    index.close()
+    home = root / ".pspgui"
+
+    class Vanishing:
+        """A listing of which one file is gone, or all of them are."""
+
+        def __init__(self, error, names):
+            self.error, self.names = error, names
+
+        def __call__(self, folder):
+            self.real = scandir(folder)
+            return self
+
+        def __enter__(self):
+            return iter([
+                SimpleNamespace(name=entry.name, stat=partial(self._stat, entry))
+                for entry in self.real
+            ])
+
+        def __exit__(self, *_):
+            self.real.close()
+
+        def _stat(self, entry):
+            if entry.name in self.names:
+                raise self.error
+            return entry.stat()
+
+    scandir = os.scandir
+    for error, names, lost in (
+        (FileNotFoundError(2, "gone"), ("b.png",), [images[1]]),
+        (OSError(5, "the network is away"), ("a.png", "b.png", "c.png"), []),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", Vanishing(error, names))
+            assert compared(changed_labels(home, images, known)) == ([], lost)
+    home.rename(root / "away")
+    assert compared(changed_labels(home, images, known)) == ([], [])
 
 
 def test_a_label_file_belongs_to_the_image_it_names(tmp_path):
