@@ -166,7 +166,7 @@ class Journal:
             if is_missing:  # nothing before it fits
                 done, undone = [], []
             follow_frame(frame, done, undone)
-        return ([], []) if self.ends_early else (done, undone)
+        return ([], []) if self.ends_early or expected <= until else (done, undone)
 
     @property
     def ends_early(self) -> bool:

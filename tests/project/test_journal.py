@@ -260,6 +260,28 @@ def test_damage_among_edits_from_before_costs_history_and_no_labels(tmp_path: Pa
             bench_at(folder).walk_history()
 
 
+def test_a_damaged_last_stroke_takes_no_other_back(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    bench = bench_at(tmp_path)
+    for _ in range(3):
+        bench.stroke(rng)
+    bench.save()
+    bench.journals.close(60)
+    last = [frame for frame in read_journal(file_of(tmp_path)).frames if frame.kind == EDIT][-1]
+    content = bytearray(file_of(tmp_path).read_bytes())
+    content[last.start + 9] ^= 1
+    file_of(tmp_path).write_bytes(content)
+    again = bench_at(tmp_path)
+    assert again.state() == bench.state() and again.found.lost is None
+    again.walk_history()
+    assert again.stroke(rng)
+    again.save()
+    again.journals.close(60)
+    third = bench_at(tmp_path)
+    third.walk_history()
+    assert len(third.history.edits) == 1
+
+
 def test_what_is_no_journal_is_named_and_kept(tmp_path: Path) -> None:
     painted(tmp_path, 1)
     file_of(tmp_path).write_bytes(b"not a journal")
