@@ -89,11 +89,15 @@ class StartingLabels:
 
 @dataclass
 class BatchReport:
-    """What became of a batch: images read, passed over, with labels kept; and what failed."""
+    """What became of a batch: images read, passed over, with labels kept; and what failed.
+
+    `waiting` counts images left unread, as another model is in use now.
+    """
 
     read: int = 0
     passed_over: int = 0
     kept: int = 0
+    waiting: int = 0
     failed: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -106,6 +110,9 @@ class BatchReport:
         told = (
             parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
         ) + "."
+        if self.waiting:
+            waits = "waits" if self.waiting == 1 else "wait"
+            told += f" {_images(self.waiting)} {waits}: another model was loaded meanwhile."
         if self.failed:
             shown = "; ".join(reason.rstrip(".") for reason in self.failed[:_MOST_TOLD])
             more = len(self.failed) - _MOST_TOLD
@@ -145,9 +152,7 @@ def predict_images(
                 place = f"{number + 1} of {len(wanted)}"
                 yield Step(f"Predicting {place}: {printable(image.name)}", number / len(wanted))
                 if room.predictor is not predictor:
-                    report.failed.append(
-                        f"{len(wanted) - number} images wait, because another model was loaded"
-                    )
+                    report.waiting = len(wanted) - number
                     return report
                 if _take(room, predictor, image, ledger, starting, report, turn):
                     break

@@ -120,6 +120,18 @@ def test_every_image_is_read_once_and_a_second_batch_goes_on(room, images):
     assert finish(predict_images(room, images, book)).read == 4
 
 
+def test_images_that_wait_for_the_model_before_are_none_that_failed(room, images):
+    def another():
+        room.predictor = FakePredictor("two")
+
+    room.predictor.during = another
+    report = finish(predict_images(room, images, Notebook()))
+    assert (report.read, report.waiting, report.failed) == (1, 3, [])
+    assert report.text() == (
+        "The model has read 1 image. 3 images wait: another model was loaded meanwhile."
+    )
+
+
 def test_labels_are_kept_only_where_there_are_none(room, images):
     store, book, told = LabelStore(), Notebook(), []
     own = np.full(SHAPE, 7, np.uint8)
