@@ -119,6 +119,11 @@ class StrokeJournals:
             # opened again: a save on its way may still add its mark.
             if old is not None and (old.items or _goes_on(old, resume)):
                 return old.last
+            # One that could be written only after it was looked for goes on, too: the labels in
+            # memory hold it. The number left out says that undo began anew.
+            if old is not None and resume is None and old.file.has_begun:
+                old.last += 1
+                return old.last
             file = JournalFile(image, shape, dtype, resume, self._homes, self.budget_bytes)
             self._lines[image] = _Line(file, file.first)
             return file.first
