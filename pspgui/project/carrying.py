@@ -165,7 +165,7 @@ def _write(old: Work, targets: dict[Path, Path], moving: tuple[Path, ...], image
         content = path.read_bytes()
         if path in (old.provenance, old.waiting):
             marks = _restamped(path, content, before, after, image)
-            if path == old.waiting and (marks is None or targets[path].exists()):
+            if path == old.waiting and marks is None:
                 continue  # of labels that were never saved; it stays in the backup
             content = content if marks is None else marks
         elif path == old.notes:

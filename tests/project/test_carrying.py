@@ -8,10 +8,11 @@ import pytest
 from project_case import SHAPE, begun_project, label, tree
 
 from pspgui.geometry import Pixel, Rect
+from pspgui.imaging import encode_labels
 from pspgui.labels.classes import CAMVID
 from pspgui.labels.history import History
 from pspgui.labels.label_map import LabelMap
-from pspgui.labels.provenance import PERSON
+from pspgui.labels.provenance import PERSON, palette
 from pspgui.project import identities
 from pspgui.project.backups import list_backups, restore
 from pspgui.project.carrying import Folder, Renamed, carry, carry_renamed, find_renamed
@@ -112,6 +113,19 @@ def test_everything_goes_with_an_image_that_was_renamed(folder):
     old = ("a", "a.png")
     assert not [p for p in tree(home) if p.stem in old and p.parts[0] != "backups"]
     assert not check_project(folder).problems
+
+
+def test_provenance_that_a_crash_kept_from_its_place_goes_too(folder):
+    """What lies in its place is that of the labels before."""
+    home = folder / ".pspgui"
+    before = LabelStore().load(folder / "a.png")
+    file, waiting = home / "provenance" / "a.png", home / "provenance-next" / "a.png"
+    waiting.parent.mkdir(exist_ok=True)
+    waiting.write_bytes(file.read_bytes())
+    file.write_bytes(encode_labels(before.provenance * 0, palette(), {"Labels": "of others"}))
+    renamed_in(folder)
+    after = LabelStore().load(folder / "street.png")
+    assert np.array_equal(after.provenance, before.provenance)
 
 
 def test_the_files_as_they_were_stay_in_the_backups(folder):
