@@ -16,6 +16,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
+from pspgui.gui.shiboken_imports import leave_imports_alone
 from pspgui.jobs.mailbox import Mailbox
 from pspgui.jobs.messages import Job, Reply, Request, Urgency
 from pspgui.jobs.outstanding import Outstanding
@@ -74,6 +75,7 @@ class Engine(QObject):
 
     def start(self) -> None:
         """Start the threads."""
+        leave_imports_alone()  # which more than one of them does
         for lane in self._lanes.values():
             lane.start()
 
