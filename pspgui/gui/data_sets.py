@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QDialog, QWidget
 
 from pspgui.durable import printable
-from pspgui.gui.errors import sentence
+from pspgui.gui.errors import Failure, telling
 from pspgui.gui.notices import Notice
 from pspgui.jobs.messages import Job, Step, Steps, Turn, Urgency
 from pspgui.labels.classes import ClassTable
@@ -151,12 +151,12 @@ class DataSets(QObject):
         from pspgui.jobs.importing import plan_import
 
         job = plan_import(source, folder, self._session.store, options)
-        self._session.ask("files", "import_plan", _told_errors(job), Urgency.LOOK)
+        self._session.ask("files", "import_plan", telling(job), Urgency.LOOK)
 
     @Slot(object)
-    def _on_planned(self, found: ImportPlan | str) -> None:
-        if isinstance(found, str):
-            self.refused.emit(found)
+    def _on_planned(self, found: ImportPlan | Failure) -> None:
+        if isinstance(found, Failure):
+            self.refused.emit(found.sentence)
         else:
             self.planned.emit(found)
 
@@ -228,18 +228,6 @@ def _prepared(job: Job) -> Job:
         return (yield from job(turn))
 
     return prepared
-
-
-def _told_errors(job: Job) -> Job:
-    """Return a job that gives the sentence of what went wrong instead of failing."""
-
-    def told(turn: Turn) -> Steps:
-        try:
-            return (yield from job(turn))
-        except (ValueError, OSError) as error:
-            return sentence(error)
-
-    return told
 
 
 def _export_told(outcome: ExportOutcome) -> Told:

@@ -24,7 +24,8 @@ from PySide6.QtCore import (
 
 from pspgui import places
 from pspgui.durable import printable
-from pspgui.jobs.messages import Job, JobCancelled, Steps, Turn
+from pspgui.jobs.messages import Job
+from pspgui.jobs.outcomes import never_failing
 
 _log = logging.getLogger("pspgui.gui")
 
@@ -87,16 +88,7 @@ class Failure(NamedTuple):
 
 def telling(job: Job) -> Job:
     """Return a job that gives a `Failure` instead of failing."""
-
-    def told(turn: Turn) -> Steps:
-        try:
-            return (yield from job(turn))
-        except JobCancelled:
-            raise
-        except Exception as error:
-            return Failure(sentence(error))
-
-    return told
+    return never_failing(job, lambda error: Failure(sentence(error)))
 
 
 class Surprises(QObject):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from pspgui.jobs.class_tables import Explains, Translation, extended, plain_evidence
-from pspgui.jobs.messages import Job, JobCancelled, Step, Steps, Turn
+from pspgui.jobs.messages import Job, Step, Steps, Turn
 from pspgui.jobs.modelling import ModelRoom, PredictionResult, Shown, predict, retell
+from pspgui.jobs.outcomes import never_failing
 from pspgui.jobs.windowed import WindowPrediction
 from pspgui.labels.classes import ClassTable
 from pspgui.labels.differences import DifferingRegion, DifferingRegions, differing_regions
@@ -193,16 +194,7 @@ def marked(mark: object, job: Job) -> Job:
 
 def forgiving(job: Job) -> Job:
     """Return a job that ends with `NotCompared` where the given one fails."""
-
-    def forgiven(turn: Turn) -> Steps:
-        try:
-            return (yield from job(turn))
-        except JobCancelled:
-            raise
-        except Exception as error:
-            return NotCompared(error)
-
-    return forgiven
+    return never_failing(job, NotCompared)
 
 
 def let_go(rooms: Sequence[ModelRoom]) -> Job:

@@ -278,12 +278,13 @@ def test_uint16_maps_are_edited_too() -> None:
     assert not label_map.labels.any()
 
 
+def run_out(*_: object) -> None:
+    raise MemoryError
+
+
 def test_an_edit_that_memory_runs_out_for_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     label_map, history = blank()
     before = label_map.labels.copy()
-
-    def run_out(*_: object) -> None:
-        raise MemoryError
 
     with monkeypatch.context() as patch:
         patch.setattr("pspgui.labels.open_edit._compared", run_out)
@@ -338,9 +339,6 @@ def test_an_edit_is_told_though_memory_runs_out_as_it_is_packed(
     told = []
     history.listener = told.append
     history.set_budget(1)
-
-    def run_out(*_: object) -> None:
-        raise MemoryError
 
     with monkeypatch.context() as patch:
         patch.setattr("pspgui.labels.edits.zlib.compress", run_out)
