@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes import fake_image
-from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QTimer, Qt
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from workplace import Workplace
@@ -144,6 +144,12 @@ def test_views_are_linked_and_say_why_the_models_differ(place, weights):
         """Again, if the page was still being laid out."""
         there = page.camera.to_widget(pixel.y + 0.5, pixel.x + 0.5).toPoint()
         QTest.mouseMove(second.view, there)
+        # The platform says nothing of a mouse that was there already, over another view.
+        event = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(there), second.view.mapToGlobal(QPointF(there)),
+            Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(second.view, event)
         return document.hover == pixel
 
     place.wait(pointed_at)
